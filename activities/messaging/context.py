@@ -1,0 +1,163 @@
+"""From facts to a finished message: money and dates in the customer's own words, links signed, headers set."""
+
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from babel.numbers import format_currency
+
+from activities.links import Links
+from activities.messaging.protocol import Message
+from activities.messaging.templates import Templates
+from journey.hours import possible_zones
+from journey.playbook import Touch
+from store.messages import MessageFacts, MessageParcel
+
+
+def build_message(
+    templates: Templates,
+    links: Links,
+    facts: MessageFacts,
+    touch: Touch,
+    *,
+    parcel: MessageParcel | None,
+    subject: str,
+    key: str,
+    message_id: str,
+    now: datetime,
+) -> Message | None:
+    """The mail of one touch at `now` of the journey's clock; None when the person has no address.
+
+    `subject` is the touch key: its later parts say which problem a mail is about.
+
+    Raises:
+        TemplateError: the template cannot be filled from these facts.
+    """
+    if facts.email is None:
+        return None
+    unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
+    context = message_context(
+        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now
+    )
+    rendered = templates.render(touch.template, context, locale=facts.locale)
+    brand = templates.brand
+    headers = [("X-Postlude-Order", f"{facts.shop}/{facts.order_id}"), ("X-Postlude-Touch", subject)]
+    if unsubscribe is not None:
+        # RFC 8058: one click at the mail program, no page.
+        headers += [("List-Unsubscribe", f"<{unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
+    return Message(
+        key=key,
+        message_id=message_id,
+        sender=brand.sender.address,
+        sender_name=brand.sender.name,
+        to=facts.email,
+        reply_to=brand.support_email,
+        subject=rendered.subject,
+        html=rendered.html,
+        text=rendered.text,
+        headers=tuple(headers),
+    )
+
+
+def message_context(
+    templates: Templates,
+    links: Links,
+    facts: MessageFacts,
+    touch: Touch,
+    *,
+    parcel: MessageParcel | None,
+    subject: str,
+    unsubscribe: str | None,
+    now: datetime,
+) -> Mapping[str, object]:
+    """What a template can read: see `activities.messaging.samples`."""
+    locale = _locale(facts.locale, templates.language(facts.locale))
+    zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
+
+    def money(amount: Decimal) -> str:
+        return str(format_currency(amount, facts.currency, locale=locale))
+
+    def day(value: date | None) -> str | None:
+        return None if value is None else str(format_date(value, "EEEE d MMMM", locale=locale))
+
+    estimates = [one.estimated_delivery for one in facts.parcels if one.estimated_delivery]
+    order_page = links.order(facts.shop, facts.order_id)
+    offer = templates.brand.offers.get(touch.offer) if touch.offer else None
+    brand = templates.brand
+    return {
+        "order": {
+            "order_id": facts.order_id,
+            "shop": facts.shop,
+            "placed_on": day(facts.placed_at.astimezone(zone).date()),
+            "total": money(facts.total),
+            "currency": facts.currency,
+            "lines": [
+                {
+                    "sku": line.sku,
+                    "title": line.title,
+                    "quantity": line.quantity,
+                    "unit_price": money(line.unit_price),
+                    "line_total": money(line.unit_price * line.quantity),
+                    "category": line.category,
+                    "kind": line.kind,
+                }
+                for line in facts.lines
+            ],
+            "estimated_delivery": day(max(estimates)) if estimates else None,
+            "digital": any(line.kind == "digital" for line in facts.lines),
+            "physical": any(line.kind == "physical" for line in facts.lines),
+            "refunded": money(facts.refunded) if facts.refunded else None,
+        },
+        "customer": {"first_name": facts.first_name, "buyer": facts.buyer},
+        "parcel": None if parcel is None else _parcel(parcel, subject, day),
+        "products": templates.product_notes(
+            [
+                {"sku": line.sku, "title": line.title, "category": line.category, "kind": line.kind}
+                for line in facts.lines
+            ],
+            locale=facts.locale,
+        ),
+        "links": {
+            "order": order_page,
+            "unsubscribe": unsubscribe,
+            "review": f"{order_page}#review",
+            "shop": str(brand.shop_url),
+            "returns_email": f"mailto:{brand.support_email}",
+        },
+        "offer": None
+        if offer is None
+        else {
+            "code": offer.code,
+            "text": offer.text,
+            "expires_on": day((now + timedelta(days=offer.valid_days)).date()),
+        },
+        "touch": {"id": touch.id, "purpose": touch.purpose.value},
+    }
+
+
+def _parcel(parcel: MessageParcel, subject: str, day: Callable[[date | None], str | None]) -> Mapping[str, object]:
+    _, _, problem = subject.partition(":")
+    _, _, reason = problem.rpartition(":")
+    moved = parcel.first_estimate != parcel.estimated_delivery
+    return {
+        "tracking_number": parcel.tracking_number,
+        "carrier": parcel.carrier or "",
+        "status": parcel.status,
+        "estimated_delivery": day(parcel.estimated_delivery),
+        "previous_estimate": day(parcel.first_estimate) if moved else None,
+        "reason": reason if subject.startswith("parcel_problem:") else parcel.reason,
+        "count": parcel.count,
+        "number": parcel.number,
+    }
+
+
+def _locale(tag: str, language: str) -> Locale:
+    """The customer's region in the language the mail is written in, so that no sentence mixes two languages."""
+    try:
+        wanted = Locale.parse(tag.replace("_", "-"), sep="-")
+        return wanted if wanted.language == language else Locale(language, wanted.territory)
+    except (UnknownLocaleError, ValueError):
+        return Locale(language)

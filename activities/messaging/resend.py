@@ -1,0 +1,72 @@
+"""Mail by Resend: `resend://API_KEY@api.resend.com` (https://resend.com/docs/api-reference/emails/send-email).
+
+A repeated `Idempotency-Key` is answered with the first send for 24 hours, so no doubt outlives one retry.
+"""
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import SplitResult, unquote
+
+import httpx
+
+from activities.messaging.http import client, post
+from activities.messaging.mime import header_text
+from activities.messaging.protocol import Accepted, LookupUnavailableError, Message, Receipt, Unclear
+
+
+class Resend:
+    """The Resend API."""
+
+    name = "resend"
+    remembers: timedelta | None = timedelta(hours=24)
+    looks_up = False
+    settles_after = timedelta(0)
+
+    def __init__(self, url: SplitResult, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+        key = unquote(url.username or "")
+        if not key:
+            raise ValueError("POSTLUDE_EMAIL_URL: resend:// needs the API key: resend://re_…@api.resend.com")
+        self._http = client(base_url(url, "api.resend.com"), {"authorization": f"Bearer {key}"}, transport=transport)
+
+    async def send(self, message: Message) -> Receipt:
+        """One POST /emails; see `Receipt` for what can come of it."""
+        body = {
+            "from": f"{header_text(message.sender_name)} <{message.sender}>",
+            "to": [message.to],
+            "reply_to": message.reply_to,
+            "subject": header_text(message.subject),
+            "html": message.html,
+            "text": message.text,
+            "headers": {"Message-ID": message.message_id} | dict(message.headers),
+        }
+        answer = await post(self._http, "/emails", body, {"idempotency-key": message.key}, _explain)
+        if not isinstance(answer, dict):
+            return answer
+        provider_id = answer.get("id")
+        return Accepted(provider_id) if isinstance(provider_id, str) else Unclear("http_garbled_answer")
+
+    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
+        """Resend lists by its own id only.
+
+        Raises:
+            LookupUnavailableError: always; its idempotency key serves instead.
+        """
+        raise LookupUnavailableError("Resend cannot be searched by key")
+
+    async def aclose(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+
+def _explain(status: int, answer: dict[str, Any]) -> Receipt | None:
+    """A key used before with another body (a date in the text moved on) says that the first one was taken."""
+    if status == httpx.codes.CONFLICT and answer.get("name") == "invalid_idempotent_request":
+        return Accepted(None)
+    return None
+
+
+def base_url(url: SplitResult, default_host: str) -> str:
+    """Where the API is: HTTPS, but plain HTTP for a loopback stand-in (`?insecure=1`)."""
+    scheme = "http" if "insecure=1" in url.query else "https"
+    port = f":{url.port}" if url.port else ""
+    return f"{scheme}://{url.hostname or default_host}{port}"

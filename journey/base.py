@@ -1,0 +1,45 @@
+"""The one base class of the core's models, and the ids they share."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, NewType, Self
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+from journey.durations import format_duration, parse_duration
+
+ShopId = NewType("ShopId", str)
+OrderId = NewType("OrderId", str)
+CustomerId = NewType("CustomerId", str)
+TrackingNumber = NewType("TrackingNumber", str)
+TouchKey = NewType("TouchKey", str)
+"""A touch, or `touch:subject` where one touch speaks about each parcel, problem or refund of an order."""
+
+
+def _to_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+
+
+Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
+"""A moment: aware on the way in (naive is refused), UTC once inside."""
+
+Span = Annotated[
+    timedelta,
+    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    PlainSerializer(format_duration, return_type=str),
+]
+"""A length of time, written `9d`, `12h`, `1d12h` in playbooks and payloads."""
+
+
+class Frozen(BaseModel):
+    """An immutable value. Unknown fields are refused, so that a misspelt one is never lost."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def but(self, **changes: Any) -> Self:
+        """A copy with these fields changed; the caller vouches for their types (no validation, for speed)."""
+        return self.model_copy(update=changes)
+
+
+def workflow_id(shop: str, order_id: str) -> str:
+    """The id of an order's journey: `order:{shop}:{order_id}`, the same for every process."""
+    return f"order:{shop}:{order_id}"

@@ -1,0 +1,97 @@
+"""Conditions of touches: sandboxed Jinja expressions over order, customer and journey.
+
+What a condition can read is what `Circumstances` holds; nothing else exists for it.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.environment import TemplateExpression
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+_ENVIRONMENT.globals.clear()
+
+
+class OrderView(NamedTuple):
+    """`order.…` in a condition; `country` is empty when unknown."""
+
+    total: Decimal
+    currency: str
+    country: str
+    channel: str
+    categories: tuple[str, ...]
+    skus: tuple[str, ...]
+    digital: bool
+    physical: bool
+    items: int
+
+
+class CustomerView(NamedTuple):
+    """`customer.…` in a condition."""
+
+    first_time: bool
+    repeat: bool
+
+
+class JourneyView(NamedTuple):
+    """`journey.…` in a condition; `rating` is 0 until there is a review."""
+
+    parcels: int
+    refunded: bool
+    reviewed: bool
+    rating: int
+    delayed: bool
+
+
+class Circumstances(NamedTuple):
+    """All that a condition can read."""
+
+    order: OrderView
+    customer: CustomerView
+    journey: JourneyView
+
+
+SAMPLE = Circumstances(
+    OrderView(Decimal(79), "EUR", "DE", "online", ("fitness",), ("YM-1",), digital=False, physical=True, items=1),
+    CustomerView(first_time=True, repeat=False),
+    JourneyView(parcels=1, refunded=False, reviewed=False, rating=5, delayed=False),
+)
+
+
+class ConditionError(ValueError):
+    """A condition that does not compile or reads what does not exist."""
+
+
+@lru_cache(maxsize=1024)
+def _compiled(condition: str) -> TemplateExpression:
+    return _ENVIRONMENT.compile_expression(condition, undefined_to_none=False)
+
+
+def holds(condition: str, circumstances: Circumstances) -> bool:
+    """Whether the condition is true.
+
+    Raises:
+        ConditionError: it reads something that does not exist, or compares what cannot be compared.
+    """
+    views: Mapping[str, Any] = circumstances._asdict()
+    try:
+        return bool(_compiled(condition)(**views))
+    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+        raise ConditionError(f"condition {condition!r}: {error}") from error
+
+
+def check_condition(condition: str) -> None:
+    """Refuse a condition that does not compile, or fails on a sample order.
+
+    Raises:
+        ConditionError: with what is wrong and what can be read.
+    """
+    try:
+        holds(condition, SAMPLE)
+    except (TemplateError, ConditionError) as error:
+        known = ", ".join(f"{name}.{field}" for name, view in SAMPLE._asdict().items() for field in view._fields)
+        raise ConditionError(f"{error}; a condition can read {known}") from error

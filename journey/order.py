@@ -1,0 +1,66 @@
+"""What a journey knows of its order: ids, products, money and places, and nobody's name."""
+
+from decimal import Decimal
+from enum import StrEnum
+from functools import cached_property
+
+from pydantic import Field
+
+from journey.base import Frozen, Instant
+
+
+class LineKind(StrEnum):
+    """How a line reaches the customer: in a parcel, or as access the moment it is bought."""
+
+    PHYSICAL = "physical"
+    DIGITAL = "digital"
+
+
+class Buyer(StrEnum):
+    """Whether the customer had bought at this shop before this order."""
+
+    FIRST = "first"
+    REPEAT = "repeat"
+
+
+class LineFacts(Frozen):
+    """One line of the order; `category` and unknown SKUs are the shop's own words."""
+
+    sku: str
+    quantity: int = Field(ge=1)
+    category: str | None = None
+    kind: LineKind = LineKind.PHYSICAL
+
+
+class OrderFacts(Frozen):
+    """The order as the rules see it. `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None."""
+
+    shop: str
+    order_id: str
+    placed_at: Instant
+    channel: str = "online"
+    currency: str
+    total: Decimal = Field(ge=0)
+    country: str | None = None
+    buyer: Buyer = Buyer.FIRST
+    lines: tuple[LineFacts, ...]
+
+    @cached_property
+    def physical(self) -> bool:
+        """Whether anything travels: a line of goods, bought elsewhere than at a till."""
+        return self.channel != "pos" and any(line.kind is LineKind.PHYSICAL for line in self.lines)
+
+    @cached_property
+    def digital(self) -> bool:
+        """Whether any line is access rather than goods."""
+        return any(line.kind is LineKind.DIGITAL for line in self.lines)
+
+    @cached_property
+    def categories(self) -> tuple[str, ...]:
+        """The categories bought, each once, in the order's own order."""
+        return tuple(dict.fromkeys(line.category for line in self.lines if line.category))
+
+    @cached_property
+    def goods(self) -> frozenset[str]:
+        """The SKUs that travel."""
+        return frozenset(line.sku for line in self.lines if line.kind is LineKind.PHYSICAL)

@@ -1,0 +1,147 @@
+"""What an operator is told: where a journey stands, what comes next and when, and what was held back and why."""
+
+from journey.base import Frozen, Instant
+from journey.itinerary import Deliver, Finish, next_step, order_delivered_at, phase, upcoming
+from journey.playbook import Playbook
+from journey.state import JourneyState
+
+
+class NextStop(Frozen):
+    """The touch waited for (None when only an event can move the journey on), when, and why."""
+
+    touch: str | None
+    at: Instant | None
+    why: str
+
+
+class ParcelView(Frozen):
+    """A parcel as shown: dates as ISO dates, status in the normal form."""
+
+    tracking_number: str
+    carrier: str | None
+    status: str
+    estimated_delivery: str | None
+    reason: str | None = None
+
+
+class PastTouch(Frozen):
+    """A touch that is settled or held, with its rule."""
+
+    touch: str
+    status: str
+    at: Instant
+    rule: str | None = None
+
+
+class Ahead(Frozen):
+    """A touch still to come, as things stand."""
+
+    touch: str
+    at: Instant
+
+
+class Timeline(Frozen):
+    """The whole journey at `now` of its own clock. `status` is running, paused or finished."""
+
+    order: str
+    status: str
+    phase: str
+    now: Instant
+    next: NextStop
+    parcels: tuple[ParcelView, ...]
+    past: tuple[PastTouch, ...]
+    ahead: tuple[Ahead, ...]
+    notes: tuple[str, ...] = ()
+
+
+def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str | None = None) -> Timeline:
+    """The timeline at `now`; `finished` says why it ended, when it has."""
+    step = next_step(state, playbook, now=now)
+    if finished is not None:
+        following = NextStop(touch=None, at=None, why=finished)
+    elif isinstance(step, Deliver):
+        following = NextStop(touch=step.stop.key, at=now, why="due now")
+    elif isinstance(step, Finish):
+        following = NextStop(touch=None, at=None, why=step.why)
+    else:
+        following = NextStop(touch=step.key, at=step.until, why=_why(state, step.key, step.why))
+    past = [
+        PastTouch(touch=key, status=settled.status, at=settled.at, rule=settled.rule)
+        for key, settled in state.settled.items()
+    ]
+    past += [PastTouch(touch=key, status="held", at=held.until, rule=held.rule) for key, held in state.held.items()]
+    return Timeline(
+        order=f"{state.order.shop}/{state.order.order_id}",
+        status="finished" if finished is not None else "paused" if state.paused else "running",
+        phase="finished" if finished is not None else phase(state, playbook, now=now),
+        now=now,
+        next=following,
+        parcels=tuple(
+            ParcelView(
+                tracking_number=parcel.tracking_number,
+                carrier=parcel.carrier,
+                status=parcel.status,
+                estimated_delivery=parcel.estimated_delivery.isoformat() if parcel.estimated_delivery else None,
+                reason=parcel.reason,
+            )
+            for parcel in state.parcels
+        ),
+        past=tuple(past),
+        ahead=()
+        if finished is not None
+        else tuple(Ahead(touch=stop.key, at=stop.at) for stop in upcoming(state, playbook, now=now)),
+        notes=tuple(_notes(state)),
+    )
+
+
+def markdown(timeline: Timeline) -> str:
+    """The timeline as Markdown, for the workflow's current details in the Temporal UI."""
+    lines = [f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*", ""]
+    following = timeline.next
+    if following.at is not None:
+        what = f"`{following.touch}`" if following.touch else "look again"
+        lines.append(f"**Next:** {what} at {_clock(following.at)} UTC: {following.why}")
+    else:
+        lines.append(f"**Next:** {following.why}")
+    lines += [f"- {note}" for note in timeline.notes]
+    if timeline.parcels:
+        lines += ["", "| Parcel | Carrier | Status | Expected |", "| --- | --- | --- | --- |"]
+        lines += [
+            f"| `{p.tracking_number}` | {p.carrier or '?'} | {p.status}{f' ({p.reason})' if p.reason else ''}"
+            f" | {p.estimated_delivery or '-'} |"
+            for p in timeline.parcels
+        ]
+    if timeline.past:
+        lines += ["", "| Touch | What became of it | When (UTC) |", "| --- | --- | --- |"]
+        lines += [
+            f"| {p.touch} | {_became(p)} | {'until ' if p.status == 'held' else ''}{_clock(p.at)} |"
+            for p in timeline.past
+        ]
+    if timeline.ahead:
+        lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
+    return "\n".join(lines)
+
+
+def _why(state: JourneyState, key: str | None, why: str) -> str:
+    held = state.held.get(key) if key is not None else None
+    return f"held by {held.rule}" if held is not None else why
+
+
+def _notes(state: JourneyState) -> list[str]:
+    """Facts that explain the plan, each with its day."""
+    facts = {
+        "order cancelled": state.cancelled_at,
+        "fully refunded": state.fully_refunded_at,
+        "reviewed": state.reviewed_at,
+        "customer ordered again": state.reordered_at,
+        "everything delivered": order_delivered_at(state) if state.order.physical else None,
+    }
+    return [f"{fact} {_clock(at)}" for fact, at in facts.items() if at is not None]
+
+
+def _became(past: PastTouch) -> str:
+    return past.status if past.rule is None else f"{past.status}: {past.rule}"
+
+
+def _clock(at: Instant) -> str:
+    return f"{at:%Y-%m-%d %H:%M}"

@@ -1,0 +1,148 @@
+"""One webhook's fact, out of the inbox: into the tables, then to the journey, then ticked off.
+
+The three cannot be one transaction, so each may be repeated: tables are upserted, a journey that exists is not
+started again, and a journey's fold takes a repeated fact for what it is. A crash between two of them ends in the
+same state. A fact whose order or parcel is unknown is put aside until that comes.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from journey import events as facts
+from journey.order import OrderFacts
+from store import inbox, intake, orders, people, playbooks, shipments
+from store.inbox import Claimed
+from store.pool import Connection, Pool
+
+ENDED = "journey has ended"
+
+
+class Journeys(Protocol):
+    """Where journeys run. Both calls may be repeated, and raise `RPCError` while Temporal is away."""
+
+    async def start(self, facts: OrderFacts, playbook: str) -> bool:
+        """Start an order's journey under a playbook's digest; False when it exists already."""
+
+    async def signal(self, shop: str, order_id: str, event: facts.Event) -> bool:
+        """Tell a journey one fact; False when none runs any more."""
+
+
+async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetime) -> str:
+    """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched` or `waiting`.
+
+    Raises:
+        Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
+    """
+    event = intake.from_json(row.event)
+    if isinstance(event, intake.OrderCreated):
+        return await _order_created(pool, journeys, row, event, now)
+    if isinstance(event, intake.ShipmentUpdated):
+        return await _parcel_scanned(pool, journeys, row, event, now)
+    if isinstance(event, intake.CustomerUpdated):
+        return await _customer_updated(pool, row, event, now)
+    return await _order_fact(pool, journeys, row, event, now)
+
+
+async def _order_created(
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderCreated, now: datetime
+) -> str:
+    playbook = await playbooks.current(pool)
+    async with pool.acquire() as connection, connection.transaction():
+        placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at)
+        others = await orders.siblings(connection, event.shop, event.order_id)
+    await journeys.start(placed.facts, placed.playbook)
+    mine = (placed.facts.placed_at, event.order_id)
+    for other in others:
+        # A late-coming older order learns of the newer one in the same way as the other way round.
+        if (other.placed_at, other.order_id) > mine:
+            newer = facts.CustomerReordered(at=other.placed_at, order_id=other.order_id)
+            await journeys.signal(event.shop, event.order_id, newer)
+        elif other.open:
+            newer = facts.CustomerReordered(at=placed.facts.placed_at, order_id=event.order_id)
+            await journeys.signal(event.shop, other.order_id, newer)
+    async with pool.acquire() as connection, connection.transaction():
+        await inbox.lock(connection, event.subject)
+        await inbox.done(connection, row.id, now=now, note=_noted(event.customer))
+        parcels = await shipments.numbers_of(connection, event.shop, event.order_id)
+        await inbox.release(connection, [event.subject, *(f"tracking:{number}" for number in parcels)], now=now)
+    return "dispatched"
+
+
+async def _order_fact(pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderEvent, now: datetime) -> str:
+    parcel = f"tracking:{event.tracking_number}" if isinstance(event, intake.ShipmentCreated) else None
+    async with pool.acquire() as connection, connection.transaction():
+        if parcel:
+            await inbox.lock(connection, parcel)
+        await inbox.lock(connection, event.subject)
+        if not await _has_journey(connection, event.shop, event.order_id):
+            await inbox.wait(connection, row.id, note="its order is not known yet")
+            return "waiting"
+        tell, changed = await _write(connection, event)
+    # A shop repeats itself with every update. On a second attempt the tables may know what the journey does not.
+    if not changed and row.attempts == 1:
+        tell = []
+    alive = True
+    for fact in tell:
+        alive = await journeys.signal(event.shop, event.order_id, fact)
+    async with pool.acquire() as connection, connection.transaction():
+        if parcel:
+            await inbox.lock(connection, parcel)
+        note = ENDED if not alive else None if tell else "nothing new"
+        await inbox.done(connection, row.id, now=now, note=note)
+        if parcel:
+            await inbox.release(connection, [parcel], now=now)
+    return "dispatched"
+
+
+async def _write(connection: Connection, event: intake.OrderEvent) -> tuple[Sequence[facts.Event], bool]:
+    """Bring the tables up to date; what to tell the journey, and whether the tables did not know it yet."""
+    if isinstance(event, intake.OrderEdited):
+        return await orders.edit(connection, event)
+    if isinstance(event, intake.ShipmentCreated):
+        return await shipments.ship(connection, event)
+    if isinstance(event, intake.OrderCancelled):
+        return await orders.cancel(connection, event), True
+    if isinstance(event, intake.OrderRefunded):
+        return await orders.refund(connection, event), True
+    if isinstance(event, intake.ReviewPosted):
+        return await orders.review(connection, event), True
+    raise TypeError(f"{type(event).__name__} is no fact about an order")
+
+
+async def _parcel_scanned(
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.ShipmentUpdated, now: datetime
+) -> str:
+    async with pool.acquire() as connection, connection.transaction():
+        await inbox.lock(connection, event.subject)
+        places = await shipments.carrying(connection, event.tracking_number)
+        for shop, order_id in places:
+            await inbox.lock(connection, f"order:{shop}:{order_id}")
+        if not places or not all([await _has_journey(connection, *place) for place in places]):
+            await inbox.wait(connection, row.id, note="its parcel is not known yet")
+            return "waiting"
+        tell = await shipments.scan(connection, event)
+    alive = [await journeys.signal(shop, order_id, fact) for shop, order_id in places for fact in tell]
+    async with pool.acquire() as connection:
+        await inbox.done(connection, row.id, now=now, note=None if any(alive) else ENDED)
+    return "dispatched"
+
+
+async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpdated, now: datetime) -> str:
+    async with pool.acquire() as connection, connection.transaction():
+        at = min(event.at, row.received_at)
+        await people.remember(
+            connection, event.shop, event.customer, at=at, source=event.type, evidence=f"{row.source} {row.id}"
+        )
+        await inbox.done(connection, row.id, now=now, note=_noted(event.customer))
+    return "dispatched"
+
+
+async def _has_journey(connection: Connection, shop: str, order_id: str) -> bool:
+    return await orders.exists(connection, shop, order_id) and not await inbox.order_still_to_start(
+        connection, shop, order_id
+    )
+
+
+def _noted(customer: intake.Customer) -> str | None:
+    return ", ".join(customer.notes) or None

@@ -1,0 +1,87 @@
+"""Starts journeys and tells them facts; every call may be repeated without harm."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from journey.base import workflow_id
+from journey.events import (
+    CustomerReordered,
+    Event,
+    OrderCancelled,
+    OrderEdited,
+    OrderRefunded,
+    ReviewPosted,
+    ShipmentCreated,
+    ShipmentUpdated,
+)
+from journey.order import OrderFacts
+from journey.state import JourneyState
+from workflows.order_journey import JourneyInput, OrderJourney, search_attributes
+
+_RPC = timedelta(seconds=10)
+
+SIGNALS: dict[type, Callable[..., None]] = {
+    OrderCancelled: OrderJourney.order_cancelled,
+    OrderEdited: OrderJourney.order_edited,
+    OrderRefunded: OrderJourney.order_refunded,
+    ShipmentCreated: OrderJourney.shipment_created,
+    ShipmentUpdated: OrderJourney.shipment_updated,
+    ReviewPosted: OrderJourney.review_posted,
+    CustomerReordered: OrderJourney.customer_reordered,
+}
+
+
+class TemporalJourneys:
+    """Journeys on a Temporal server, started on one task queue."""
+
+    def __init__(self, client: Client, task_queue: str) -> None:
+        self._client = client
+        self._task_queue = task_queue
+
+    async def start(self, facts: OrderFacts, playbook: str) -> bool:
+        """Start the order's journey under that playbook's digest; False when it exists already, ended or not.
+
+        Raises:
+            RPCError: Temporal is away; call again later.
+        """
+        state = JourneyState(order=facts, playbook=playbook)
+        try:
+            await self._client.start_workflow(
+                OrderJourney.run,
+                JourneyInput(state=state),
+                id=workflow_id(facts.shop, facts.order_id),
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=search_attributes(state, "transactional"),
+                static_summary=f"Order {facts.shop}/{facts.order_id}",
+                static_details=_details(facts),
+                rpc_timeout=_RPC,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def signal(self, shop: str, order_id: str, event: Event) -> bool:
+        """Tell a journey one fact; False when there is none that still runs.
+
+        Raises:
+            RPCError: Temporal is away; call again later.
+        """
+        handle = self._client.get_workflow_handle(workflow_id(shop, order_id))
+        try:
+            await handle.signal(SIGNALS[type(event)], args=[event], rpc_timeout=_RPC)
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return False
+            raise
+        return True
+
+
+def _details(facts: OrderFacts) -> str:
+    goods = ", ".join(f"{line.quantity} x `{line.sku}`" for line in facts.lines)
+    return f"{goods}\n\n{facts.total} {facts.currency}, {facts.buyer} buyer, {facts.country or 'country unknown'}"

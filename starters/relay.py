@@ -1,0 +1,148 @@
+"""Delivers the inbox: takes what is due, in order per subject, and tries again while anything is away."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import structlog
+from temporalio.service import RPCError, RPCStatusCode
+
+from starters.dispatch import Journeys, dispatch
+from store import inbox
+from store.inbox import Claimed
+from store.pool import AWAY, Pool
+
+_log = structlog.get_logger(__name__)
+
+DEAD_AFTER = timedelta(days=7)
+_POLL_SECONDS = 1.0
+_SLOTS = 8
+_BACKOFF_CAP_SECONDS = 60
+# Less than the lease, so that a row is never in two hands.
+_TIME_LIMIT_SECONDS = inbox.LEASE.total_seconds() * 0.8
+_SWEEP_EVERY = timedelta(seconds=30)
+_PASSING = {
+    RPCStatusCode.UNAVAILABLE,
+    RPCStatusCode.DEADLINE_EXCEEDED,
+    RPCStatusCode.RESOURCE_EXHAUSTED,
+    RPCStatusCode.CANCELLED,
+    RPCStatusCode.ABORTED,
+    RPCStatusCode.INTERNAL,
+    RPCStatusCode.UNKNOWN,
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def passes(error: BaseException) -> bool:
+    """Whether patience alone mends this: the database or Temporal away, or no playbook published yet."""
+    if isinstance(error, RPCError):
+        return error.status in _PASSING
+    return isinstance(error, (*AWAY, TimeoutError, LookupError))
+
+
+class Relay:
+    """One relay; any number may run against one database, in one process or several.
+
+    `clock` (UTC) decides what is due and what is too old; real time by default.
+    """
+
+    def __init__(self, pool: Pool, journeys: Journeys, *, clock: Callable[[], datetime] = _now) -> None:
+        self._pool = pool
+        self._journeys = journeys
+        self._clock = clock
+        self._woken = asyncio.Event()
+        self._stopping = False
+        self._running: set[asyncio.Task[None]] = set()
+        self._next_sweep = datetime.min.replace(tzinfo=UTC)
+
+    def wake(self) -> None:
+        """Look into the inbox at once rather than at the next poll."""
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Deliver until `stop`; outages of the database and of Temporal are waited out, whatever their length."""
+        self._stopping = False
+        away = 0
+        while not self._stopping:
+            self._woken.clear()
+            taken = 0
+            try:
+                taken = await self._take()
+                away = 0
+            except (*AWAY, asyncpg.PostgresError) as error:
+                away += 1
+                _log.warning("database away", error=type(error).__name__)
+            pause = min(_POLL_SECONDS * 2 ** min(away, 4), 10.0)
+            if not taken and not self._stopping:
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), pause)
+        if self._running:
+            await asyncio.wait(self._running)
+
+    def stop(self) -> None:
+        """Take nothing more; `run` returns once what is in hand is finished."""
+        self._stopping = True
+        self.wake()
+
+    async def drain(self) -> int:
+        """Deliver what is due by now, and what that lets go, then return how many rows were worked on."""
+        total = 0
+        while taken := await self._take():
+            total += taken
+            await asyncio.wait(self._running)
+        return total
+
+    async def _take(self) -> int:
+        """Start on as many rows as there are free slots; how many that were."""
+        now = self._clock()
+        if now >= self._next_sweep:
+            self._next_sweep = now + _SWEEP_EVERY
+            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER):
+                _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
+        free = _SLOTS - len(self._running)
+        if free <= 0:
+            return 0
+        rows = await inbox.claim(self._pool, now=now, limit=free)
+        for row in rows:
+            task = asyncio.create_task(self._deliver(row))
+            self._running.add(task)
+            task.add_done_callback(self._finished)
+        return len(rows)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        self.wake()
+
+    async def _deliver(self, row: Claimed) -> None:
+        try:
+            async with asyncio.timeout(_TIME_LIMIT_SECONDS):
+                outcome = await dispatch(self._pool, self._journeys, row, now=self._clock())
+            _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
+        except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others
+            await self._put_off(row, error)
+
+    async def _put_off(self, row: Claimed, error: Exception) -> None:
+        now = self._clock()
+        kind = type(error).__name__
+        delay = min(2 ** min(row.attempts - 1, _BACKOFF_CAP_SECONDS), _BACKOFF_CAP_SECONDS)
+        log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=kind, attempts=row.attempts)
+        try:
+            if not passes(error) and now - row.received_at >= DEAD_AFTER:
+                log.error("dead letter")
+                await inbox.bury(self._pool, row.id, now=now, note=f"failed for a week: {kind}")
+                return
+            log.warning("put off", seconds=delay)
+            await inbox.retry(self._pool, row.id, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
+        except AWAY:
+            # The lease runs out by itself, and the row is taken again.
+            log.warning("database away")
+
+
+def _shown(subject: str) -> str | None:
+    """What a log may say: orders and parcels, not customers."""
+    return None if subject.startswith("customer:") else subject

@@ -1,0 +1,110 @@
+"""The fields of canonical events: each takes what a sender wrote and keeps it in one form, or says what is wrong."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from store import cleaning
+
+ID_LENGTH = 200
+NAME_LENGTH = 100
+TITLE_LENGTH = 300
+TEXT_LENGTH = 5000
+_YEARS = range(1970, 2201)
+
+
+class Malformed(ValueError):  # noqa: N818  # the word of the brief to shops, and of every adapter
+    """A webhook that cannot be taken in.
+
+    Attributes:
+        field: where in the body, dotted (`data.lines.0.quantity`), in the sender's own words.
+        problem: what is wrong with it; never holds the value, which may be personal.
+    """
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field}: {problem}")
+        self.field = field
+        self.problem = problem
+
+
+def _identifier(value: object) -> str:
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("must be a non-empty text")
+    text = text.strip()
+    if len(text) > ID_LENGTH or not text.isprintable():
+        raise ValueError(f"must be at most {ID_LENGTH} printable characters")
+    return text
+
+
+def _shop(value: object) -> str:
+    # A workflow is `order:{shop}:{order_id}`: without a colon in the shop no two orders can share an id.
+    text = _identifier(value)
+    if ":" in text:
+        raise ValueError("must not contain a colon")
+    return text
+
+
+def _moment(value: object) -> datetime:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value)
+        except ValueError:
+            raise ValueError("must be a date and time in ISO 8601") from None
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("must be a date and time with its offset from UTC")
+    if value.year not in _YEARS:
+        raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
+    return value.astimezone(UTC)
+
+
+def _day(value: object) -> date | None:
+    if value is None or type(value) is date:
+        return value
+    try:
+        # Some senders write the day with a time of day, which says nothing about the delivery.
+        day = date.fromisoformat(str(value)[:10])
+    except ValueError:
+        raise ValueError("must be a date, YYYY-MM-DD") from None
+    if day.year not in _YEARS:
+        raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
+    return day
+
+
+def _currency(value: object) -> str:
+    code = value.strip().upper() if isinstance(value, str) else ""
+    if not cleaning.is_currency(code):
+        raise ValueError("must be an ISO 4217 currency code")
+    return code
+
+
+def one_line(cap: int) -> BeforeValidator:
+    """Text of one line, cut at `cap` characters; whatever is no text becomes empty."""
+    return BeforeValidator(lambda value: cleaning.plain(value, cap) if isinstance(value, str) else "")
+
+
+def _skus(value: object) -> object:
+    """What is in a parcel: SKUs, or lines that have one."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [item.get("sku") if isinstance(item, Mapping) else item for item in value] or None
+
+
+def _optional(value: object) -> str | None:
+    return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
+
+
+Identifier = Annotated[str, BeforeValidator(_identifier)]
+Shop = Annotated[str, BeforeValidator(_shop)]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+Day = Annotated[date | None, BeforeValidator(_day)]
+Currency = Annotated[str, BeforeValidator(_currency)]
+Amount = Annotated[Decimal, Field(ge=0, lt=10**12)]
+Word = Annotated[str | None, BeforeValidator(_optional)]
+Channel = Annotated[str, BeforeValidator(lambda value: _optional(value) or "online")]
+Skus = Annotated[tuple[Identifier, ...] | None, BeforeValidator(_skus)]
+Category = Annotated[str | None, BeforeValidator(lambda value: (_optional(value) or "").lower() or None)]
+"""The shop's word in lower case, as playbooks write it."""

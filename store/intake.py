@@ -1,0 +1,285 @@
+"""The canonical events: what every shop's and carrier's webhook is brought to before it is kept.
+
+Unlike the core's events these name people. They live in the inbox and become rows of the tables; the core's
+own events (`journey.events`) are what is left of them when they go to a workflow.
+
+Strict about what makes an order (ids, lines, money, moments), forgiving about what a shop cannot help: a missing
+or impossible e-mail address, phone, time zone or locale becomes None (or `en`), is noted, and the order's journey
+goes on without it. Fields nobody knows are ignored, since shops send more than is asked.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from journey.hours import is_zone
+from journey.order import LineKind
+from journey.parcels import ParcelStatus, Reason
+from store import cleaning
+from store.fields import (
+    NAME_LENGTH,
+    TEXT_LENGTH,
+    TITLE_LENGTH,
+    Amount,
+    Category,
+    Channel,
+    Currency,
+    Day,
+    Identifier,
+    Malformed,
+    Moment,
+    Shop,
+    Skus,
+    Word,
+    one_line,
+)
+
+__all__ = [
+    "Customer",
+    "CustomerUpdated",
+    "Event",
+    "Line",
+    "Malformed",
+    "OrderCancelled",
+    "OrderCreated",
+    "OrderEdited",
+    "OrderEvent",
+    "OrderRefunded",
+    "ReviewPosted",
+    "ShipmentCreated",
+    "ShipmentUpdated",
+    "build",
+    "from_json",
+]
+
+MAX_LINES = 1000
+
+
+class _Edge(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Consent(_Edge):
+    """What the customer said at this moment; None where nothing was asked."""
+
+    email_marketing: bool | None = None
+    sms_marketing: bool | None = None
+
+
+class Customer(_Edge):
+    """A person as the shop knows them. `notes` names what was given but could not be used, never the value."""
+
+    customer_id: Identifier | None = None
+    email: str | None = None
+    phone: str | None = None
+    first_name: Annotated[str, one_line(NAME_LENGTH)] = ""
+    locale: Annotated[str, BeforeValidator(cleaning.locale)] = "en"
+    time_zone: str | None = None
+    country: Annotated[str | None, BeforeValidator(cleaning.country)] = None
+    consent: Consent = Consent()
+    orders_count: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _usable(cls, given: Any) -> Any:
+        """Turn what cannot be used into None, and note that it was there."""
+        if not isinstance(given, Mapping):
+            return given
+        count, zone = given.get("orders_count"), given.get("time_zone")
+        usable = {
+            "email": cleaning.email(given.get("email")),
+            "phone": cleaning.phone(given.get("phone"), cleaning.country(given.get("country"))),
+            "time_zone": zone if isinstance(zone, str) and is_zone(zone) else None,
+        }
+        notes = [f"{name}_invalid" for name, value in usable.items() if value is None and given.get(name)]
+        kept = [note for note in given.get("notes") or () if isinstance(note, str) and note.endswith("_invalid")]
+        return {
+            **given,
+            **usable,
+            "customer_id": given.get("customer_id") or None,
+            "consent": given.get("consent") or Consent(),
+            "orders_count": count if isinstance(count, int) and 0 <= count < 10**9 else None,
+            "notes": tuple(dict.fromkeys([*kept, *notes])),
+        }
+
+    def identified(self, order_id: str, secret_key: str) -> Self:
+        """This customer with an id: a guest's is derived from the e-mail address, or else from the order.
+
+        Keyed with the secret, so that the id, which workflows may show, does not give the address away.
+        """
+        if self.customer_id:
+            return self
+        if self.email is None:
+            return self.model_copy(update={"customer_id": f"guest-order-{order_id}"})
+        digest = hmac.new(secret_key.encode(), self.email.lower().encode(), hashlib.sha256).hexdigest()
+        return self.model_copy(update={"customer_id": f"guest-{digest[:16]}"})
+
+
+class Line(_Edge):
+    """One line of an order; `unit_price` in the order's currency. SKUs and categories are the shop's own words."""
+
+    sku: Identifier
+    title: Annotated[str, one_line(TITLE_LENGTH)] = ""
+    quantity: int = Field(ge=1, le=1_000_000)
+    unit_price: Amount
+    category: Category = None
+    kind: LineKind = LineKind.PHYSICAL
+
+
+Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
+
+
+class _OrderEvent(_Edge):
+    at: Moment
+    shop: Shop
+    order_id: Identifier
+
+    @property
+    def subject(self) -> str:
+        """What the inbox keeps the order of events for: `order:{shop}:{order_id}`."""
+        return f"order:{self.shop}:{self.order_id}"
+
+
+class OrderCreated(_OrderEvent):
+    """An order was placed, `at` that moment."""
+
+    type: Literal["order.created"] = "order.created"
+    channel: Channel = "online"
+    currency: Currency
+    total: Amount
+    customer: Annotated[Customer, BeforeValidator(lambda value: value or Customer())] = Customer()
+    lines: Lines
+
+
+class OrderEdited(_OrderEvent):
+    """The order as it stands since `at`."""
+
+    type: Literal["order.edited"] = "order.edited"
+    currency: Currency | None = None
+    total: Amount
+    lines: Lines
+
+
+class OrderCancelled(_OrderEvent):
+    """The order was called off."""
+
+    type: Literal["order.cancelled"] = "order.cancelled"
+
+
+class OrderRefunded(_OrderEvent):
+    """Money went back; `full` when the shop says that all of it did."""
+
+    type: Literal["order.refunded"] = "order.refunded"
+    refund_id: Identifier
+    amount: Amount
+    currency: Currency | None = None
+    full: bool = False
+
+
+class ShipmentCreated(_OrderEvent):
+    """A parcel left; `skus` None when the shop did not say what is in it."""
+
+    type: Literal["shipment.created"] = "shipment.created"
+    tracking_number: Identifier
+    carrier: Word = None
+    skus: Skus = None
+    estimated_delivery: Day = None
+
+
+class ReviewPosted(_OrderEvent):
+    """A review of one line or the whole order, one to five stars."""
+
+    type: Literal["review.posted"] = "review.posted"
+    rating: int = Field(ge=1, le=5)
+    sku: Identifier | None = None
+    text: Annotated[str, one_line(TEXT_LENGTH)] = ""
+
+
+class ShipmentUpdated(_Edge):
+    """A carrier's word about a parcel, `at` the carrier's own time."""
+
+    type: Literal["shipment.updated"] = "shipment.updated"
+    at: Moment
+    tracking_number: Identifier
+    carrier: Word = None
+    status: ParcelStatus
+    reason: Reason | None = None
+    estimated_delivery: Day = None
+
+    @property
+    def subject(self) -> str:
+        """What the inbox keeps the order of events for: `tracking:{number}`."""
+        return f"tracking:{self.tracking_number}"
+
+
+class CustomerUpdated(_Edge):
+    """A customer's data or consent as they stand since `at`; `customer.customer_id` is always there."""
+
+    type: Literal["customer.updated"] = "customer.updated"
+    at: Moment
+    shop: Shop
+    customer: Customer
+
+    @property
+    def subject(self) -> str:
+        """What the inbox keeps the order of events for: `customer:{shop}:{customer_id}`."""
+        return f"customer:{self.shop}:{self.customer.customer_id}"
+
+
+OrderEvent = OrderCreated | OrderEdited | OrderCancelled | OrderRefunded | ShipmentCreated | ReviewPosted
+Event = OrderEvent | ShipmentUpdated | CustomerUpdated
+_ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+_E = TypeVar("_E", bound=_Edge)
+
+
+def from_json(text: str) -> Event:
+    """An event as the inbox kept it.
+
+    Raises:
+        pydantic.ValidationError: the row was written by hand, or by a newer version.
+    """
+    return _ANY.validate_json(text)
+
+
+def build(
+    model: type[_E], values: Mapping[str, Any], *, prefix: str = "", names: Mapping[str, str] | None = None
+) -> _E:
+    """An event from an adapter's values.
+
+    Args:
+        model: the event to build.
+        values: its fields, as they came.
+        prefix: what stands before a field in the sender's body, such as `data.`.
+        names: the sender's words for our fields, where they differ.
+
+    Raises:
+        Malformed: names the first field that is wrong, in the sender's words.
+    """
+
+    def named(*path: object) -> str:
+        return prefix + ".".join((names or {}).get(str(part), str(part)) for part in path)
+
+    try:
+        event = model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise Malformed(named(*first["loc"]), first["msg"].removeprefix("Value error, ")) from None
+    currency = getattr(event, "currency", None)
+    if currency is not None:
+        for name in ("total", "amount"):
+            _check_decimals(getattr(event, name, None), currency, named(name))
+        for position, line in enumerate(getattr(event, "lines", ())):
+            _check_decimals(line.unit_price, currency, named("lines", position, "unit_price"))
+    return event
+
+
+def _check_decimals(amount: Decimal | None, currency: str, field: str) -> None:
+    digits = cleaning.minor_units(currency)
+    exponent = amount.normalize().as_tuple().exponent if amount is not None else 0
+    if isinstance(exponent, int) and -exponent > digits:
+        raise Malformed(field, f"has more decimals than {currency} has ({digits})")

@@ -1,0 +1,112 @@
+"""What a message needs to be written: the person, the order and the parcel, looked up at the moment of sending."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+
+from store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class MessageLine:
+    """A line as it was bought; prices are per unit in the order's currency."""
+
+    sku: str
+    title: str
+    quantity: int
+    unit_price: Decimal
+    category: str | None
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageParcel:
+    """A parcel as the shipments table has it; `number` counts from one among the order's `count`."""
+
+    tracking_number: str
+    carrier: str | None
+    status: str
+    reason: str | None
+    estimated_delivery: date | None
+    first_estimate: date | None
+    number: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageFacts:
+    """All of it. `email` is None when there is no usable address; `locale` is BCP 47; times are UTC."""
+
+    shop: str
+    order_id: str
+    email: str | None
+    first_name: str
+    locale: str
+    time_zone: str | None
+    country: str | None
+    placed_at: datetime
+    currency: str
+    total: Decimal
+    channel: str
+    buyer: str
+    lines: tuple[MessageLine, ...]
+    parcels: tuple[MessageParcel, ...]
+    refunded: Decimal | None
+
+    def parcel(self, tracking_number: str | None) -> MessageParcel | None:
+        """The parcel of that number."""
+        return next((one for one in self.parcels if one.tracking_number == tracking_number), None)
+
+
+async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
+    """The facts of one order's next message; None when the order is unknown or was erased."""
+    async with pool.acquire() as connection:
+        order = await connection.fetchrow(
+            "SELECT o.*, c.email, c.first_name, c.locale, c.time_zone, c.country,"
+            " (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded"
+            " FROM orders o JOIN customers c USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2",
+            shop,
+            order_id,
+        )
+        if order is None:
+            return None
+        lines = await connection.fetch(
+            "SELECT * FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position", shop, order_id
+        )
+        parcels = await connection.fetch(
+            "SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number",
+            shop,
+            order_id,
+        )
+    return MessageFacts(
+        shop=shop,
+        order_id=order_id,
+        email=order["email"],
+        first_name=order["first_name"],
+        locale=order["locale"],
+        time_zone=order["time_zone"],
+        country=order["country"],
+        placed_at=order["placed_at"],
+        currency=order["currency"],
+        total=order["total"],
+        channel=order["channel"],
+        buyer=order["buyer"],
+        lines=tuple(
+            MessageLine(row["sku"], row["title"], row["quantity"], row["unit_price"], row["category"], row["kind"])
+            for row in lines
+        ),
+        parcels=tuple(
+            MessageParcel(
+                row["tracking_number"],
+                row["carrier"],
+                row["status"],
+                row["reason"],
+                row["estimated_delivery"],
+                row["first_estimate"],
+                number,
+                len(parcels),
+            )
+            for number, row in enumerate(parcels, start=1)
+        ),
+        refunded=order["refunded"],
+    )

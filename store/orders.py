@@ -1,0 +1,226 @@
+"""Orders with their lines, refunds and reviews. Every write may be repeated without harm.
+
+Functions take a connection inside the caller's transaction and answer what the journey has to be told.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from journey import events
+from journey.order import Buyer, LineFacts, LineKind, OrderFacts
+from store import intake, people
+from store.pool import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An order as it was first written down, with the digest of the playbook it pinned then."""
+
+    facts: OrderFacts
+    playbook: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another order of the same customer at the same shop; `open` while its journey runs."""
+
+    order_id: str
+    placed_at: datetime
+    open: bool
+
+
+async def create(connection: Connection, event: intake.OrderCreated, *, playbook: str, received_at: datetime) -> Placed:
+    """Write an order down with its customer, consent and lines; a second time answers what the first one wrote.
+
+    A buyer is a repeat buyer when an order of theirs was placed earlier, or the shop has counted more than one.
+    """
+    customer = event.customer
+    await people.remember(
+        connection,
+        event.shop,
+        customer,
+        at=min(event.at, received_at),
+        source=event.type,
+        evidence=f"order {event.order_id}",
+    )
+    known = await connection.fetchval(
+        """SELECT EXISTS (SELECT 1 FROM orders
+           WHERE shop = $1 AND customer_id = $2 AND placed_at < $3 AND order_id <> $4)""",
+        event.shop,
+        customer.customer_id,
+        event.at,
+        event.order_id,
+    )
+    buyer = Buyer.REPEAT if known or (customer.orders_count or 0) > 1 else Buyer.FIRST
+    new = await connection.fetchval(
+        """INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
+        event.shop,
+        event.order_id,
+        customer.customer_id,
+        event.at,
+        event.channel,
+        event.currency,
+        event.total,
+        buyer,
+        playbook,
+    )
+    if new:
+        await _write_lines(connection, event.shop, event.order_id, event.lines)
+    kept = await connection.fetchrow(
+        """SELECT placed_at, channel, currency, total, buyer, playbook, country
+           FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
+        event.shop,
+        event.order_id,
+    )
+    rows = await connection.fetch(
+        "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position",
+        event.shop,
+        event.order_id,
+    )
+    facts = OrderFacts(
+        shop=event.shop,
+        order_id=event.order_id,
+        placed_at=kept["placed_at"],
+        channel=kept["channel"],
+        currency=kept["currency"],
+        total=kept["total"],
+        country=kept["country"],
+        buyer=Buyer(kept["buyer"]),
+        lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
+    )
+    return Placed(facts, kept["playbook"])
+
+
+async def exists(connection: Connection, shop: str, order_id: str) -> bool:
+    """Whether the order is known."""
+    return bool(await connection.fetchval("SELECT true FROM orders WHERE shop = $1 AND order_id = $2", shop, order_id))
+
+
+async def siblings(connection: Connection, shop: str, order_id: str) -> list[Sibling]:
+    """The customer's other orders at this shop, oldest first."""
+    rows = await connection.fetch(
+        """SELECT other.order_id, other.placed_at, other.ended_at IS NULL AS open
+           FROM orders mine JOIN orders other USING (shop, customer_id)
+           WHERE mine.shop = $1 AND mine.order_id = $2 AND other.order_id <> $2
+           ORDER BY other.placed_at, other.order_id""",
+        shop,
+        order_id,
+    )
+    return [Sibling(**row) for row in rows]
+
+
+async def edit(connection: Connection, event: intake.OrderEdited) -> tuple[list[events.Event], bool]:
+    """Write an edit down; what to tell the journey, and whether the order changed by it.
+
+    An edit older than the newest one known changes nothing and has nothing to tell.
+    """
+    order = await connection.fetchrow(
+        "SELECT total, edited_at FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
+    )
+    if order["edited_at"] is not None and order["edited_at"] > event.at:
+        return [], False
+    before = await _lines(connection, event.shop, event.order_id)
+    after = [(n.sku, n.title or n.sku, n.quantity, n.unit_price, n.category, n.kind.value) for n in event.lines]
+    changed = before != after or order["total"] != event.total
+    await connection.execute(
+        "UPDATE orders SET total = $3, edited_at = $4 WHERE shop = $1 AND order_id = $2",
+        event.shop,
+        event.order_id,
+        event.total,
+        event.at,
+    )
+    if changed:
+        await connection.execute("DELETE FROM lines WHERE shop = $1 AND order_id = $2", event.shop, event.order_id)
+        await _write_lines(connection, event.shop, event.order_id, event.lines)
+    facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
+    edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
+    completing = await _completing_refund(connection, event.shop, event.order_id)
+    return ([edited] if completing is None else [edited, completing]), changed
+
+
+async def cancel(connection: Connection, event: intake.OrderCancelled) -> list[events.Event]:
+    """Write a cancellation down; what to tell the journey."""
+    await connection.execute(
+        """UPDATE orders SET status = 'cancelled', cancelled_at = least(cancelled_at, $3)
+           WHERE shop = $1 AND order_id = $2""",
+        event.shop,
+        event.order_id,
+        event.at,
+    )
+    return [events.OrderCancelled(at=event.at)]
+
+
+async def refund(connection: Connection, event: intake.OrderRefunded) -> list[events.Event]:
+    """Write a refund down; what to tell the journey, with the refund that made it a full one, if one did."""
+    await connection.execute(
+        "SELECT 1 FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
+    )
+    await connection.execute(
+        """INSERT INTO refunds (shop, order_id, refund_id, amount, at) VALUES ($1, $2, $3, $4, $5)
+           ON CONFLICT DO NOTHING""",
+        event.shop,
+        event.order_id,
+        event.refund_id,
+        event.amount,
+        event.at,
+    )
+    this = events.OrderRefunded(at=event.at, refund_id=event.refund_id, amount=event.amount, full=event.full)
+    completing = await _completing_refund(connection, event.shop, event.order_id)
+    if completing is None:
+        return [this]
+    return [completing] if completing.refund_id == event.refund_id else [this, completing]
+
+
+async def review(connection: Connection, event: intake.ReviewPosted) -> list[events.Event]:
+    """Write a review down; what to tell the journey (its text stays here)."""
+    await connection.execute(
+        """INSERT INTO reviews (shop, order_id, sku, rating, body, at) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT DO NOTHING""",
+        event.shop,
+        event.order_id,
+        event.sku,
+        event.rating,
+        event.text or None,
+        event.at,
+    )
+    return [events.ReviewPosted(at=event.at, rating=event.rating, sku=event.sku)]
+
+
+async def _lines(connection: Connection, shop: str, order_id: str) -> list[tuple[object, ...]]:
+    rows = await connection.fetch(
+        """SELECT sku, title, quantity, unit_price, category, kind FROM lines
+           WHERE shop = $1 AND order_id = $2 ORDER BY position""",
+        shop,
+        order_id,
+    )
+    return [tuple(row) for row in rows]
+
+
+async def _write_lines(connection: Connection, shop: str, order_id: str, lines: Sequence[intake.Line]) -> None:
+    await connection.executemany(
+        """INSERT INTO lines (shop, order_id, position, sku, title, quantity, unit_price, category, kind)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
+        [
+            (shop, order_id, position, n.sku, n.title or n.sku, n.quantity, n.unit_price, n.category, n.kind)
+            for position, n in enumerate(lines)
+        ],
+    )
+
+
+async def _completing_refund(connection: Connection, shop: str, order_id: str) -> events.OrderRefunded | None:
+    """The refund with which the whole total was paid back, whatever order the refunds became known in."""
+    total = await connection.fetchval("SELECT total FROM orders WHERE shop = $1 AND order_id = $2", shop, order_id)
+    rows = await connection.fetch(
+        "SELECT refund_id, amount, at FROM refunds WHERE shop = $1 AND order_id = $2 ORDER BY at, refund_id",
+        shop,
+        order_id,
+    )
+    paid_back = Decimal(0)
+    for row in rows:
+        paid_back += row["amount"]
+        if paid_back >= total:
+            return events.OrderRefunded(at=row["at"], refund_id=row["refund_id"], amount=row["amount"], full=True)
+    return None

@@ -1,0 +1,101 @@
+"""Customers and what they agreed to. Consent is a history: every answer is a row, the newest one holds."""
+
+from datetime import datetime
+
+from store.intake import Customer
+from store.pool import Connection, Pool
+
+# A newer word replaces what is known, a late one only fills gaps.
+_UPSERT = """
+INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (shop, customer_id) DO UPDATE SET
+    email = CASE WHEN $10 THEN coalesce($3, known.email) ELSE coalesce(known.email, $3) END,
+    phone = CASE WHEN $10 THEN coalesce($4, known.phone) ELSE coalesce(known.phone, $4) END,
+    first_name = CASE WHEN ($10 AND $5 <> '') OR known.first_name = '' THEN $5 ELSE known.first_name END,
+    locale = CASE WHEN $10 THEN $6 ELSE known.locale END,
+    time_zone = CASE WHEN $10 THEN coalesce($7, known.time_zone) ELSE coalesce(known.time_zone, $7) END,
+    country = CASE WHEN $10 THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
+    updated_at = greatest(known.updated_at, $9)
+"""
+
+_CONSENT = """
+INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, evidence, at)
+SELECT $1::text, $2::text, $3::text, 'marketing', $4::boolean, $5::text, $6::text, $7::timestamptz
+WHERE NOT EXISTS (
+    SELECT 1 FROM consents WHERE shop = $1 AND customer_id = $2 AND channel = $3 AND purpose = 'marketing'
+       AND granted = $4 AND source = $5 AND evidence IS NOT DISTINCT FROM $6 AND at = $7)
+"""
+
+_OPT_OUT = """
+INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, 'email', lower($2), 'opted_out', $3)
+ON CONFLICT (shop, channel, address) DO NOTHING
+"""
+
+
+async def remember(
+    connection: Connection, shop: str, customer: Customer, *, at: datetime, source: str, evidence: str
+) -> None:
+    """Write down a customer as known at `at`, and what they answered about marketing, each answer once.
+
+    Args:
+        connection: in a transaction.
+        shop: the customer's shop.
+        customer: with a `customer_id`.
+        at: when this was so; a later moment than the arrival's would outlive every correction, so pass neither.
+        source: the kind of event that said so.
+        evidence: what to look up when the consent is questioned, such as `order 1001`.
+    """
+    newer = not await connection.fetchval(
+        "SELECT updated_at > $3 FROM customers WHERE shop = $1 AND customer_id = $2 FOR UPDATE",
+        shop,
+        customer.customer_id,
+        at,
+    )
+    await connection.execute(
+        _UPSERT,
+        shop,
+        customer.customer_id,
+        customer.email,
+        customer.phone,
+        customer.first_name,
+        customer.locale,
+        customer.time_zone,
+        customer.country,
+        at,
+        newer,
+    )
+    answers = {"email": customer.consent.email_marketing, "sms": customer.consent.sms_marketing}
+    for channel, granted in answers.items():
+        if granted is not None:
+            await connection.execute(_CONSENT, shop, customer.customer_id, channel, granted, source, evidence, at)
+
+
+async def opt_out(pool: Pool, *, shop: str, order_id: str, at: datetime) -> bool:
+    """Stop marketing mail to the customer of an order, at once and for good; False when there is no such order.
+
+    Writes the withdrawn consent (with the link's order as its evidence) and puts the address on the suppression
+    list, so that a later order whose box is ticked by default does not undo it. Doing it again changes nothing.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        person = await connection.fetchrow(
+            """SELECT customer_id, email FROM orders JOIN customers USING (shop, customer_id)
+               WHERE shop = $1 AND order_id = $2 FOR UPDATE OF customers""",
+            shop,
+            order_id,
+        )
+        if person is None:
+            return False
+        granted = await connection.fetchval(
+            """SELECT granted FROM consents WHERE shop = $1 AND customer_id = $2 AND channel = 'email'
+               AND purpose = 'marketing' ORDER BY at DESC, id DESC LIMIT 1""",
+            shop,
+            person["customer_id"],
+        )
+        if granted is not False:
+            await connection.execute(
+                _CONSENT, shop, person["customer_id"], "email", False, "unsubscribe_link", f"order {order_id}", at
+            )
+        if person["email"]:
+            await connection.execute(_OPT_OUT, shop, person["email"], at)
+    return True

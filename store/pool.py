@@ -1,0 +1,28 @@
+"""The connection pool, and what counts as the database being away for a moment."""
+
+import asyncpg
+from asyncpg.pool import Pool, PoolConnectionProxy
+
+__all__ = ["AWAY", "Connection", "Pool", "connect"]
+
+Connection = PoolConnectionProxy
+
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.InterfaceError,
+    asyncpg.TooManyConnectionsError,
+)
+"""Errors that a little patience mends: refused, restarting, dropped."""
+
+
+async def connect(dsn: str, *, size: int = 10) -> Pool:
+    """A pool of up to `size` connections to the database `dsn` names.
+
+    Raises:
+        OSError, asyncpg.PostgresError: the server is not there or refuses; nothing is retried here.
+    """
+    return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=30)

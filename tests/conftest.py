@@ -1,0 +1,101 @@
+"""One real server of each kind for the whole session; every test has ids, a task queue or a database of its own."""
+
+import os
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+from temporalio.client import Client
+
+from activities.messaging.smtp import Smtp
+from activities.messaging.templates import Templates
+from journey.playbook import Playbook, load_playbook
+from store.migrate import migrate
+from store.pool import Pool, connect
+from tests.support.world import World, world
+from workers.connecting import temporal_client
+from workers.embedded import EmbeddedStack, embedded_stack
+from workers.settings import shipped_playbooks
+from workflows.order_journey import SEARCH_ATTRIBUTES
+
+for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
+    del os.environ[name]  # the tests' parts are their own, whatever the developer's shell says
+
+
+@pytest.fixture(scope="session")
+def home() -> Iterator[Path]:
+    """A short path: Unix sockets allow about a hundred characters."""
+    with tempfile.TemporaryDirectory(prefix="postlude-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+async def stack(home: Path) -> AsyncIterator[EmbeddedStack]:
+    async with embedded_stack(home / "stack", search_attributes=SEARCH_ATTRIBUTES) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def template_database(stack: EmbeddedStack) -> str:
+    """A migrated database that others are copied from."""
+    admin = await asyncpg.connect(stack.database_url)
+    await admin.execute("CREATE DATABASE template_of_tests")
+    await admin.close()
+    await migrate(_dsn(stack.database_url, "template_of_tests"))
+    return "template_of_tests"
+
+
+@pytest.fixture
+async def database_url(stack: EmbeddedStack, template_database: str) -> AsyncIterator[str]:
+    """A migrated, empty database for one test."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(stack.database_url)
+    await admin.execute(f"CREATE DATABASE {name} TEMPLATE {template_database}")
+    yield _dsn(stack.database_url, name)
+    await admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    await admin.close()
+
+
+@pytest.fixture
+async def pool(database_url: str) -> AsyncIterator[Pool]:
+    made = await connect(database_url)
+    yield made
+    made.terminate()
+
+
+@pytest.fixture(scope="session")
+async def client(stack: EmbeddedStack) -> Client:
+    return await temporal_client(address=stack.temporal_address)
+
+
+@pytest.fixture(scope="session")
+def templates() -> Templates:
+    return Templates.load(shipped_playbooks())
+
+
+@pytest.fixture(scope="session")
+def playbook() -> Playbook:
+    return load_playbook((shipped_playbooks() / "default.yaml").read_text())
+
+
+@pytest.fixture
+def smtp(stack: EmbeddedStack) -> Smtp:
+    """The session's mail catcher as a provider; its mails are told apart by order."""
+    return Smtp(urlsplit(stack.smtp_url))
+
+
+@pytest.fixture
+async def journeys(
+    client: Client, pool: Pool, smtp: Smtp, templates: Templates, playbook: Playbook
+) -> AsyncIterator[World]:
+    """A world on real parts: Temporal, PostgreSQL, SMTP."""
+    async with world(client, pool, provider=smtp, templates=templates, playbook=playbook) as made:
+        yield made
+
+
+def _dsn(url: str, database: str) -> str:
+    return urlsplit(url)._replace(path=f"/{database}").geturl()

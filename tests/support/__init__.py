@@ -1,0 +1,1 @@
+"""What tests share: a whole world on real parts, and loopback stand-ins for vendors."""

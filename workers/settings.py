@@ -1,0 +1,75 @@
+"""Configuration: environment only. Temporal's own variables are read by `temporalio.envconfig`."""
+
+from functools import cached_property
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """`POSTLUDE_*`. What is unset is closed, or, for servers, embedded."""
+
+    model_config = SettingsConfigDict(env_prefix="POSTLUDE_", env_file=".env", env_ignore_empty=True, extra="ignore")
+
+    home: Path = Path(".postlude")
+    database_url: str | None = None
+    public_url: str = "http://127.0.0.1:8000"
+    listen: str = "127.0.0.1:8000"
+    playbook: Path | None = None
+    templates: Path | None = None
+    email_url: SecretStr | None = None
+    secret_key: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
+    shopify_secret: SecretStr | None = None
+    easypost_secret: SecretStr | None = None
+    task_queue: str = "postlude"
+    deployment_name: str | None = None
+    build_id: str | None = None
+    versioning: Literal["pinned", "auto_upgrade"] = "auto_upgrade"
+    graceful_shutdown_seconds: int = Field(default=30, ge=0)
+    max_cached_workflows: int = Field(default=5_000, ge=0)
+    concurrent_activities: int = Field(default=50, ge=1)
+    worker_metrics: str | None = None
+    workflow_sandbox: bool = False
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @cached_property
+    def playbook_path(self) -> Path:
+        """The playbook that is published when none is: `POSTLUDE_PLAYBOOK`, else the one that ships."""
+        return self.playbook or shipped_playbooks() / "default.yaml"
+
+    def needed(self, name: str) -> str:
+        """A setting that this process cannot do without.
+
+        Raises:
+            SettingMissingError: it is unset.
+        """
+        value = getattr(self, name)
+        if value is None:
+            raise SettingMissingError(
+                f"POSTLUDE_{name.upper()} is not set, and this process needs it (`postlude up` brings its own)"
+            )
+        return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+
+    def host_and_port(self, name: str) -> tuple[str, int]:
+        """`listen` or `worker_metrics` split at the last colon.
+
+        Raises:
+            SettingMissingError: it is unset, or not HOST:PORT.
+        """
+        host, colon, port = self.needed(name).rpartition(":")
+        if not colon or not port.isdecimal():
+            raise SettingMissingError(f"POSTLUDE_{name.upper()} must be HOST:PORT, such as 127.0.0.1:8000")
+        return host, int(port)
+
+
+class SettingMissingError(Exception):
+    """A setting is missing or malformed; the message names it."""
+
+
+def shipped_playbooks() -> Path:
+    """The folder of the playbook, templates, copy and brand that ship with Postlude."""
+    return Path(str(resources.files("playbooks")))

@@ -1,0 +1,150 @@
+"""The worker process: runs journeys and sends their messages."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+import structlog
+from temporalio.client import Client
+from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.worker import (
+    UnsandboxedWorkflowRunner,
+    Worker,
+    WorkerDeploymentConfig,
+    WorkflowRunner,
+)
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
+
+from activities.deliver import Deliveries, Gap, Sender, no_gap
+from activities.links import Links
+from activities.messaging.protocol import EmailProvider
+from activities.messaging.providers import email_provider
+from activities.messaging.templates import Templates
+from journey.playbook import load_playbook
+from store import playbooks
+from store.ledger import Ledger
+from store.pool import AWAY, Pool
+from workers.connecting import database, temporal_client
+from workers.settings import Settings, shipped_playbooks
+from workflows.order_journey import OrderJourney
+from workflows.registry import PLAYBOOKS
+
+log = structlog.get_logger()
+_REFRESH = 10.0
+
+
+async def load_playbooks(pool: Pool) -> None:
+    """Make every published playbook known to this process."""
+    for digest, content in (await playbooks.unknown_to(pool, PLAYBOOKS.digests())).items():
+        PLAYBOOKS.add(digest, load_playbook(content))
+
+
+@asynccontextmanager
+async def playbooks_kept_fresh(pool: Pool) -> AsyncIterator[None]:
+    """Load what is published, again every few seconds and at once when a journey misses one."""
+    loop, missed = asyncio.get_running_loop(), asyncio.Event()
+    PLAYBOOKS.on_miss = lambda: loop.call_soon_threadsafe(missed.set)  # type: ignore[assignment, return-value]  # result unused
+
+    async def refresh() -> None:
+        while True:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(missed.wait(), _REFRESH)
+            missed.clear()
+            try:
+                await load_playbooks(pool)
+            except AWAY as error:
+                log.warning("playbooks_not_refreshed", error=type(error).__name__)
+
+    await load_playbooks(pool)
+    task = asyncio.create_task(refresh())
+    try:
+        yield
+    finally:
+        PLAYBOOKS.on_miss = lambda: None
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+def load_templates(settings: Settings) -> Templates:
+    """The templates that ship, with the shop's own files (`POSTLUDE_TEMPLATES`) laid over them.
+
+    Raises:
+        TemplateError: one does not compile; named with file and reason.
+    """
+    return Templates.load(shipped_playbooks(), overlay=settings.templates)
+
+
+def build_worker(
+    client: Client,
+    pool: Pool,
+    settings: Settings,
+    *,
+    provider: EmailProvider,
+    templates: Templates,
+    links: Links,
+    gap: Gap = no_gap,
+) -> Worker:
+    """A worker for one task queue: the journeys, and the deliveries over this pool and provider."""
+    domain = templates.brand.sender.address.rpartition("@")[2]
+    sender = Sender(provider, templates, links, PLAYBOOKS.get)
+    deliveries = Deliveries(pool, Ledger(pool, domain=domain), sender, gap=gap)
+    activities: list[Callable[..., object]] = [deliveries.deliver, deliveries.close]
+    return Worker(
+        client,
+        task_queue=settings.task_queue,
+        workflows=[OrderJourney],
+        activities=activities,
+        workflow_runner=_runner(settings),
+        max_cached_workflows=settings.max_cached_workflows,
+        max_concurrent_activities=settings.concurrent_activities,
+        graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
+        deployment_config=_deployment(settings),
+    )
+
+
+def _runner(settings: Settings) -> WorkflowRunner:
+    # The sandbox costs twice the memory and replay time of a journey; the tests replay every history inside it
+    # instead, so that production need not (docs/decisions/0004).
+    return SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner()
+
+
+def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+    if settings.deployment_name is None or settings.build_id is None:
+        return None
+    behaviour = VersioningBehavior.PINNED if settings.versioning == "pinned" else VersioningBehavior.AUTO_UPGRADE
+    return WorkerDeploymentConfig(
+        version=WorkerDeploymentVersion(settings.deployment_name, settings.build_id),
+        use_worker_versioning=True,
+        default_versioning_behavior=behaviour,
+    )
+
+
+async def run_worker(settings: Settings, *, temporal_address: str | None = None, gap: Gap = no_gap) -> None:
+    """Run until SIGTERM or SIGINT, then finish what is under way within the grace period.
+
+    Raises:
+        SettingMissingError: a setting is missing.
+    """
+    links = Links(settings.needed("secret_key"), settings.public_url)
+    provider = email_provider(settings.needed("email_url"))
+    templates = load_templates(settings)
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    pool = await database(settings.needed("database_url"), size=min(settings.concurrent_activities, 20))
+    try:
+        client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
+        async with playbooks_kept_fresh(pool):
+            worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links, gap=gap)
+            async with worker:
+                log.info("worker_started", task_queue=settings.task_queue, build_id=settings.build_id)
+                await stopping.wait()
+                log.info("worker_stopping")
+        log.info("worker_stopped")
+    finally:
+        await provider.aclose()
+        await pool.close()

@@ -1,0 +1,309 @@
+"""One order, from the buy button to the last hello: a thin shell round the rules in `journey`."""
+
+import asyncio
+from datetime import datetime, timedelta
+
+from temporalio import workflow
+from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from journey.base import Frozen, TouchKey
+    from journey.economy import worth_a_new_run
+    from journey.events import (
+        CustomerReordered,
+        Event,
+        OrderCancelled,
+        OrderEdited,
+        OrderRefunded,
+        Paused,
+        Resumed,
+        ReviewPosted,
+        SendNow,
+        ShipmentCreated,
+        ShipmentUpdated,
+        TouchSkipped,
+    )
+    from journey.itinerary import (
+        Deliver,
+        Finish,
+        Wait,
+        find_stop,
+        left_over,
+        next_step,
+        passed_over,
+        upcoming,
+    )
+    from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest
+    from journey.playbook import touch_id
+    from journey.state import JourneyState, apply, report, settle
+    from journey.state import start as begin
+    from journey.timeline import Timeline, markdown, tell
+    from workflows.registry import PLAYBOOKS
+
+ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
+SHOP = SearchAttributeKey.for_keyword("Shop")
+COUNTRY = SearchAttributeKey.for_keyword("Country")
+PHASE = SearchAttributeKey.for_keyword("Phase")
+SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PHASE)}
+
+# A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider.
+HEARTBEAT = timedelta(seconds=6)
+ATTEMPT = timedelta(seconds=45)
+# Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
+# message. Providers' troubles have their own, patient schedule inside `deliver`.
+RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+
+
+class JourneyInput(Frozen):
+    """What a run begins with: a fresh state from the order, or the whole state of the run before."""
+
+    state: JourneyState
+
+
+def search_attributes(state: JourneyState, current_phase: str) -> TypedSearchAttributes:
+    """What operators can filter by; set at the start of each run, where it costs nothing."""
+    pairs = [
+        SearchAttributePair(ORDER_ID, state.order.order_id),
+        SearchAttributePair(SHOP, state.order.shop),
+        SearchAttributePair(PHASE, current_phase),
+    ]
+    if state.order.country:
+        pairs.append(SearchAttributePair(COUNTRY, state.order.country))
+    return TypedSearchAttributes(pairs)
+
+
+@workflow.defn(name="OrderJourney")
+class OrderJourney:
+    """The durable story of one order. Signals tell it facts, updates are an operator's word, `timeline` answers."""
+
+    @workflow.init
+    def __init__(self, given: JourneyInput) -> None:
+        """Runs before any signal is handled, so that a fact never meets a journey without a state."""
+        self._playbook = PLAYBOOKS.get(given.state.playbook)
+        self._state = begin(given.state, now=workflow.now())
+        self._timer: asyncio.Task[None] | None = None
+        self._deadline: datetime | None = None
+        self._woken = False
+        self._sending: TouchKey | None = None
+        self._last_phase: str | None = None
+        self._finished: str | None = None
+
+    @workflow.run
+    async def run(self, given: JourneyInput) -> str:  # noqa: ARG002  taken by __init__
+        """Follow the rules until they say it is over; the result is why it ended."""
+        while True:
+            self._woken = False
+            step = next_step(self._state, self._playbook, now=workflow.now())
+            match step:
+                case Deliver():
+                    await self._deliver(step)
+                case Wait():
+                    await self._wait(step)
+                case Finish():
+                    # A fact may still arrive while the books are closed; it is then looked at once more.
+                    await self._close(step.why)
+                    if not self._woken:
+                        self._finished = step.why
+                        self._tell()
+                        return step.why
+
+    # ---- what the rules ask for ---------------------------------------------------------------------------
+
+    async def _deliver(self, step: Deliver) -> None:
+        stop = step.stop
+        now = workflow.now()
+        request = DeliverRequest(
+            shop=self._state.order.shop,
+            order_id=self._state.order.order_id,
+            playbook=self._state.playbook,
+            key=stop.key,
+            due=stop.due,
+            now=now,
+        )
+        if stop.parcel is not None:
+            request = request.but(parcel=stop.parcel.tracking_number)
+        if step.forced:
+            request = request.but(forced=True)
+        if over := passed_over(self._state, self._playbook, now=now):
+            request = request.but(passed_over=over)
+        self._sending = stop.key
+        try:
+            answer = await workflow.execute_activity(
+                "deliver",
+                request,
+                result_type=DeliverAnswer,
+                start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RETRIES,
+                summary=stop.key,
+            )
+        finally:
+            self._sending = None
+        self._last_phase = stop.touch.phase
+        self._state = settle(self._state, request, answer.outcome, now=workflow.now())
+
+    async def _wait(self, step: Wait) -> None:
+        """Let the one timer run: it is kept over every event and replaced only when the deadline moves."""
+        if step.until != self._deadline or self._timer is None:
+            self._drop_timer()
+            await self._continue_as_new_if_worth(step)
+            if step.until is not None:
+                self._deadline = step.until
+                self._timer = asyncio.create_task(
+                    workflow.sleep(step.until - workflow.now(), summary=step.key or step.why)
+                )
+        self._tell()
+        timer = self._timer
+        await workflow.wait_condition(lambda: self._woken or (timer is not None and timer.done()))
+        if timer is not None and timer.done():
+            self._timer, self._deadline = None, None
+
+    async def _close(self, why: str) -> None:
+        self._drop_timer()
+        over = left_over(self._state, self._playbook, now=workflow.now())
+        request = CloseRequest(
+            shop=self._state.order.shop,
+            order_id=self._state.order.order_id,
+            playbook=self._state.playbook,
+            now=workflow.now(),
+            why=why,
+            passed_over=over,
+        )
+        await workflow.execute_activity(
+            "close", request, start_to_close_timeout=ATTEMPT, retry_policy=RETRIES, summary=why
+        )
+        self._state = report(self._state, over)
+
+    async def _continue_as_new_if_worth(self, step: Wait) -> None:
+        """Begin a new run at a phase boundary when the wait ahead costs more to store than an action."""
+        if step.until is None or self._last_phase is None:
+            return
+        now = workflow.now()
+        ahead = upcoming(self._state, self._playbook, now=now)
+        if not ahead or ahead[0].touch.phase == self._last_phase:
+            return
+        if not worth_a_new_run(workflow.info().get_current_history_size(), step.until - now):
+            return
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if self._woken:
+            return
+        workflow.continue_as_new(
+            JourneyInput(state=self._state),
+            search_attributes=search_attributes(self._state, ahead[0].touch.phase),
+        )
+
+    def _drop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer, self._deadline = None, None
+
+    def _tell(self) -> None:
+        workflow.set_current_details(markdown(self.timeline()))
+
+    # ---- facts ----------------------------------------------------------------------------------------------
+
+    def _hear(self, event: Event) -> None:
+        self._state = apply(self._state, event, now=workflow.now())
+        self._woken = True
+
+    @workflow.signal
+    def order_cancelled(self, event: OrderCancelled) -> None:
+        """The order was called off."""
+        self._hear(event)
+
+    @workflow.signal
+    def order_edited(self, event: OrderEdited) -> None:
+        """The order is another now."""
+        self._hear(event)
+
+    @workflow.signal
+    def order_refunded(self, event: OrderRefunded) -> None:
+        """Money went back."""
+        self._hear(event)
+
+    @workflow.signal
+    def shipment_created(self, event: ShipmentCreated) -> None:
+        """A parcel left."""
+        self._hear(event)
+
+    @workflow.signal
+    def shipment_updated(self, event: ShipmentUpdated) -> None:
+        """A parcel was scanned."""
+        self._hear(event)
+
+    @workflow.signal
+    def review_posted(self, event: ReviewPosted) -> None:
+        """The customer spoke."""
+        self._hear(event)
+
+    @workflow.signal
+    def customer_reordered(self, event: CustomerReordered) -> None:
+        """The customer came back by themselves."""
+        self._hear(event)
+
+    # ---- an operator's word ---------------------------------------------------------------------------------
+
+    @workflow.update
+    def pause(self) -> Timeline:
+        """Send nothing until resumed; facts are still taken in."""
+        self._hear(Paused(at=workflow.now()))
+        return self.timeline()
+
+    @pause.validator
+    def _may_pause(self) -> None:
+        if self._state.paused:
+            raise _refusal("the journey is paused already")
+
+    @workflow.update
+    def resume(self) -> Timeline:
+        """Go on; what is late by now follows its touch's late policy."""
+        self._hear(Resumed(at=workflow.now()))
+        return self.timeline()
+
+    @resume.validator
+    def _may_resume(self) -> None:
+        if not self._state.paused:
+            raise _refusal("the journey is not paused")
+
+    @workflow.update
+    def skip_touch(self, key: TouchKey) -> Timeline:
+        """Never send this touch."""
+        self._hear(TouchSkipped(at=workflow.now(), key=key))
+        return self.timeline()
+
+    @skip_touch.validator
+    def _may_skip(self, key: TouchKey) -> None:
+        self._check_open(key)
+
+    @workflow.update
+    def send_now(self, key: TouchKey) -> Timeline:
+        """Send this touch at once, whatever the hour and the caps say; consent still decides."""
+        self._hear(SendNow(at=workflow.now(), key=key))
+        return self.timeline()
+
+    @send_now.validator
+    def _may_send_now(self, key: TouchKey) -> None:
+        self._check_open(key)
+        if self._state.paused:
+            raise _refusal("the journey is paused: resume it first")
+        if find_stop(self._state, self._playbook, key, now=workflow.now()) is None:
+            raise _refusal(f"touch {key!r} has nothing to speak about yet: its anchor has not happened")
+
+    def _check_open(self, key: str) -> None:
+        if touch_id(key) not in self._playbook.by_id:
+            known = ", ".join(self._playbook.by_id)
+            raise _refusal(f"the playbook has no touch {key!r}; it has {known}")
+        if key in self._state.settled:
+            raise _refusal(f"touch {key!r} is settled already: {self._state.settled[key].status}")
+        if key == self._sending:
+            raise _refusal(f"touch {key!r} is being sent at this moment")
+
+    @workflow.query
+    def timeline(self) -> Timeline:
+        """What happened, what is next and when, what was held back and by which rule."""
+        return tell(self._state, self._playbook, now=workflow.now(), finished=self._finished)
+
+
+def _refusal(message: str) -> ApplicationError:
+    return ApplicationError(message, type="NotPossible", non_retryable=True)
