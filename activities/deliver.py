@@ -4,19 +4,20 @@ Walk it with a crash between any two steps. Before the claim nothing happened. F
 doubt until it is recorded: the next attempt finds it claimed and settles the doubt. A provider that answers a
 repeated key with the first send gets the same message again; one that can be asked is asked; of plain SMTP
 nobody can know, so a transactional message goes once more (as a new attempt class, counted) and a marketing
-message does not.
+message does not. A provider that answered so that nobody can tell leaves the same doubt, settled the same way;
+the doubt stays with the row while the journey waits for a provider that is away.
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
+from activities.attempt import attempt_number, beating, count, domain_now, try_again
 from activities.links import Links
 from activities.messaging.context import build_message
 from activities.messaging.protocol import (
@@ -29,6 +30,7 @@ from activities.messaging.protocol import (
     Unclear,
 )
 from activities.messaging.templates import TemplateError, Templates
+from journey.contact import Go
 from journey.outcomes import (
     CloseRequest,
     DeliverAnswer,
@@ -42,7 +44,8 @@ from journey.outcomes import (
 )
 from journey.playbook import Playbook, Touch, touch_id
 from store import messages
-from store.ledger import AlreadySent, Claim, Doubt, Final, Ledger, message_key
+from store.claims import AlreadySent, Claim, Doubt, Final, message_key
+from store.ledger import Ledger
 from store.pool import AWAY, Pool
 
 log = structlog.get_logger()
@@ -56,7 +59,11 @@ HOLDS = (timedelta(minutes=15), timedelta(hours=6))
 """Shortest and longest hold while a provider is away: half of how long it has been, within these."""
 MOST_AGAIN = 2
 """How often a transactional message goes again in doubt before it is left there."""
-_BEAT = 2.0
+CLAIM_LASTS = 20.0
+"""Seconds from asking for a claim within which its message must leave. A process that stood still for longer may
+have been taken for dead and its message looked up in vain, so that what it sends then would be a second one. With
+the time a provider has to answer this stays inside every `settles_after`."""
+CRASHED = "crash_between_send_and_record"
 _RECORD_PATIENCE = 25
 
 
@@ -74,14 +81,27 @@ class Sender:
     playbook: Callable[[str], Playbook]
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One attempt at one touch, at `now` of the journey's clock; `asked` is this process's monotonic clock."""
+
+    request: DeliverRequest
+    touch: Touch
+    now: datetime
+    asked: float
+
+
 class Deliveries:
     """The activities `deliver` and `close`, over one database and one sender."""
 
-    def __init__(self, pool: Pool, ledger: Ledger, sender: Sender, *, gap: Gap = no_gap) -> None:
+    def __init__(
+        self, pool: Pool, ledger: Ledger, sender: Sender, *, gap: Gap = no_gap, claim_lasts: float = CLAIM_LASTS
+    ) -> None:
         self._pool = pool
         self._ledger = ledger
         self._sender = sender
         self._gap = gap
+        self._claim_lasts = claim_lasts
 
     @activity.defn(name="deliver")
     async def deliver(self, request: DeliverRequest) -> DeliverAnswer:
@@ -93,11 +113,11 @@ class Deliveries:
         """
         now = domain_now(request.now)
         with structlog.contextvars.bound_contextvars(order=f"{request.shop}/{request.order_id}", touch=request.key):
-            async with _heartbeat():
+            async with beating():
                 outcome = await self._deliver(request, now)
             rule = None if isinstance(outcome, Sent) else outcome.rule
             log.info("touch_settled", outcome=outcome.status, rule=rule)
-        _count(request.key, outcome)
+        count(request.key, outcome)
         return DeliverAnswer(outcome=outcome)
 
     @activity.defn(name="close")
@@ -114,15 +134,15 @@ class Deliveries:
 
     async def _deliver(self, request: DeliverRequest, now: datetime) -> Outcome:
         playbook = self._sender.playbook(request.playbook)
-        touch = playbook.by_id[touch_id(request.key)]
+        job = _Job(request, playbook.by_id[touch_id(request.key)], now, time.monotonic())
         await self._gap("before_claim", request)
         ask = await self._ledger.ask(request, playbook, now=now, provider=self._sender.provider.name)
         await self._gap("after_claim", request)
         match ask:
             case Claim():
-                return await self._send(request, touch, ask, now)
+                return await self._send(job, ask)
             case Doubt():
-                return await self._settle_doubt(request, touch, ask, now)
+                return await self._settle_doubt(job, ask)
             case AlreadySent():
                 return Sent(at=ask.at)
             case Final():
@@ -130,72 +150,88 @@ class Deliveries:
             case Held() | Refused():
                 return ask
 
-    async def _settle_doubt(self, request: DeliverRequest, touch: Touch, doubt: Doubt, now: datetime) -> Outcome:
+    async def _settle_doubt(self, job: _Job, doubt: Doubt) -> Outcome:
         """Find out, or decide what is worse: a message twice, or none."""
         provider = self._sender.provider
-        log.warning("in_doubt", attempt_class=doubt.attempt_class, provider=provider.name)
-        anew = False
-        if provider.looks_up:
-            found = await self._look_up(request, doubt)
-            await self._gap("after_lookup", request)
-            if found is not None:
-                await self._ledger.record_found(doubt, now=now, provider_id=found)
-                return Sent(at=now)
-            again = doubt.allowed
-        elif provider.remembers is not None and doubt.age < provider.remembers:
-            again = doubt.allowed
+        log.warning("in_doubt", attempt_class=doubt.attempt_class, provider=doubt.provider)
+        # Another provider than the one it was given to knows nothing of it.
+        known = doubt.provider == provider.name
+        if known and provider.looks_up:
+            return await self._look_up(job, doubt)
+        go = isinstance(doubt.answer, Go)
+        if known and provider.remembers is not None and doubt.age < provider.remembers:
+            if isinstance(doubt.answer, Held):
+                await self._ledger.release(doubt.claim, doubt.answer.rule, until=doubt.answer.until)
+                return doubt.answer
+            claim = await self._ledger.claim_again(doubt, certain=False) if go else None
+        elif go and not job.touch.marketing and doubt.attempt_class < MOST_AGAIN:
+            claim = await self._ledger.claim_anew(doubt, job.request, job.touch, now=job.now, provider=provider.name)
         else:
-            again = anew = not touch.marketing and doubt.attempt_class < MOST_AGAIN
-        if not again:
-            await self._ledger.record_in_doubt(doubt, "crash_between_send_and_record")
-            return InDoubt(rule="crash_between_send_and_record")
-        if anew:
-            claim = await self._ledger.claim_anew(doubt, request, touch, now=now)
-        else:
-            claim = await self._ledger.claim_again(doubt)
-        if claim is None:
-            raise _again("claimed_by_another_attempt", QUICK_RETRIES[0])
-        await self._gap("after_reclaim", request)
-        return await self._send(request, touch, claim, now)
+            go, claim = False, None
+        if not go:
+            return await self._leave_in_doubt(doubt.claim, CRASHED)
+        return await self._send_after_doubt(job, claim)
 
-    async def _look_up(self, request: DeliverRequest, doubt: Doubt) -> str | None:
+    async def _look_up(self, job: _Job, doubt: Doubt) -> Outcome:
         provider = self._sender.provider
         try:
-            found = await provider.find(message_key(request, doubt.attempt_class), doubt.message_id)
-        except LookupUnavailableError as error:
-            raise _again("provider_lookup_unavailable", QUICK_RETRIES[1]) from error
-        if found is None and doubt.age < provider.settles_after:
+            found = await provider.find(message_key(job.request, doubt.attempt_class), doubt.message_id)
+        except LookupUnavailableError:
+            return await self._wait(job, doubt.claim, "provider_lookup_unavailable", None)
+        await self._gap("after_lookup", job.request)
+        if found is not None:
+            await self._record(doubt.claim, job.now, found)
+            return Sent(at=job.now)
+        if doubt.age < provider.settles_after:
             # Its log may not have caught up with what it took; asking too early would send twice.
-            raise _again("provider_log_not_settled", provider.settles_after - doubt.age)
-        return found
+            raise try_again("provider_log_not_settled", provider.settles_after - doubt.age)
+        # It never went out, so the rules decide as if for the first time.
+        job = replace(job, asked=time.monotonic())
+        claim = await self._ledger.claim_again(doubt, certain=True)
+        if claim is not None and isinstance(doubt.answer, Held):
+            await self._ledger.release(claim, doubt.answer.rule, until=doubt.answer.until)
+            return doubt.answer
+        if claim is not None and isinstance(doubt.answer, Refused):
+            return await self._end(job, claim, doubt.answer)
+        return await self._send_after_doubt(job, claim)
 
-    async def _send(self, request: DeliverRequest, touch: Touch, claim: Claim, now: datetime) -> Outcome:
+    async def _send_after_doubt(self, job: _Job, claim: Claim | None) -> Outcome:
+        if claim is None:
+            raise try_again("claimed_by_another_attempt", QUICK_RETRIES[0])
+        await self._gap("after_reclaim", job.request)
+        return await self._send(job, claim)
+
+    async def _send(self, job: _Job, claim: Claim) -> Outcome:
+        request, provider = job.request, self._sender.provider
         try:
-            message = await self._write(request, touch, claim, now)
+            message = await self._write(job, claim)
         except TemplateError:
-            log.exception("template_failed", template=touch.template)
-            return await self._end(claim, Failed(rule="template_error"), now)
+            log.exception("template_failed", template=job.touch.template)
+            return await self._end(job, claim, Failed(rule="template_error"))
         if message is None:
-            return await self._end(claim, Refused(rule="no_address"), now)
+            return await self._end(job, claim, Refused(rule="no_address"))
         await self._gap("before_send", request)
-        receipt = await self._sender.provider.send(message)
+        if time.monotonic() - job.asked > self._claim_lasts:
+            await self._ledger.release(claim, "attempt_stood_still", until=job.now + QUICK_RETRIES[0])
+            raise try_again("attempt_stood_still", QUICK_RETRIES[0])
+        receipt = await provider.send(message)
         await self._gap("after_send", request)
         match receipt:
             case Accepted():
-                await self._record(claim, now, receipt.provider_id)
+                await self._record(claim, job.now, receipt.provider_id)
                 await self._gap("after_record", request)
-                return Sent(at=now)
+                return Sent(at=job.now)
             case Rejected():
                 if receipt.address_dead:
-                    await self._ledger.suppress(request.shop, message.to, "bounced", now=now)
-                return await self._end(claim, Refused(rule=f"provider_{receipt.rule}"), now)
-            case Unclear():
-                # The claim stays: the next attempt finds it and settles the doubt.
-                raise _again(f"provider_unclear_{receipt.rule}", QUICK_RETRIES[0])
+                    await self._ledger.suppress(request.shop, message.to, "bounced", now=job.now)
+                return await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
             case Busy():
-                return await self._wait_for_provider(request, touch, claim, receipt, now)
+                return await self._wait(job, claim, f"provider_{receipt.rule}", receipt.retry_after)
+            case Unclear():
+                return await self._unclear(job, claim, f"provider_{receipt.rule}")
 
-    async def _write(self, request: DeliverRequest, touch: Touch, claim: Claim, now: datetime) -> Message | None:
+    async def _write(self, job: _Job, claim: Claim) -> Message | None:
+        request = job.request
         facts = await messages.load(self._pool, request.shop, request.order_id)
         if facts is None:
             return None
@@ -203,35 +239,49 @@ class Deliveries:
             self._sender.templates,
             self._sender.links,
             facts,
-            touch,
+            job.touch,
             parcel=facts.parcel(request.parcel),
             subject=request.key,
             key=message_key(request, claim.attempt_class),
             message_id=claim.message_id,
-            now=now,
+            now=job.now,
         )
 
-    async def _wait_for_provider(
-        self, request: DeliverRequest, touch: Touch, claim: Claim, busy: Busy, now: datetime
-    ) -> Outcome:
+    async def _unclear(self, job: _Job, claim: Claim, rule: str) -> Outcome:
+        """Whether it was taken nobody here can tell. The claim stays, for the next attempt to settle the doubt."""
+        provider = self._sender.provider
+        doubtful = Claim(claim.row, claim.token, claim.attempt_class, claim.message_id, doubtful=True)
+        if provider.looks_up or provider.remembers is not None:
+            return await self._wait(job, doubtful, rule, None)
+        if job.touch.marketing or claim.attempt_class >= MOST_AGAIN:
+            return await self._leave_in_doubt(doubtful, rule)
+        raise try_again(rule, QUICK_RETRIES[0])
+
+    async def _wait(self, job: _Job, claim: Claim, rule: str, retry_after: timedelta | None) -> Outcome:
         """Retry soon a few times, then let the journey hold the touch, until its patience ends."""
-        attempt = activity.info().attempt if activity.in_activity() else 1
-        rule = f"provider_{busy.rule}"
+        now, due, patience = job.now, job.request.due, job.touch.patience
+        attempt = attempt_number()
         if attempt <= len(QUICK_RETRIES):
-            delay = max(QUICK_RETRIES[attempt - 1], busy.retry_after or timedelta())
-            if delay < HOLDS[0] and now + delay <= request.due + touch.patience:
+            delay = max(QUICK_RETRIES[attempt - 1], retry_after or timedelta())
+            if delay < HOLDS[0] and now + delay <= due + patience:
                 await self._ledger.release(claim, rule, until=now + delay)
-                raise _again(rule, delay)
+                raise try_again(rule, delay)
         shortest, longest = HOLDS
-        until = now + max(min((now - request.due) / 2, longest), shortest, busy.retry_after or timedelta())
-        if until > request.due + touch.patience:
-            return await self._end(claim, Failed(rule=rule), now)
+        until = now + max(min((now - due) / 2, longest), shortest, retry_after or timedelta())
+        if until > due + patience:
+            return await self._end(job, claim, Failed(rule=rule))
         await self._ledger.release(claim, rule, until=until)
         return Held(until=until, rule=rule)
 
-    async def _end(self, claim: Claim, outcome: Failed | Refused, now: datetime) -> Outcome:
-        await self._ledger.record_end(claim, outcome.status, outcome.rule, now=now)
+    async def _end(self, job: _Job, claim: Claim, outcome: Failed | Refused) -> Outcome:
+        if claim.doubtful:
+            return await self._leave_in_doubt(claim, outcome.rule)
+        await self._ledger.record_end(claim, outcome.status, outcome.rule, now=job.now)
         return outcome
+
+    async def _leave_in_doubt(self, claim: Claim, rule: str) -> Outcome:
+        await self._ledger.record_in_doubt(claim, rule)
+        return InDoubt(rule=rule)
 
     async def _record(self, claim: Claim, now: datetime, provider_id: str | None) -> None:
         """The message is out: a database that is away for a moment is worth waiting for here, not a doubt."""
@@ -243,44 +293,3 @@ class Deliveries:
                     raise
                 await asyncio.sleep(1)
         return None
-
-
-def domain_now(asked_at: datetime) -> datetime:
-    """The journey's clock at this attempt: when it asked, plus how long the server let the attempt wait since.
-
-    Both figures are the workflow's own clock, so that a retry after a virtual day sees a day gone by.
-    """
-    if not activity.in_activity():
-        return asked_at
-    info = activity.info()
-    return asked_at + max(timedelta(), info.current_attempt_scheduled_time - info.scheduled_time)
-
-
-def _again(rule: str, delay: timedelta) -> ApplicationError:
-    return ApplicationError(rule, type="TryAgain", next_retry_delay=delay)
-
-
-def _count(key: str, outcome: Outcome) -> None:
-    if activity.in_activity():
-        labels = {"touch": touch_id(key), "outcome": outcome.status}
-        labels["rule"] = "" if isinstance(outcome, Sent) else outcome.rule
-        meter = activity.metric_meter().with_additional_attributes(labels)
-        meter.create_counter("postlude_messages_total", "Touches settled, by outcome and rule").add(1)
-
-
-class _heartbeat:  # noqa: N801  reads as a verb where it is used
-    """Beats while the block runs, so that a dead worker is told from a slow provider within seconds."""
-
-    async def __aenter__(self) -> None:
-        self._task = asyncio.create_task(self._beat()) if activity.in_activity() else None
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def _beat(self) -> None:
-        while True:
-            await asyncio.sleep(_BEAT)
-            activity.heartbeat()

@@ -75,12 +75,12 @@ def holds(condition: str, circumstances: Circumstances) -> bool:
     """Whether the condition is true.
 
     Raises:
-        ConditionError: it reads something that does not exist, or compares what cannot be compared.
+        ConditionError: it reads something that does not exist, or does what cannot be done with it.
     """
     views: Mapping[str, Any] = circumstances._asdict()
     try:
         return bool(_compiled(condition)(**views))
-    except (TemplateError, TypeError, ValueError, ArithmeticError) as error:
+    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
         raise ConditionError(f"condition {condition!r}: {error}") from error
 
 

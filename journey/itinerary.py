@@ -4,27 +4,33 @@ Nothing here is remembered. The itinerary is derived from state, playbook and `n
 for, so a moved delivery date, a cancellation or a newer order re-plans what lies ahead by itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from journey.base import TouchKey
 from journey.conditions import ConditionError, holds
+from journey.facts import MOMENTS, ended, order_delivered_at
+from journey.hours import end_of_quiet
 from journey.outcomes import PassedOver, Status
 from journey.parcels import Parcel
-from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch
-from journey.state import JourneyState, lost_at
+from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch, touch_id
+from journey.state import JourneyState
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """One message on the itinerary: `due` from its anchor, `at` when it is to be looked at (held, or rescheduled)."""
+class Stop(NamedTuple):
+    """One message on the itinerary: `due` from its anchor, `at` when it is to be looked at (held, or rescheduled).
+
+    `since` is the anchor's moment, `parcel` the one it speaks about; all moments UTC.
+    """
 
     touch: Touch
     key: TouchKey
     due: datetime
     at: datetime
     parcel: Parcel | None
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,35 +58,47 @@ class Finish:
 
 
 Step = Deliver | Wait | Finish
-_Moment = tuple[str | None, datetime, Parcel | None]
 
 
 def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step:
     """What to do at `now`: deliver a touch, wait, or finish."""
     if state.paused:
         return Wait(None, None, "paused by an operator")
+    over = ended(state, playbook)
     if state.send_now:
         for stop in _stops(state, playbook, now):
-            if stop.key in state.send_now and _ending(state, playbook, stop) is None:
+            if stop.key in state.send_now and _ending(playbook, over, stop) is None:
                 return Deliver(stop, forced=True)
+    troubled = _trouble(state)
     blocked = False
-    ahead = [(max(now, stop.at), -stop.touch.priority, stop) for stop in _stops(state, playbook, now)]
-    ahead.sort(key=_by_time_then_priority)
-    for at, _, stop in ahead:
-        if _rule_against(state, playbook, stop, now) is not None:
+    best: Stop | None = None
+    for stop in _stops(state, playbook, now):
+        # Asked in this order because most stops lose on time alone, and the rules need not be asked about them.
+        if best is not None and not _goes_before(stop, best, now):
             continue
-        if stop.touch.marketing and _trouble(state):
+        if _rule_against(state, playbook, over, stop, now) is not None:
+            continue
+        if not stop.touch.marketing:
+            best = stop
+        elif troubled:
             blocked = True
-            continue
-        if at <= now:
-            return Deliver(stop)
-        return Wait(at, stop.key, f"{stop.touch.id} is next")
-    return _what_remains(state, playbook, now, blocked=blocked)
+        else:
+            awake = _awake(state, playbook, stop, now)
+            if best is None or _goes_before(awake, best, now):
+                best = awake
+    if best is None:
+        return _what_remains(state, playbook, now, blocked=blocked)
+    return Deliver(best) if best.at <= now else Wait(best.at, best.key, f"{best.touch.id} is next")
 
 
 def upcoming(state: JourneyState, playbook: Playbook, *, now: datetime) -> list[Stop]:
     """Everything still ahead as things stand, by time; what an operator is shown."""
-    stops = [stop for stop in _stops(state, playbook, now) if _rule_against(state, playbook, stop, now) is None]
+    over = ended(state, playbook)
+    stops = [
+        _awake(state, playbook, stop, now) if stop.touch.marketing else stop
+        for stop in _stops(state, playbook, now)
+        if _rule_against(state, playbook, over, stop, now) is None
+    ]
     return sorted(stops, key=lambda stop: (stop.at, -stop.touch.priority))
 
 
@@ -94,27 +112,31 @@ def find_stop(state: JourneyState, playbook: Playbook, key: str, *, now: datetim
 
 def passed_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
     """The non-sends of this moment that the ledger has not been told of, each with its rule."""
+    over = ended(state, playbook)
     found = []
     for stop in _stops(state, playbook, now):
         if stop.key not in state.reported and stop.key not in state.send_now:
-            rule = _rule_against(state, playbook, stop, now)
-            if rule is not None and (stop.at <= now or _ending(state, playbook, stop) is not None):
+            rule = _rule_against(state, playbook, over, stop, now)
+            if rule is not None and (stop.at <= now or _ending(playbook, over, stop) is not None):
                 found.append(PassedOver(key=stop.key, rule=rule))
     return (*found, *_skipped(state))
 
 
 def left_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
     """At the end: all that was passed over and not yet told, and what would have followed a delivery that never was."""
+    over = ended(state, playbook)
+    troubled = _trouble(state)
     found = list(passed_over(state, playbook, now=now))
     told = {passed.key for passed in found} | state.reported | set(state.settled)
     for stop in _stops(state, playbook, now):
         if stop.key not in told:
-            rule = _rule_against(state, playbook, stop, now) or "journey_ended"
-            found.append(PassedOver(key=stop.key, rule=rule))
+            rule = _rule_against(state, playbook, over, stop, now)
+            blocked = "open_parcel_problem" if troubled and stop.touch.marketing else "journey_ended"
+            found.append(PassedOver(key=stop.key, rule=rule or blocked))
             told.add(stop.key)
     for touch in playbook.touches:
         if touch.anchor is Anchor.ORDER_DELIVERED and touch.id not in told:
-            ending = _order_ending(state, playbook, playbook.endings[touch.id])
+            ending = _first_of(over, playbook.endings[touch.id])
             found.append(PassedOver(key=TouchKey(touch.id), rule=ending or "never_delivered"))
     return tuple(found)
 
@@ -124,53 +146,43 @@ def phase(state: JourneyState, playbook: Playbook, *, now: datetime) -> str:
     ahead = upcoming(state, playbook, now=now)
     if ahead:
         return ahead[0].touch.phase
-    return playbook.phases[0].id if not state.settled else playbook.phases[-1].id
+    last = next((playbook.by_id.get(touch_id(key)) for key in reversed(list(state.settled))), None)
+    return playbook.phases[0].id if last is None else last.phase
 
 
-def order_delivered_at(state: JourneyState) -> datetime | None:
-    """When the customer had everything: the last parcel's delivery, or the order itself where nothing travels."""
-    order = state.order
-    if not order.physical:
-        return order.placed_at
-    latest: datetime | None = None
-    carried: set[str] | None = set()
-    for parcel in state.parcels:
-        if parcel.void:
-            continue
-        if parcel.delivered_at is None:
-            return None
-        if latest is None or parcel.delivered_at > latest:
-            latest = parcel.delivered_at
-        # A parcel whose contents the shop did not name is taken to carry what is missing.
-        carried = None if carried is None or parcel.skus is None else carried.union(parcel.skus)
-    if latest is None or (carried is not None and not order.goods <= carried):
-        return None
-    return latest
-
-
-def _by_time_then_priority(entry: tuple[datetime, int, Stop]) -> tuple[datetime, int, datetime]:
-    return entry[0], entry[1], entry[2].due
+def _goes_before(stop: Stop, other: Stop, now: datetime) -> bool:
+    """Whether this one is to be looked at first: by time, among those due by priority, then by who waits longest."""
+    at, other_at = max(now, stop.at), max(now, other.at)
+    if at != other_at:
+        return at < other_at
+    if stop.touch.priority != other.touch.priority:
+        return stop.touch.priority > other.touch.priority
+    return stop.due < other.due
 
 
 def _stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[Stop]:
-    """Every touch whose anchor is known and whose end is not."""
+    """Every touch whose anchor is known and that is not settled."""
     settled, held = state.settled, state.held
     for anchor, touches in playbook.by_anchor:
-        moments = _moments(state, playbook, anchor)
-        if not moments:
-            continue
-        for touch in touches:
-            for subject, since, parcel in moments:
-                key = TouchKey(touch.id if subject is None else f"{touch.id}:{subject}")
+        for subject, since, parcel in MOMENTS[anchor](state, playbook):
+            for touch in touches:
+                key = touch.id if subject is None else f"{touch.id}:{subject}"
                 if key in settled:
                     continue
-                due = since + touch.offset
-                at = due
-                if held and key in held and held[key].until > at:
-                    at = held[key].until
-                elif touch.late.policy is LatePolicy.RESCHEDULE and now - due > touch.late.after:
+                due = at = since + touch.offset
+                hold = held.get(key) if held else None
+                if hold is not None and hold.until > due:
+                    at = hold.until
+                elif now > due and touch.late.policy is LatePolicy.RESCHEDULE and now - due > touch.late.after:
                     at = _respaced(state, playbook, due)
-                yield Stop(touch, key, due, at, parcel)
+                yield Stop(touch, TouchKey(key), due, at, parcel, since)
+
+
+def _awake(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> Stop:
+    """The stop when the customer's quiet hours are over: asking earlier would only be told to wait."""
+    start = max(stop.at, now)
+    at = end_of_quiet(start, playbook.contact.quiet_hours, state.order.zones)
+    return stop if at == start else stop._replace(at=at)
 
 
 def _respaced(state: JourneyState, playbook: Playbook, due: datetime) -> datetime:
@@ -180,51 +192,11 @@ def _respaced(state: JourneyState, playbook: Playbook, due: datetime) -> datetim
     return max(due, state.last_sent_at + playbook.contact.spacing)
 
 
-def _moments(state: JourneyState, playbook: Playbook, anchor: Anchor) -> list[_Moment]:  # noqa: PLR0911, C901  one line an anchor
-    """When, for whom and since when an anchor's fact holds."""
-    parcels = state.parcels
-    match anchor:
-        case Anchor.ORDER_PLACED:
-            return [(None, state.order.placed_at, None)]
-        case Anchor.ORDER_DELIVERED:
-            at = order_delivered_at(state)
-            return [(None, at, None)] if at else []
-        case Anchor.ORDER_CANCELLED:
-            return [(None, state.cancelled_at, None)] if state.cancelled_at else []
-        case Anchor.REFUND:
-            return [(refund, at, None) for refund, at in state.refunds]
-        case Anchor.NEGATIVE_REVIEW:
-            at = negative_review_at(state, playbook)
-            return [(None, at, None)] if at else []
-        case Anchor.PARCEL_SHIPPED:
-            return [(p.tracking_number, p.shipped_at, p) for p in parcels if p.shipped_at and not p.void]
-        case Anchor.PARCEL_OUT_FOR_DELIVERY:
-            return [(p.tracking_number, p.out_for_delivery_at, p) for p in parcels if p.out_for_delivery_at]
-        case Anchor.PARCEL_DELIVERED:
-            return [(p.tracking_number, p.delivered_at, p) for p in parcels if p.delivered_at]
-        case Anchor.PARCEL_DELAYED:
-            return [(p.tracking_number, at, p) for p in parcels if (at := p.delayed_at)]
-        case Anchor.PARCEL_LOST:
-            return [(p.tracking_number, at, p) for p in parcels if (at := lost_at(p))]
-        case Anchor.PARCEL_PROBLEM:
-            return [
-                (f"{p.tracking_number}:{reason}", at, p)
-                for p in parcels
-                for reason, at in p.problems
-                if reason not in {"delayed", "lost"}
-            ]
-
-
-def negative_review_at(state: JourneyState, playbook: Playbook) -> datetime | None:
-    """When the customer said it was bad, by the playbook's measure."""
-    if state.worst_rating is not None and state.worst_rating <= playbook.negative_rating:
-        return state.worst_review_at
-    return None
-
-
-def _rule_against(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> str | None:
+def _rule_against(
+    state: JourneyState, playbook: Playbook, over: Sequence[Ending], stop: Stop, now: datetime
+) -> str | None:
     """The rule by which this stop will not be sent, as things stand; None when nothing speaks against it."""
-    ending = _ending(state, playbook, stop)
+    ending = _ending(playbook, over, stop)
     if ending is not None:
         return ending
     touch = stop.touch
@@ -242,37 +214,24 @@ def _rule_against(state: JourneyState, playbook: Playbook, stop: Stop, now: date
     return None if verdict is True else str(verdict)
 
 
-def _ending(state: JourneyState, playbook: Playbook, stop: Stop) -> str | None:
+def _ending(playbook: Playbook, over: Sequence[Ending], stop: Stop) -> str | None:
     """The fact that took this stop's reason away, as a rule's name."""
-    endings = playbook.endings[stop.touch.id]
-    if not endings:
-        return None
     parcel = stop.parcel
-    if parcel is not None:
+    if parcel is None and not over:
+        return None
+    endings = playbook.endings[stop.touch.id]
+    if parcel is not None and endings:
         if parcel.delivered_at is not None and Ending.PARCEL_DELIVERED in endings:
             return "ended_by_parcel_delivered"
-        if parcel.out_for_delivery_at is not None and Ending.PARCEL_OUT_FOR_DELIVERY in endings:
+        # A van that came before the fact says nothing about it: a delay after a failed attempt is news.
+        came = parcel.out_for_delivery_at
+        if came is not None and came >= stop.since and Ending.PARCEL_OUT_FOR_DELIVERY in endings:
             return "ended_by_parcel_out_for_delivery"
-    return _order_ending(state, playbook, endings)
+    return _first_of(over, endings)
 
 
-def _order_ending(state: JourneyState, playbook: Playbook, endings: frozenset[Ending]) -> str | None:
-    """The first fact about the whole order that is among these endings, as a rule's name."""
-    facts: list[tuple[Ending, object]] = [
-        (Ending.ORDER_CANCELLED, state.cancelled_at),
-        (Ending.ORDER_REFUNDED, state.fully_refunded_at),
-        (Ending.CUSTOMER_REORDERED, state.reordered_at),
-        (Ending.REVIEW_POSTED, state.reviewed_at),
-        (Ending.NEGATIVE_REVIEW, negative_review_at(state, playbook)),
-    ]
-    live = [parcel for parcel in state.parcels if not parcel.void]
-    if live:
-        facts.append((Ending.ORDER_RETURNED, all(parcel.going_back for parcel in live)))
-        facts.append((Ending.ORDER_LOST, all(lost_at(parcel) for parcel in live)))
-    for ending, fact in facts:
-        if fact and ending in endings:
-            return f"ended_by_{ending}"
-    return None
+def _first_of(over: Sequence[Ending], endings: frozenset[Ending]) -> str | None:
+    return next((f"ended_by_{ending}" for ending in over if ending in endings), None)
 
 
 def _trouble(state: JourneyState) -> bool:
@@ -296,7 +255,9 @@ def _what_remains(state: JourneyState, playbook: Playbook, now: datetime, *, blo
         return _until(state.cancelled_at + playbook.after_cancel, now, "waiting for the refund", "order cancelled")
     if order_delivered_at(state) is not None and not blocked:
         return Finish("every touch is settled")
-    horizon = state.order.placed_at + playbook.gives_up_after
+    # A parcel sent late, or a replacement months on, is waited for as long as one sent at once.
+    sent = [parcel.shipped_at for parcel in state.parcels if parcel.shipped_at is not None and not parcel.void]
+    horizon = max([state.order.placed_at, *sent]) + playbook.gives_up_after
     why = "waiting for an open parcel problem" if blocked else "waiting for the parcels"
     return _until(horizon, now, why, "no delivery within the playbook's limit")
 

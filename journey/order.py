@@ -7,6 +7,7 @@ from functools import cached_property
 from pydantic import Field
 
 from journey.base import Frozen, Instant
+from journey.hours import possible_zones
 
 
 class LineKind(StrEnum):
@@ -33,7 +34,11 @@ class LineFacts(Frozen):
 
 
 class OrderFacts(Frozen):
-    """The order as the rules see it. `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None."""
+    """The order as the rules see it.
+
+    `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None, `time_zone` the customer's IANA zone or
+    None when only the country can tell.
+    """
 
     shop: str
     order_id: str
@@ -42,8 +47,14 @@ class OrderFacts(Frozen):
     currency: str
     total: Decimal = Field(ge=0)
     country: str | None = None
+    time_zone: str | None = None
     buyer: Buyer = Buyer.FIRST
     lines: tuple[LineFacts, ...]
+
+    @cached_property
+    def zones(self) -> tuple[str, ...]:
+        """Where the customer's clock may be."""
+        return possible_zones(self.time_zone, self.country)
 
     @cached_property
     def physical(self) -> bool:

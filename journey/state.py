@@ -4,12 +4,10 @@ State is one small frozen model that survives continue-as-new. `apply` only writ
 follows from it (who gets what, and when) is derived by `journey.itinerary`, so that no two truths can differ.
 """
 
-from collections.abc import Mapping
-from datetime import datetime
-from functools import singledispatch
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
-
-from pydantic import PrivateAttr
 
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
 from journey.conditions import Circumstances, CustomerView, JourneyView, OrderView
@@ -29,7 +27,10 @@ from journey.events import (
 )
 from journey.order import Buyer, OrderFacts
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Sent, Status
-from journey.parcels import Parcel, Reason, Scan, dispatched, scanned
+from journey.parcels import Parcel, Scan, dispatched, scanned
+
+REUSED_NUMBER = timedelta(days=1)
+"""A scan this long before the order was placed tells of another parcel: carriers use their numbers again."""
 
 
 class Settled(Frozen):
@@ -47,6 +48,7 @@ class JourneyState(Frozen):
     playbook: str
     """The digest of the pinned playbook."""
     parcels: tuple[Parcel, ...] = ()
+    edited_at: Instant | None = None
     cancelled_at: Instant | None = None
     refunds: tuple[tuple[str, Instant], ...] = ()
     fully_refunded_at: Instant | None = None
@@ -62,28 +64,18 @@ class JourneyState(Frozen):
     reported: frozenset[str] = frozenset()
     """Keys of non-sends that the ledger already has."""
 
-    # Verdicts of conditions under these circumstances. Copies share it; whatever changes the circumstances
-    # gives the new state a fresh one. It is a cache of a pure function, never serialised.
-    _verdicts: dict[str, bool | str] = PrivateAttr(default_factory=dict)
-    _circumstances: Circumstances | None = PrivateAttr(default=None)
+    # Both are caches of pure functions, never serialised. Copies share them; whatever changes the circumstances
+    # (`_changed`) gives the new state fresh ones.
 
-    @property
+    @cached_property
     def verdicts(self) -> dict[str, bool | str]:
         """Conditions judged so far under the present circumstances."""
-        return self._verdicts
+        return {}
 
-    @property
+    @cached_property
     def circumstances(self) -> Circumstances:
         """What conditions can read, now."""
-        if self._circumstances is None:
-            self._circumstances = _look_around(self)
-        return self._circumstances
-
-    def looked_at_anew(self) -> "JourneyState":
-        """This state with nothing judged yet; only for one just copied and not yet handed out."""
-        self._verdicts = {}
-        self._circumstances = None
-        return self
+        return _look_around(self)
 
     def parcel(self, tracking_number: str) -> Parcel | None:
         """The parcel of that number, if the journey has heard of it."""
@@ -103,11 +95,17 @@ def start(state: JourneyState, *, now: datetime) -> JourneyState:
 def apply(state: JourneyState, event: Event, *, now: datetime) -> JourneyState:
     """The state after one more fact, received at `now`.
 
-    Idempotent, and for facts from outside order does not matter. A fact dated after `now` happened now.
+    Idempotent, and for facts from outside order does not matter. A fact dated after `now` happened now, and
+    nothing can happen to an order before it was placed.
     """
-    if event.at > now:
+    placed_at = state.order.placed_at
+    if event.at < placed_at:
+        if isinstance(event, ShipmentUpdated) and placed_at - event.at > REUSED_NUMBER:
+            return state
+        event = event.but(at=min(placed_at, now))
+    elif event.at > now:
         event = event.but(at=now)
-    return _apply(event, state)
+    return _FOLDS[type(event)](state, event)
 
 
 def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, now: datetime) -> JourneyState:
@@ -116,12 +114,14 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
     reported = state.reported | {passed.key for passed in request.passed_over}
     send_now = tuple(wanted for wanted in state.send_now if wanted != key)
     if isinstance(outcome, Held):
-        return state.but(held={**state.held, key: outcome}, reported=reported, send_now=send_now)
+        # The ledger's last word on it is now the hold: should it be passed over later, that is news again.
+        held = {**_without(state.held, reported), key: outcome}
+        return state.but(held=held, reported=reported - {key}, send_now=send_now)
     at = outcome.at if isinstance(outcome, Sent) else now
     rule = None if isinstance(outcome, Sent) else outcome.rule
     return state.but(
         settled={**state.settled, key: Settled(status=Status(outcome.status), at=at, rule=rule)},
-        held={held: until for held, until in state.held.items() if held != key} if state.held else state.held,
+        held=_without(state.held, {key} | reported),
         last_sent_at=at if isinstance(outcome, Sent) else state.last_sent_at,
         reported=reported,
         send_now=send_now,
@@ -130,68 +130,63 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
 
 def report(state: JourneyState, passed_over: tuple[PassedOver, ...]) -> JourneyState:
     """The state after these non-sends reached the ledger."""
-    return state.but(reported=state.reported | {passed.key for passed in passed_over})
+    reported = state.reported | {passed.key for passed in passed_over}
+    return state.but(reported=reported, held=_without(state.held, reported))
 
 
 def _changed(state: JourneyState, **changes: Any) -> JourneyState:
     """A copy whose circumstances may be others, so nothing judged before counts."""
-    return state.but(**changes).looked_at_anew()
+    changed = state.but(**changes)
+    for judged in ("verdicts", "circumstances"):
+        changed.__dict__.pop(judged, None)
+    return changed
 
 
-@singledispatch
-def _apply(event: Any, _state: JourneyState) -> JourneyState:
-    raise TypeError(f"a journey knows no event of type {type(event).__name__}")
-
-
-@_apply.register
-def _(event: OrderCancelled, state: JourneyState) -> JourneyState:
+def _cancelled(state: JourneyState, event: OrderCancelled) -> JourneyState:
     return state.but(cancelled_at=_earliest(state.cancelled_at, event.at))
 
 
-@_apply.register
-def _(event: OrderEdited, state: JourneyState) -> JourneyState:
-    # Built anew rather than copied: OrderFacts caches what it derives from its lines.
-    edited = dict(state.order) | {"total": event.total, "lines": event.lines}
-    return _changed(state, order=OrderFacts(**edited))
+def _edited(state: JourneyState, event: OrderEdited) -> JourneyState:
+    order = state.order
+    if state.edited_at is not None:
+        # The latest edit stands; of two in one second either may, as long as it is always the same one.
+        known, said = (state.edited_at, order.total, repr(order.lines)), (event.at, event.total, repr(event.lines))
+        if said <= known:
+            return state
+    # Built anew from its fields rather than copied: OrderFacts caches what it derives from its lines.
+    fields = {name: getattr(order, name) for name in order.model_fields_set}
+    edited = OrderFacts(**(fields | {"total": event.total, "lines": event.lines}))
+    return _changed(state, order=edited, edited_at=event.at)
 
 
-@_apply.register
-def _(event: OrderRefunded, state: JourneyState) -> JourneyState:
+def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
     first = dict(state.refunds)
     first[event.refund_id] = _earliest(first.get(event.refund_id), event.at)
     full = _earliest(state.fully_refunded_at, event.at) if event.full else state.fully_refunded_at
     return _changed(state, refunds=tuple(sorted(first.items())), fully_refunded_at=full)
 
 
-@_apply.register
-def _(event: ShipmentCreated, state: JourneyState) -> JourneyState:
+def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
+    before = state.parcel(event.tracking_number)
     parcel = dispatched(
-        state.parcel(event.tracking_number),
+        before,
         tracking_number=event.tracking_number,
         carrier=event.carrier,
         skus=event.skus,
         estimated_delivery=event.estimated_delivery,
         at=event.at,
     )
-    return _with_parcel(state, parcel)
+    return _with_parcel(state, before, parcel)
 
 
-@_apply.register
-def _(event: ShipmentUpdated, state: JourneyState) -> JourneyState:
-    scan = Scan(
-        status=event.status,
-        occurred_at=event.at,
-        reason=event.reason,
-        estimated_delivery=event.estimated_delivery,
-    )
-    parcel = scanned(
-        state.parcel(event.tracking_number), scan, tracking_number=event.tracking_number, carrier=event.carrier
-    )
-    return _with_parcel(state, parcel)
+def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:
+    before = state.parcel(event.tracking_number)
+    scan = Scan(event.status, event.at, event.reason, event.estimated_delivery)
+    parcel = scanned(before, scan, tracking_number=event.tracking_number, carrier=event.carrier)
+    return _with_parcel(state, before, parcel)
 
 
-@_apply.register
-def _(event: ReviewPosted, state: JourneyState) -> JourneyState:
+def _reviewed(state: JourneyState, event: ReviewPosted) -> JourneyState:
     changes: dict[str, Any] = {"reviewed_at": _earliest(state.reviewed_at, event.at)}
     worst = (state.worst_rating, state.worst_review_at)
     if state.worst_rating is None or (event.rating, event.at) < worst:
@@ -199,53 +194,74 @@ def _(event: ReviewPosted, state: JourneyState) -> JourneyState:
     return _changed(state, **changes)
 
 
-@_apply.register
-def _(event: CustomerReordered, state: JourneyState) -> JourneyState:
+def _reordered(state: JourneyState, event: CustomerReordered) -> JourneyState:
     if event.order_id == state.order.order_id:
         return state
     return state.but(reordered_at=_earliest(state.reordered_at, event.at))
 
 
-@_apply.register
-def _(_event: Paused, state: JourneyState) -> JourneyState:
+def _paused(state: JourneyState, _event: Paused) -> JourneyState:
     return state.but(paused=True)
 
 
-@_apply.register
-def _(_event: Resumed, state: JourneyState) -> JourneyState:
+def _resumed(state: JourneyState, _event: Resumed) -> JourneyState:
     return state.but(paused=False)
 
 
-@_apply.register
-def _(event: TouchSkipped, state: JourneyState) -> JourneyState:
+def _skipped(state: JourneyState, event: TouchSkipped) -> JourneyState:
     if event.key in state.settled:
         return state
     skipped = Settled(status=Status.REFUSED, at=event.at, rule="skipped_by_operator")
     return state.but(
         settled={**state.settled, event.key: skipped},
+        held=_without(state.held, {event.key}),
         send_now=tuple(key for key in state.send_now if key != event.key),
     )
 
 
-@_apply.register
-def _(event: SendNow, state: JourneyState) -> JourneyState:
+def _wanted_now(state: JourneyState, event: SendNow) -> JourneyState:
     if event.key in state.settled or event.key in state.send_now:
         return state
     return state.but(send_now=(*state.send_now, event.key))
 
 
-def _with_parcel(state: JourneyState, parcel: Parcel) -> JourneyState:
-    before = state.parcel(parcel.tracking_number)
-    if before == parcel:
+_FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
+    OrderCancelled: _cancelled,
+    OrderEdited: _edited,
+    OrderRefunded: _refunded,
+    ShipmentCreated: _shipped,
+    ShipmentUpdated: _scanned,
+    ReviewPosted: _reviewed,
+    CustomerReordered: _reordered,
+    Paused: _paused,
+    Resumed: _resumed,
+    TouchSkipped: _skipped,
+    SendNow: _wanted_now,
+}
+
+
+def _with_parcel(state: JourneyState, before: Parcel | None, parcel: Parcel) -> JourneyState:
+    if parcel is before:
         return state
-    others = tuple(known for known in state.parcels if known.tracking_number != parcel.tracking_number)
-    parcels = tuple(sorted((*others, parcel), key=_tracking))
-    changed = before is None or (before.delayed_at is None) != (parcel.delayed_at is None)
-    return _changed(state, parcels=parcels) if changed else state.but(parcels=parcels)
+    parcels = tuple(parcel if known is before else known for known in state.parcels)
+    if before is None:
+        return _changed(state, parcels=tuple(sorted((*parcels, parcel), key=_tracking)))
+    # A condition sees of a parcel only that it is there, and whether it is late.
+    told_alike = before.problems is parcel.problems and before.estimates is parcel.estimates
+    if told_alike or (before.delayed_at is None) == (parcel.delayed_at is None):
+        return state.but(parcels=parcels)
+    return _changed(state, parcels=parcels)
 
 
 def _tracking(parcel: Parcel) -> TrackingNumber:
     return parcel.tracking_number
+
+
+def _without(held: Mapping[str, Held], keys: Collection[str]) -> Mapping[str, Held]:
+    """The holds but those of `keys`; the same ones where none of them is held."""
+    if held.keys().isdisjoint(keys):
+        return held
+    return {key: hold for key, hold in held.items() if key not in keys}
 
 
 def _earliest(known: datetime | None, at: datetime) -> datetime:
@@ -275,10 +291,3 @@ def _look_around(state: JourneyState) -> Circumstances:
             delayed=any(parcel.delayed_at is not None for parcel in state.parcels),
         ),
     )
-
-
-def lost_at(parcel: Parcel) -> datetime | None:
-    """When the carrier gave the parcel up, if it did and the parcel has not turned up since."""
-    if parcel.delivered_at is not None:
-        return None
-    return dict(parcel.problems).get(Reason.LOST)

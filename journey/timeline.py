@@ -1,7 +1,8 @@
 """What an operator is told: where a journey stands, what comes next and when, and what was held back and why."""
 
 from journey.base import Frozen, Instant
-from journey.itinerary import Deliver, Finish, next_step, order_delivered_at, phase, upcoming
+from journey.facts import order_delivered_at
+from journey.itinerary import Deliver, Finish, next_step, phase, upcoming
 from journey.playbook import Playbook
 from journey.state import JourneyState
 

@@ -25,31 +25,11 @@ _LOCALE_LENGTH = 35
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 # ISO 4217 minor units where they are not two. CLDR's table says what is usual in print, not what is legal tender.
+_WHOLE = ("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "UYI", "VND", "VUV")
 _DIGITS = (
-    dict.fromkeys(
-        [
-            "BIF",
-            "CLP",
-            "DJF",
-            "GNF",
-            "ISK",
-            "JPY",
-            "KMF",
-            "KRW",
-            "PYG",
-            "RWF",
-            "UGX",
-            "UYI",
-            "VND",
-            "VUV",
-            "XAF",
-            "XOF",
-            "XPF",
-        ],
-        0,
-    )
-    | dict.fromkeys(["BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"], 3)
-    | dict.fromkeys(["CLF", "UYW"], 4)
+    dict.fromkeys((*_WHOLE, "XAF", "XOF", "XPF"), 0)
+    | dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3)
+    | dict.fromkeys(("CLF", "UYW"), 4)
 )
 
 

@@ -70,7 +70,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
     if new:
         await _write_lines(connection, event.shop, event.order_id, event.lines)
     kept = await connection.fetchrow(
-        """SELECT placed_at, channel, currency, total, buyer, playbook, country
+        """SELECT placed_at, channel, currency, total, buyer, playbook, country, time_zone
            FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
         event.shop,
         event.order_id,
@@ -88,6 +88,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
         currency=kept["currency"],
         total=kept["total"],
         country=kept["country"],
+        time_zone=kept["time_zone"],
         buyer=Buyer(kept["buyer"]),
         lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
     )

@@ -19,11 +19,12 @@ async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[l
     skus = None if event.skus is None else sorted({*((before and before["skus"]) or ()), *event.skus})
     await connection.execute(
         """INSERT INTO shipments AS known
-               (shop, order_id, tracking_number, carrier, skus, estimated_delivery, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7)
+               (shop, order_id, tracking_number, carrier, skus, estimated_delivery, first_estimate, created_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
            ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
                carrier = coalesce($4, known.carrier), skus = coalesce($5, known.skus),
                estimated_delivery = coalesce(known.estimated_delivery, $6),
+               first_estimate = coalesce(known.first_estimate, $6),
                created_at = least(known.created_at, $7)""",
         event.shop,
         event.order_id,
@@ -89,7 +90,8 @@ async def scan(connection: Connection, event: intake.ShipmentUpdated) -> list[ev
         await connection.execute(
             """UPDATE shipments SET carrier = $4, status = $5, status_at = $6, reason = $7,
                    estimated_delivery = CASE WHEN $8 THEN coalesce($9, estimated_delivery)
-                                             ELSE coalesce(estimated_delivery, $9) END
+                                             ELSE coalesce(estimated_delivery, $9) END,
+                   first_estimate = coalesce(first_estimate, $9)
                WHERE shop = $1 AND order_id = $2 AND tracking_number = $3""",
             row["shop"],
             row["order_id"],

@@ -45,7 +45,7 @@ async def load_playbooks(pool: Pool) -> None:
 async def playbooks_kept_fresh(pool: Pool) -> AsyncIterator[None]:
     """Load what is published, again every few seconds and at once when a journey misses one."""
     loop, missed = asyncio.get_running_loop(), asyncio.Event()
-    PLAYBOOKS.on_miss = lambda: loop.call_soon_threadsafe(missed.set)  # type: ignore[assignment, return-value]  # result unused
+    PLAYBOOKS.on_miss = lambda: loop.call_soon_threadsafe(missed.set)
 
     async def refresh() -> None:
         while True:

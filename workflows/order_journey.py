@@ -47,8 +47,9 @@ COUNTRY = SearchAttributeKey.for_keyword("Country")
 PHASE = SearchAttributeKey.for_keyword("Phase")
 SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PHASE)}
 
-# A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider.
-HEARTBEAT = timedelta(seconds=6)
+# A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider. Long enough
+# that a busy machine is not taken for a dead one: that would put a message in doubt that is on its way.
+HEARTBEAT = timedelta(seconds=15)
 ATTEMPT = timedelta(seconds=45)
 # Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
 # message. Providers' troubles have their own, patient schedule inside `deliver`.

@@ -14,12 +14,16 @@ class UnknownPlaybookError(LookupError):
     """No playbook of that digest is loaded in this process (yet)."""
 
 
+def _nothing() -> None:
+    """Nobody loads playbooks here."""
+
+
 class PlaybookRegistry:
     """Playbooks by digest. `on_miss` is called, from the workflow's thread, when one is missing."""
 
     def __init__(self) -> None:
         self._known: dict[str, Playbook] = {}
-        self.on_miss: Callable[[], None] = lambda: None
+        self.on_miss: Callable[[], object] = _nothing
 
     def add(self, digest: str, playbook: Playbook) -> None:
         """Make a playbook known under the digest it was published with."""

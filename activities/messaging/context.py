@@ -10,6 +10,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 
 from activities.links import Links
+from activities.messaging.mime import header_text
 from activities.messaging.protocol import Message
 from activities.messaging.templates import Templates
 from journey.hours import possible_zones
@@ -44,7 +45,8 @@ def build_message(
     )
     rendered = templates.render(touch.template, context, locale=facts.locale)
     brand = templates.brand
-    headers = [("X-Postlude-Order", f"{facts.shop}/{facts.order_id}"), ("X-Postlude-Touch", subject)]
+    order = header_text(f"{facts.shop}/{facts.order_id}")
+    headers = [("X-Postlude-Order", order), ("X-Postlude-Touch", header_text(subject))]
     if unsubscribe is not None:
         # RFC 8058: one click at the mail program, no page.
         headers += [("List-Unsubscribe", f"<{unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]

@@ -35,6 +35,8 @@ async def post(
         answer = await http.post(path, json=body, headers=headers)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout):
         return Busy("http_unreachable")
+    except (httpx.LocalProtocolError, httpx.UnsupportedProtocol):
+        return Rejected("http_not_sendable")
     except httpx.HTTPError:
         return Unclear("http_no_answer")
     try:

@@ -1,13 +1,17 @@
 """A message as RFC 5322 bytes. Header fields can't be broken out of: what could is refused or folded first."""
 
 import re
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 
 from activities.messaging.protocol import Message
 
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]+")
+# C0 and C1 controls, and what Unicode and Python take for line ends.
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_UNICODE_LOCAL = re.compile(r"[^\s\x00-\x20\x7f-\x9f\u2028\u2029()<>@,;:\\\"\[\]]+")
+_UTF8 = SMTP.clone(utf8=True)
 
 
 def header_text(text: str) -> str:
@@ -15,21 +19,55 @@ def header_text(text: str) -> str:
     return _CONTROLS.sub(" ", text).strip()
 
 
-def as_email(message: Message) -> EmailMessage:
-    """The message as MIME: a text part, then an HTML part; UTF-8, Message-ID as given.
+def address(text: str) -> Address:
+    """The one address in `text` (RFC 5321 or, with a local part outside ASCII, RFC 6531); its domain in ASCII.
 
     Raises:
-        ValueError: an address is no address.
+        ValueError: it is none, or more than one; the message does not repeat it.
     """
-    mail = EmailMessage(policy=SMTP)
-    mail["Message-ID"] = message.message_id
-    mail["From"] = Address(header_text(message.sender_name), addr_spec=message.sender)
-    mail["To"] = Address(addr_spec=message.to)
-    if message.reply_to != message.sender:
-        mail["Reply-To"] = Address(addr_spec=message.reply_to)
+    local, _, domain = text.strip(" ").rpartition("@")
+    try:
+        domain = domain if domain.isascii() else domain.encode("idna").decode("ascii")
+        if local.isascii():
+            return Address(addr_spec=f"{local}@{domain}")
+        Address(addr_spec=f"postmaster@{domain}")
+    except (ValueError, MessageError, IndexError) as error:
+        raise ValueError("not one mail address") from error
+    if not _UNICODE_LOCAL.fullmatch(local):
+        raise ValueError("not one mail address")
+    return Address(username=local, domain=domain)
+
+
+def mailbox(name: str, addr_spec: str) -> str:
+    """`name <addr_spec>`, quoted as RFC 5322 wants it, for APIs that take a sender as text.
+
+    Raises:
+        ValueError: the address is none.
+    """
+    known = address(addr_spec)
+    return str(Address(header_text(name), known.username, known.domain))
+
+
+def as_email(message: Message) -> tuple[EmailMessage, bool]:
+    """The message as MIME: a text part, then an HTML part; UTF-8, Message-ID as given.
+
+    Returns:
+        The message, and whether it needs a server that takes UTF-8 addresses (SMTPUTF8).
+
+    Raises:
+        ValueError: an address is none.
+    """
+    to, sender, reply_to = address(message.to), address(message.sender), address(message.reply_to)
+    international = not (to.username + sender.username + reply_to.username).isascii()
+    mail = EmailMessage(policy=_UTF8 if international else SMTP)
+    mail["Message-ID"] = header_text(message.message_id)
+    mail["From"] = Address(header_text(message.sender_name), sender.username, sender.domain)
+    mail["To"] = to
+    if reply_to != sender:
+        mail["Reply-To"] = reply_to
     mail["Subject"] = header_text(message.subject)
     for name, value in message.headers:
         mail[name] = header_text(value)
     mail.set_content(message.text)
     mail.add_alternative(message.html, subtype="html")
-    return mail
+    return mail, international

@@ -3,6 +3,7 @@
 No idempotency key, but messages can be searched by metadata: https://postmarkapp.com/developer/api/messages-api
 """
 
+import uuid
 from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, unquote
@@ -10,7 +11,7 @@ from urllib.parse import SplitResult, unquote
 import httpx
 
 from activities.messaging.http import client, post
-from activities.messaging.mime import header_text
+from activities.messaging.mime import address, header_text, mailbox
 from activities.messaging.protocol import (
     Accepted,
     Busy,
@@ -25,6 +26,7 @@ from activities.messaging.resend import base_url
 # Error codes that come with HTTP 422: https://postmarkapp.com/developer/api/overview#error-codes
 _INACTIVE = 406  # the address bounced or complained before
 _OURS = frozenset({400, 401, 405, 412, 413})  # sender not confirmed, out of credit, account pending
+_METADATA_LENGTH = 80
 
 
 class Postmark:
@@ -53,19 +55,23 @@ class Postmark:
 
     async def send(self, message: Message) -> Receipt:
         """One POST /email; see `Receipt` for what can come of it."""
+        try:
+            sender, to = mailbox(message.sender_name, message.sender), address(message.to).addr_spec
+        except ValueError:
+            return Rejected("address_invalid")
         headers = [{"Name": "Message-ID", "Value": message.message_id}]
         # Postmark keeps a Message-ID of ours only when told to.
         headers.append({"Name": "X-PM-KeepID", "Value": "true"})
-        headers += [{"Name": name, "Value": value} for name, value in message.headers]
+        headers += [{"Name": name, "Value": header_text(value)} for name, value in message.headers]
         body = {
-            "From": f'"{header_text(message.sender_name)}" <{message.sender}>',
-            "To": message.to,
+            "From": sender,
+            "To": to,
             "ReplyTo": message.reply_to,
             "Subject": header_text(message.subject),
             "HtmlBody": message.html,
             "TextBody": message.text,
             "Headers": headers,
-            "Metadata": {"postlude": message.key},
+            "Metadata": {"postlude": _metadata(message.key)},
         }
         answer = await post(self._http, "/email", body, {}, _explain)
         if not isinstance(answer, dict):
@@ -81,7 +87,7 @@ class Postmark:
         """
         try:
             answer = await self._http.get(
-                "/messages/outbound", params={"count": 1, "offset": 0, "metadata_postlude": key}
+                "/messages/outbound", params={"count": 1, "offset": 0, "metadata_postlude": _metadata(key)}
             )
             answer.raise_for_status()
             messages = answer.json()["Messages"]
@@ -92,6 +98,11 @@ class Postmark:
     async def aclose(self) -> None:
         """Close the connections."""
         await self._http.aclose()
+
+
+def _metadata(key: str) -> str:
+    """The key as a metadata value, of which Postmark keeps 80 characters."""
+    return key if len(key) <= _METADATA_LENGTH else str(uuid.uuid5(uuid.NAMESPACE_URL, key))
 
 
 def _explain(_status: int, answer: dict[str, Any]) -> Receipt | None:

@@ -10,15 +10,16 @@ from urllib.parse import SplitResult, unquote
 import httpx
 
 from activities.messaging.http import client, post
-from activities.messaging.mime import header_text
-from activities.messaging.protocol import Accepted, LookupUnavailableError, Message, Receipt, Unclear
+from activities.messaging.mime import address, header_text, mailbox
+from activities.messaging.protocol import Accepted, LookupUnavailableError, Message, Receipt, Rejected, Unclear
 
 
 class Resend:
     """The Resend API."""
 
     name = "resend"
-    remembers: timedelta | None = timedelta(hours=24)
+    # An hour less than Resend's own 24, for a request on its way and clocks that differ.
+    remembers: timedelta | None = timedelta(hours=23)
     looks_up = False
     settles_after = timedelta(0)
 
@@ -30,14 +31,18 @@ class Resend:
 
     async def send(self, message: Message) -> Receipt:
         """One POST /emails; see `Receipt` for what can come of it."""
+        try:
+            sender, to = mailbox(message.sender_name, message.sender), address(message.to).addr_spec
+        except ValueError:
+            return Rejected("address_invalid")
         body = {
-            "from": f"{header_text(message.sender_name)} <{message.sender}>",
-            "to": [message.to],
+            "from": sender,
+            "to": [to],
             "reply_to": message.reply_to,
             "subject": header_text(message.subject),
             "html": message.html,
             "text": message.text,
-            "headers": {"Message-ID": message.message_id} | dict(message.headers),
+            "headers": {"Message-ID": message.message_id} | {n: header_text(v) for n, v in message.headers},
         }
         answer = await post(self._http, "/emails", body, {"idempotency-key": message.key}, _explain)
         if not isinstance(answer, dict):
@@ -59,10 +64,15 @@ class Resend:
 
 
 def _explain(status: int, answer: dict[str, Any]) -> Receipt | None:
-    """A key used before with another body (a date in the text moved on) says that the first one was taken."""
-    if status == httpx.codes.CONFLICT and answer.get("name") == "invalid_idempotent_request":
-        return Accepted(None)
-    return None
+    if status != httpx.codes.CONFLICT:
+        return None
+    # A key used before with another body (a date in the text moved on) says that the first one was taken; one
+    # in use at this moment that it may be.
+    known: dict[object, Receipt] = {
+        "invalid_idempotent_request": Accepted(None),
+        "concurrent_idempotent_requests": Unclear("http_409"),
+    }
+    return known.get(answer.get("name"))
 
 
 def base_url(url: SplitResult, default_host: str) -> str:

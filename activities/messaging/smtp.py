@@ -4,16 +4,18 @@
 """
 
 from datetime import timedelta
-from email.policy import SMTP as SMTP_POLICY
 from urllib.parse import SplitResult, unquote
 
 import aiosmtplib
 
-from activities.messaging.mime import as_email
+from activities.messaging.mime import address, as_email
 from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Message, Receipt, Rejected, Unclear
 
 _PERMANENT = 500
-_BAD_MAILBOX = ("5.1.", "550 5.1")
+# RFC 3463: these say that the recipient's mailbox or its domain is not there; others of 5.1 are about the sender.
+_DEAD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
+# RFC 4954: log in first, log in otherwise. Ours to mend, and the message is worth waiting for.
+_LOGIN = frozenset({530, 534, 535, 538})
 
 
 class Smtp:
@@ -35,7 +37,8 @@ class Smtp:
     async def send(self, message: Message) -> Receipt:
         """Hand the message over; see `Receipt` for what can come of it."""
         try:
-            mail = as_email(message)
+            mail, utf8 = as_email(message)
+            sender, to = address(message.sender).addr_spec, address(message.to).addr_spec
         except ValueError:
             return Rejected("address_invalid")
         client = aiosmtplib.SMTP(
@@ -53,23 +56,14 @@ class Smtp:
         except (aiosmtplib.SMTPException, OSError):
             return Busy("smtp_unreachable")
         try:
-            return await self._hand_over(client, message, mail.as_bytes(policy=SMTP_POLICY))
+            return await self._hand_over(client, sender, to, mail.as_bytes(), utf8=utf8)
         finally:
             client.close()
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, message: Message, body: bytes) -> Receipt:
-        try:
-            await client.ehlo()
-            options = ["SMTPUTF8"] if not message.to.isascii() and client.supports_extension("smtputf8") else []
-            encoding = "utf-8" if options else "ascii"
-            await client.mail(message.sender, options=options, encoding=encoding)
-            await client.rcpt(message.to, encoding=encoding)
-        except UnicodeEncodeError:
-            return Rejected("address_needs_smtputf8")
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error.code, error.message)
-        except (aiosmtplib.SMTPException, OSError):
-            return Busy("smtp_dropped_before_data")
+    async def _hand_over(self, client: aiosmtplib.SMTP, sender: str, to: str, body: bytes, *, utf8: bool) -> Receipt:
+        stopped = await _envelope(client, sender, to, utf8=utf8)
+        if stopped is not None:
+            return stopped
         try:
             answer = await client.data(body)
         except aiosmtplib.SMTPResponseException as error:
@@ -90,10 +84,29 @@ class Smtp:
         """Nothing is kept open."""
 
 
+async def _envelope(client: aiosmtplib.SMTP, sender: str, to: str, *, utf8: bool) -> Receipt | None:
+    """Say who writes to whom; None when the server wants the message, else why not. Nothing is on the wire yet."""
+    encoding = "utf-8" if utf8 else "ascii"
+    try:
+        await client.ehlo()
+        if utf8 and not client.supports_extension("smtputf8"):
+            return Rejected("address_needs_smtputf8")
+        await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)
+        await client.rcpt(to, encoding=encoding)
+    except aiosmtplib.SMTPSenderRefused as error:
+        # Our own address is not welcome: somebody will mend that, and the customer's is not to blame.
+        return Busy(f"smtp_sender_{error.code}")
+    except aiosmtplib.SMTPResponseException as error:
+        return _refused(error.code, error.message)
+    except (aiosmtplib.SMTPException, OSError):
+        return Busy("smtp_dropped_before_data")
+    return None
+
+
 def _refused(code: int, text: str) -> Receipt:
-    if code < _PERMANENT:
+    if code < _PERMANENT or code in _LOGIN:
         return Busy(f"smtp_{code}")
-    return Rejected(f"smtp_{code}", address_dead=text.startswith(_BAD_MAILBOX))
+    return Rejected(f"smtp_{code}", address_dead=text.split(" ", 1)[0] in _DEAD)
 
 
 def _queue_id(text: str) -> str | None:

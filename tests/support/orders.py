@@ -7,8 +7,9 @@ from decimal import Decimal
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from store.pool import Pool
 
-PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
-"""A Monday, eleven in the morning in Berlin."""
+
+def _just_now() -> datetime:
+    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Order:
 
     order_id: str
     shop: str = "acme"
-    placed_at: datetime = PLACED
+    placed_at: datetime = field(default_factory=_just_now)
     total: Decimal = Decimal("79.00")
     currency: str = "EUR"
     buyer: Buyer = Buyer.REPEAT
@@ -47,6 +48,7 @@ class Order:
             currency=self.currency,
             total=self.total,
             country=self.person.country,
+            time_zone=self.person.time_zone,
             buyer=self.buyer,
             lines=(LineFacts(sku=self.sku, quantity=1, category=self.category, kind=self.kind),),
         )

@@ -1,0 +1,203 @@
+"""Every row, one after another, on one server."""
+
+import statistics
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from temporalio.api.enums.v1 import EventType
+
+from bench import footprint, rules
+from bench.cost import Ledger, Policy, price
+from bench.histories import Record, counted_actions, record
+from bench.latency import signal_to_send
+from bench.report import Row
+from bench.scenario import SENDS, SIGNALS, play
+from bench.sides import Side
+from bench.webhooks import answers
+from bench.world import World, percentile
+
+_MORE = 1.10
+_MOST_BYTES = 22 * 1024
+_MOST_DOLLARS = 0.0020
+_MOST_CPU = 1.5
+_MOST_REPLAY_MS = 60
+_MOST_KIB = 80
+_SLOWER_MS = {50: 5, 99: 15}
+_SLOWER_ANSWER = 2
+_LEAST_PAIRS = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """How much of everything is run."""
+
+    rounds: int = 4
+    batch: int = 10
+    open_journeys: int = 2000
+    replays: int = 15
+    samples: int = 250
+    requests: int = 1200
+    core_seconds: float = 3.0
+
+
+QUICK = Sizes(rounds=2, batch=4, open_journeys=300, replays=5, samples=40, requests=240, core_seconds=1.0)
+TINY = Sizes(rounds=1, batch=1, open_journeys=10, replays=1, samples=3, requests=40, core_seconds=0.1)
+
+
+@dataclass
+class Findings:
+    """The rows so far, the policies, and the numbers behind them."""
+
+    rows: list[Row] = field(default_factory=list)
+    policies: list[Policy] = field(default_factory=list)
+    raw: dict[str, Any] = field(default_factory=dict)
+
+    def add(self, figure: str, ours: str, bare: str, target: str, *, met: bool | None) -> None:
+        """One more row."""
+        self.rows.append(Row(figure, ours, bare, target, met))
+
+
+async def measure(world: World, sizes: Sizes) -> Findings:
+    """Run everything."""
+    found = Findings()
+    ours = await _histories(world, found)
+    for part in (_replay, _cpu, _memory, _latency):
+        _say(part.__name__.strip("_"))
+        await part(world, sizes, found, ours)
+    _say("core")
+    _core(world, sizes, found)
+    _say("webhooks")
+    await _webhooks(world, sizes, found)
+    return found
+
+
+async def _histories(world: World, found: Findings) -> Record:
+    """Actions, events, bytes and price of one journey a side, and where a new run pays."""
+    _say("histories")
+    async with world.postlude() as (journey, _):
+        ours, counted = await _recorded(world, journey)
+    async with world.bare() as (bare, _):
+        theirs, _unused = await _recorded(world, bare)
+        bare.split = True
+        split, _unused = await _recorded(world, bare)
+    waits = theirs.count(EventType.EVENT_TYPE_TIMER_STARTED)
+    due = 1 + SIGNALS + SENDS + waits
+    found.add(
+        "Temporal actions of a journey (the server's own counter)",
+        f"{ours.actions} ({counted:.0f})",
+        f"{theirs.actions}",
+        f"≤ {_MORE * due:.1f} = 1.10 x (1 start + {SIGNALS} signals + {SENDS} sends + {waits} waits)",
+        met=ours.actions <= _MORE * due and counted == ours.actions,
+    )
+    found.add(
+        "history events",
+        f"{ours.events}",
+        f"{theirs.events}",
+        f"≤ 1.10 x bare = {_MORE * theirs.events:.1f}",
+        met=ours.events <= _MORE * theirs.events,
+    )
+    found.add(
+        "history, all runs together",
+        f"{ours.size / 1024:.1f} KiB",
+        f"{theirs.size / 1024:.1f} KiB",
+        f"≤ {_MOST_BYTES / 1024:.0f} KiB",
+        met=ours.size <= _MOST_BYTES,
+    )
+    dollars = price(ours)
+    found.add(
+        "list price: actions + open history",
+        f"${dollars:.5f}",
+        f"${price(theirs):.5f} in one run, ${price(split):.5f} in two",
+        f"≤ ${_MOST_DOLLARS:.4f}",
+        met=dollars <= _MOST_DOLLARS,
+    )
+    found.policies = Ledger(ours, rules.pauses(world.playbook)).policies()
+    found.raw["history"] = {"runs": [run.size for run in ours.runs], "sends": SENDS, "dollars": dollars}
+    return ours
+
+
+async def _recorded(world: World, side: Side) -> tuple[Record, float]:
+    """One played journey, and by how much the server's action counter rose for it."""
+    metrics = world.stack.temporal_metrics_url
+    before = sum((await counted_actions(metrics)).values())
+    handle = await play(side, world.skipper)
+    after = sum((await counted_actions(metrics)).values())
+    return await record(world.client, handle.id), after - before
+
+
+async def _replay(world: World, sizes: Sizes, found: Findings, ours: Record) -> None:
+    took = await footprint.replay(world, ours, times=sizes.replays)
+    target = f"≤ {_MOST_REPLAY_MS} ms"
+    found.add("replay of a whole journey", f"{took:.1f} ms", "", target, met=took <= _MOST_REPLAY_MS)
+
+
+async def _cpu(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
+    took = await footprint.cpu(world, rounds=sizes.rounds, batch=sizes.batch)
+    times = footprint.ratio(took["stub"], took["bare"])
+    stub, bare, whole = (statistics.median(took[name]) for name in ("stub", "bare", "postlude"))
+    found.add(
+        "worker CPU of a journey, sends that do nothing",
+        f"{stub:.0f} ms ({times:.2f} x)",
+        f"{bare:.0f} ms",
+        f"≤ {_MOST_CPU} x bare",
+        met=times <= _MOST_CPU,
+    )
+    figure = "worker CPU of a journey, with ledger, templates and provider"
+    found.add(figure, f"{whole:.0f} ms", "", "", met=None)
+    found.raw["cpu_ms"] = took
+
+
+async def _memory(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
+    grown = await footprint.memory(world, journeys=sizes.open_journeys)
+    found.add(
+        "worker memory of an open cached journey",
+        f"{grown['stub']:.0f} KiB",
+        f"{grown['bare']:.0f} KiB",
+        f"≤ {_MOST_KIB} KiB",
+        met=grown["stub"] <= _MOST_KIB,
+    )
+
+
+async def _latency(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
+    took = await signal_to_send(world, samples=sizes.samples)
+    for percent, slower in _SLOWER_MS.items():
+        found.add(
+            f"signal to provider request, p{percent} (bare: to the activity)",
+            f"{percentile(took.ours, percent):.1f} ms",
+            f"{percentile(took.bare, percent):.1f} ms",
+            f"≤ bare + {slower} ms",
+            met=took.more(percent) <= slower,
+        )
+    found.raw["latency_ms"] = {"ours": sorted(took.ours), "bare": sorted(took.bare)}
+
+
+def _core(world: World, sizes: Sizes, found: Findings) -> None:
+    rate = rules.pairs_a_second(world.playbook, seconds=sizes.core_seconds)
+    target = f"≥ {_LEAST_PAIRS:,}"
+    found.add("`apply` + `next_step`, pairs a second on one core", f"{rate:,.0f}", "", target, met=rate >= _LEAST_PAIRS)
+
+
+async def _webhooks(world: World, sizes: Sizes, found: Findings) -> None:
+    took = await answers(world, requests=sizes.requests)
+    for percent in (50, 99):
+        ours, bare = percentile(took["gateway"], percent), percentile(took["bare"], percent)
+        found.add(
+            f"webhook answer, p{percent}",
+            f"{ours:.2f} ms ({ours / bare:.2f} x)",
+            f"{bare:.2f} ms",
+            f"≤ {_SLOWER_ANSWER} x bare",
+            met=ours <= _SLOWER_ANSWER * bare,
+        )
+    relaying = _two(took["relaying"])
+    found.add("webhook answer while the same process starts the journeys, p50 / p99", relaying, "", "", met=None)
+    found.raw["webhook_ms"] = {kind: _two(values) for kind, values in took.items()}
+
+
+def _two(values: Sequence[float]) -> str:
+    return f"{percentile(values, 50):.2f} / {percentile(values, 99):.2f} ms"
+
+
+def _say(part: str) -> None:
+    print(f"measuring: {part}", file=sys.stderr, flush=True)

@@ -1,0 +1,130 @@
+"""The pure core alone: the default journey as states over time, and how fast it folds and decides."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bench import scenario
+from bench.sides import SHOP, created, facts, scanned
+from journey.events import Event, ReviewPosted
+from journey.itinerary import Deliver, Finish, Step, next_step, passed_over, upcoming
+from journey.outcomes import DeliverRequest, Sent
+from journey.parcels import ParcelStatus
+from journey.playbook import Playbook
+from journey.state import JourneyState, apply, settle
+
+PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+_ORDER = "217fb509a20c"
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A moment at which the journey starts a timer.
+
+    `ends` is when the timer fires, `last` when the last touch now foreseen is due (None: none is), and
+    `new_phase` whether the touch waited for opens another phase than that of the touch sent last.
+    """
+
+    at: datetime
+    ends: datetime
+    last: datetime | None
+    new_phase: bool
+    state: JourneyState
+
+
+def events() -> list[Event]:
+    """The five facts of the default journey."""
+    return [
+        created(_ORDER, PLACED + scenario.SHIPPED_AFTER),
+        scanned(_ORDER, ParcelStatus.IN_TRANSIT, PLACED + scenario.IN_TRANSIT_AFTER),
+        scanned(_ORDER, ParcelStatus.OUT_FOR_DELIVERY, PLACED + scenario.OUT_AFTER),
+        scanned(_ORDER, ParcelStatus.DELIVERED, PLACED + scenario.DELIVERED_AFTER),
+        ReviewPosted(at=PLACED + scenario.REVIEWED_AFTER, rating=5),
+    ]
+
+
+def pauses(playbook: Playbook) -> list[Pause]:
+    """Every timer of the default journey, one kept over events as the workflow keeps it."""
+    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest)
+    told, now = events(), PLACED
+    deadline: datetime | None = None
+    phase: str | None = None
+    found: list[Pause] = []
+    while not isinstance(step := next_step(state, playbook, now=now), Finish):
+        if isinstance(step, Deliver):
+            state = _sent(state, step, playbook, now)
+            phase = step.stop.touch.phase
+            continue
+        if step.until is not None and step.until != deadline:
+            deadline = step.until
+            ahead = upcoming(state, playbook, now=now)
+            found.append(
+                Pause(
+                    at=now,
+                    ends=deadline,
+                    last=ahead[-1].at if ahead else None,
+                    new_phase=bool(ahead) and phase is not None and ahead[0].touch.phase != phase,
+                    state=state,
+                )
+            )
+        if told and (step.until is None or told[0].at < step.until):
+            event = told.pop(0)
+            now = event.at
+            state = apply(state, event, now=now)
+        elif step.until is not None:
+            now, deadline = step.until, None
+    return found
+
+
+def pairs_a_second(playbook: Playbook, *, seconds: float) -> float:
+    """How many `apply` + `next_step` pairs one core does in a second: the five facts, over and over.
+
+    Each fact meets the state as the journey has it right before. The median over slices of a few hundred pairs, so
+    that a busy machine's hiccups do not count.
+    """
+    moments = _moments(playbook) * 50
+    rates, until = [], time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        began = time.perf_counter()
+        for state, event in moments:
+            next_step(apply(state, event, now=event.at), playbook, now=event.at)
+        rates.append(len(moments) / (time.perf_counter() - began))
+    return statistics.median(rates)
+
+
+def steps_of(playbook: Playbook) -> list[Step]:
+    """What the core says after each of the five facts; the tests look at it."""
+    return [next_step(apply(state, event, now=event.at), playbook, now=event.at) for state, event in _moments(playbook)]
+
+
+def _moments(playbook: Playbook) -> list[tuple[JourneyState, Event]]:
+    """The state right before each fact."""
+    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest)
+    now, found = PLACED, []
+    for event in events():
+        while True:
+            step = next_step(state, playbook, now=now)
+            if isinstance(step, Deliver):
+                state = _sent(state, step, playbook, now)
+            elif isinstance(step, Finish) or step.until is None or step.until > event.at:
+                break
+            else:
+                now = step.until
+        now = event.at
+        found.append((state, event))
+        state = apply(state, event, now=now)
+    return found
+
+
+def _sent(state: JourneyState, step: Deliver, playbook: Playbook, now: datetime) -> JourneyState:
+    request = DeliverRequest(
+        shop=SHOP,
+        order_id=_ORDER,
+        playbook=playbook.digest,
+        key=step.stop.key,
+        due=step.stop.due,
+        now=now,
+        passed_over=passed_over(state, playbook, now=now),
+    )
+    return settle(state, request, Sent(at=now), now=now + timedelta(milliseconds=30))

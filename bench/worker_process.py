@@ -1,0 +1,146 @@
+"""A worker in a process of its own, so that its CPU and memory can be read alone.
+
+`python -m bench.worker_process CONFIG` with CONFIG as JSON. Each line on stdin is answered by one JSON line on
+stdout; the end of stdin stops it.
+"""
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import psutil
+from pydantic import BaseModel
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from activities.links import Links
+from activities.messaging.providers import email_provider
+from bench.bare import BareJourney, BareSends
+from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Sent
+from journey.playbook import load_playbook
+from store.pool import connect
+from workers.connecting import temporal_client
+from workers.logs import configure
+from workers.settings import Settings, shipped_playbooks
+from workers.worker import _deployment, build_worker, load_templates, playbooks_kept_fresh
+from workflows.order_journey import OrderJourney
+from workflows.registry import PLAYBOOKS
+
+
+class Config(BaseModel):
+    """What to run. `stub` is the journey with an activity that does nothing; `postlude` is the whole worker."""
+
+    kind: Literal["bare", "stub", "postlude"]
+    address: str
+    queue: str
+    database_url: str | None = None
+    email_url: str | None = None
+
+
+class Sends:
+    """The activities begun so far, each with the monotonic clock, which all processes of a machine share."""
+
+    def __init__(self) -> None:
+        self.begun: dict[str, float] = {}
+
+    def begin(self, order_id: str, touch: str) -> None:
+        """Note that the body of an activity began."""
+        self.begun[f"{order_id}/{touch}"] = time.monotonic()
+
+
+class Stubs:
+    """`deliver` and `close` that accept at once, so that the workflow's side alone is compared."""
+
+    def __init__(self, sends: Sends) -> None:
+        self._sends = sends
+
+    @activity.defn(name="deliver")
+    async def deliver(self, request: DeliverRequest) -> DeliverAnswer:
+        """Say that it went out."""
+        self._sends.begin(request.order_id, request.key)
+        return DeliverAnswer(outcome=Sent(at=request.now))
+
+    @activity.defn(name="close")
+    async def close(self, request: CloseRequest) -> None:
+        """Close no books."""
+
+
+def _plain(client: Client, config: Config, workflow: type, activities: list[Callable[..., Any]]) -> Worker:
+    settings = Settings(task_queue=config.queue)
+    return Worker(
+        client,
+        task_queue=config.queue,
+        workflows=[workflow],
+        activities=activities,
+        workflow_runner=UnsandboxedWorkflowRunner(),
+        max_cached_workflows=settings.max_cached_workflows,
+        max_concurrent_activities=settings.concurrent_activities,
+        deployment_config=_deployment(settings),  # its build id stands in every third event: the same for both
+    )
+
+
+@asynccontextmanager
+async def _whole(client: Client, config: Config) -> AsyncIterator[Worker]:
+    if config.database_url is None or config.email_url is None:
+        raise ValueError("the whole worker needs a database and a provider")
+    settings = Settings(task_queue=config.queue)
+    provider, links = email_provider(config.email_url), Links("bench-secret-key", settings.public_url)
+    pool = await connect(config.database_url)
+    try:
+        async with playbooks_kept_fresh(pool):
+            templates = load_templates(settings)
+            yield build_worker(client, pool, settings, provider=provider, templates=templates, links=links)
+    finally:
+        await provider.aclose()
+        await pool.close()
+
+
+@asynccontextmanager
+async def _worker(client: Client, config: Config, sends: Sends) -> AsyncIterator[Worker]:
+    match config.kind:
+        case "bare":
+            yield _plain(client, config, BareJourney, [BareSends(sends.begin).send])
+        case "stub":
+            playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
+            PLAYBOOKS.add(playbook.digest, playbook)
+            stubs = Stubs(sends)
+            yield _plain(client, config, OrderJourney, [stubs.deliver, stubs.close])
+        case "postlude":
+            async with _whole(client, config) as worker:
+                yield worker
+
+
+async def run(config: Config) -> None:
+    """Work until stdin ends."""
+    sends = Sends()
+    client = await temporal_client(address=config.address)
+    async with _worker(client, config, sends) as worker, worker:
+        answer({"ready": True})
+        while line := await asyncio.to_thread(sys.stdin.readline):
+            match line.strip():
+                case "count":
+                    answer(len(sends.begun))
+                case "figures":
+                    gc.collect()  # what is garbage already is not what a journey holds
+                    rss = psutil.Process().memory_info().rss
+                    answer({"cpu": time.process_time(), "rss": rss})
+                case "begun":
+                    answer(sends.begun)
+                case other:
+                    answer({"unknown": other})
+
+
+def answer(value: object) -> None:
+    """One JSON line on stdout."""
+    print(json.dumps(value), flush=True)
+
+
+if __name__ == "__main__":
+    configure("info")
+    asyncio.run(run(Config.model_validate_json(sys.argv[1])))

@@ -1,0 +1,94 @@
+"""What every part of the bench works with: one server of each kind, and worker processes on demand."""
+
+import statistics
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from temporalio.client import Client
+from temporalio.testing import TimeSkipper, TimeSkippingConfig
+
+from bench.processes import Child, child
+from bench.provider import Provider
+from bench.scenario import noon_zone
+from bench.sides import Bare, Postlude
+from bench.worker_process import Config
+from journey.playbook import Playbook, load_playbook
+from store import playbooks
+from store.migrate import migrate
+from store.pool import Pool, connect
+from workers.connecting import temporal_client
+from workers.embedded import EmbeddedStack, embedded_stack
+from workers.settings import shipped_playbooks
+from workflows.order_journey import SEARCH_ATTRIBUTES
+
+
+@dataclass
+class World:
+    """The servers, the clients, and the playbook that ships."""
+
+    stack: EmbeddedStack
+    client: Client
+    pool: Pool
+    playbook: Playbook
+    provider: Provider
+    skipper: TimeSkipper
+
+    @asynccontextmanager
+    async def bare(self, *, split: bool = False) -> AsyncIterator[tuple[Bare, Child]]:
+        """The bare side with a worker process of its own."""
+        async with self._worker("bare") as (queue, worker):
+            yield Bare(self.client, queue, split=split), worker
+
+    @asynccontextmanager
+    async def stub(self) -> AsyncIterator[tuple[Postlude, Child]]:
+        """The default journey with an activity that does nothing."""
+        async with self._worker("stub") as (queue, worker):
+            yield Postlude(self.client, queue, self.playbook.digest), worker
+
+    @asynccontextmanager
+    async def postlude(self) -> AsyncIterator[tuple[Postlude, Child]]:
+        """The default journey with everything: ledger, templates, provider."""
+        async with self._worker("postlude") as (queue, worker):
+            zone = noon_zone(datetime.now(UTC))
+            yield Postlude(self.client, queue, self.playbook.digest, pool=self.pool, time_zone=zone), worker
+
+    @asynccontextmanager
+    async def _worker(self, kind: Literal["bare", "stub", "postlude"]) -> AsyncIterator[tuple[str, Child]]:
+        config = Config(
+            kind=kind,
+            address=self.stack.temporal_address,
+            queue=f"bench-{kind}-{uuid.uuid4().hex[:6]}",
+            database_url=self.stack.database_url,
+            email_url=self.provider.url,
+        )
+        async with child("bench.worker_process", config, self.stack.home / "workers.log") as running:
+            yield config.queue, running
+
+
+@asynccontextmanager
+async def world(home: Path) -> AsyncIterator[World]:
+    """Servers of their own under `home`, with the shipped playbook published."""
+    playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
+    async with (
+        embedded_stack(home, mail=False, search_attributes=SEARCH_ATTRIBUTES) as stack,
+        Provider() as provider,
+    ):
+        await migrate(stack.database_url)
+        pool = await connect(stack.database_url)
+        try:
+            await playbooks.publish(pool, playbook)
+            client = await temporal_client(address=stack.temporal_address)
+            skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
+            yield World(stack, client, pool, playbook, provider, skipper)
+        finally:
+            await pool.close()
+
+
+def percentile(values: Sequence[float], percent: int) -> float:
+    """The value that `percent` of a hundred do not exceed."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]

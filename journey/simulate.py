@@ -1,0 +1,175 @@
+"""One order's whole journey from the rules alone: no server, no clock, no person. What the playbook preview shows.
+
+The same `next_step` and `decide` as in production, with a ledger in memory.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from journey.base import Frozen, Instant, TouchKey, TrackingNumber
+from journey.contact import WEEK, Contact, Evidence, Go, decide
+from journey.events import Event, ShipmentCreated, ShipmentUpdated
+from journey.hours import possible_zones
+from journey.itinerary import Deliver, Finish, Wait, left_over, next_step, passed_over
+from journey.order import OrderFacts
+from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent
+from journey.parcels import ParcelStatus
+from journey.playbook import Playbook, touch_id
+from journey.state import JourneyState, apply, report, settle, start
+
+_PARCEL: Final = TrackingNumber("PARCEL-1")
+_MOST_STEPS: Final = 10_000
+
+
+class Recipient(Frozen):
+    """What the contact rules need of a person: whether they can be reached, agreed, and what their clock shows."""
+
+    address: bool = True
+    consent: bool = True
+    time_zone: str | None = None
+    country: str | None = None
+
+    @property
+    def zones(self) -> tuple[str, ...]:
+        """The IANA zones they may be in, the likeliest first."""
+        return possible_zones(self.time_zone, self.country)
+
+
+class Entry(Frozen):
+    """One thing that became of a touch (`touch` is its key): sent, held until `until`, or refused, at `at`."""
+
+    touch: TouchKey
+    purpose: str
+    status: str
+    at: Instant
+    rule: str | None = None
+    until: Instant | None = None
+
+
+class Simulation(Frozen):
+    """A journey from its order to its end; `entries` in the order in which they came to be."""
+
+    order: str
+    playbook: str
+    entries: tuple[Entry, ...]
+    ended_at: Instant
+    why: str
+
+
+def one_parcel(order: OrderFacts, delivered_after: timedelta) -> list[Event]:
+    """What usually happens to an order: one parcel, on its way after a third of the time, delivered at the end of it.
+
+    Nothing where nothing travels.
+    """
+    if not order.physical:
+        return []
+    shipped, arrives = order.placed_at + delivered_after / 3, order.placed_at + delivered_after
+    van = max(shipped, arrives - timedelta(hours=4))
+    return [
+        ShipmentCreated(at=shipped, tracking_number=_PARCEL, estimated_delivery=arrives.date()),
+        ShipmentUpdated(at=van, tracking_number=_PARCEL, status=ParcelStatus.OUT_FOR_DELIVERY),
+        ShipmentUpdated(at=arrives, tracking_number=_PARCEL, status=ParcelStatus.DELIVERED),
+    ]
+
+
+def simulate(order: OrderFacts, playbook: Playbook, recipient: Recipient, story: Sequence[Event]) -> Simulation:
+    """Follow the rules from the order to the journey's end, while `story` happens around it.
+
+    Raises:
+        RuntimeError: the journey did not end after thousands of steps, which no playbook should manage.
+    """
+    return _Run(order, playbook, recipient, story).to_the_end()
+
+
+class _Run:
+    def __init__(self, order: OrderFacts, playbook: Playbook, recipient: Recipient, story: Sequence[Event]) -> None:
+        self._playbook = playbook
+        self._recipient = recipient
+        self._ahead = sorted(story, key=lambda event: event.at)
+        self._now = order.placed_at
+        self._state = start(JourneyState(order=order, playbook=playbook.digest), now=self._now)
+        self._marketing: list[Contact] = []
+        self._entries: list[Entry] = []
+
+    def to_the_end(self) -> Simulation:
+        for _ in range(_MOST_STEPS):
+            self._hear()
+            match next_step(self._state, self._playbook, now=self._now):
+                case Deliver(stop=stop):
+                    self._deliver(stop.key, stop.due)
+                case Wait(until=until):
+                    moments = [moment for moment in (until, self._ahead[0].at if self._ahead else None) if moment]
+                    if not moments:
+                        return self._ended("nothing more can happen")
+                    self._now = max(self._now, min(moments))
+                case Finish(why=why):
+                    return self._ended(why)
+        raise RuntimeError("the journey did not come to an end")
+
+    def _hear(self) -> None:
+        while self._ahead and self._ahead[0].at <= self._now:
+            self._state = apply(self._state, self._ahead.pop(0), now=self._now)
+
+    def _deliver(self, key: TouchKey, due: datetime) -> None:
+        over = passed_over(self._state, self._playbook, now=self._now)
+        self._pass_over(over)
+        order = self._state.order
+        request = DeliverRequest(
+            shop=order.shop,
+            order_id=order.order_id,
+            playbook=self._state.playbook,
+            key=key,
+            due=due,
+            now=self._now,
+            passed_over=over,
+        )
+        outcome = self._ask(key, due)
+        self._state = settle(self._state, request, outcome, now=self._now)
+        self._enter(key, outcome)
+
+    def _ask(self, key: TouchKey, due: datetime) -> Sent | Held | Refused:
+        touch = self._playbook.by_id[touch_id(key)]
+        recent = [contact for contact in self._marketing if contact.at > self._now - WEEK]
+        evidence = Evidence(
+            address=self._recipient.address,
+            consent=self._recipient.consent,
+            order_status="cancelled" if self._state.cancelled_at is not None else "open",
+            zones=self._recipient.zones,
+            sent=recent,
+        )
+        answer = decide(touch, self._playbook.contact, evidence, due=due, now=self._now)
+        if not isinstance(answer, Go):
+            return answer
+        if touch.marketing:
+            self._marketing.append(Contact(at=self._now, priority=touch.priority, touch=touch.id))
+        return Sent(at=self._now)
+
+    def _enter(self, key: TouchKey, outcome: Outcome) -> None:
+        self._entries.append(
+            Entry(
+                touch=key,
+                purpose=self._playbook.by_id[touch_id(key)].purpose,
+                status=outcome.status,
+                at=self._now,
+                rule=None if isinstance(outcome, Sent) else outcome.rule,
+                until=outcome.until if isinstance(outcome, Held) else None,
+            )
+        )
+
+    def _pass_over(self, over: Sequence[PassedOver]) -> None:
+        for one in over:
+            self._enter(one.key, Refused(rule=one.rule))
+
+    def _ended(self, why: str) -> Simulation:
+        over = left_over(self._state, self._playbook, now=self._now)
+        self._pass_over(over)
+        self._state = report(self._state, over)
+        order = self._state.order
+        return Simulation(
+            order=f"{order.shop}/{order.order_id}",
+            playbook=self._state.playbook,
+            entries=tuple(self._entries),
+            ended_at=self._now,
+            why=why,
+        )

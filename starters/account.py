@@ -1,0 +1,147 @@
+"""The account of one order, in the shape others build on: from its workflow's own word and the ledger.
+
+A finished journey's workflow may be gone from Temporal (its retention), and a worker may be away; the database then
+tells the same story alone.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from pydantic import BaseModel
+from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.service import RPCError
+
+from journey.base import Instant, workflow_id
+from journey.timeline import Timeline
+from store import accounts
+from store.accounts import LedgerRow, OrderRow, ParcelRow
+from store.pool import Pool
+from workflows.order_journey import OrderJourney
+
+_QUERY: Final = timedelta(seconds=8)
+
+
+class Next(BaseModel):
+    """The touch that is next and when; both None when only an event, or nothing, can move the journey on."""
+
+    touch: str | None
+    at: Instant | None
+    why: str
+
+
+class Parcel(BaseModel):
+    """A parcel in the normal form; the estimate is an ISO date."""
+
+    tracking_number: str
+    carrier: str | None
+    status: str
+    estimated_delivery: str | None
+
+
+class Message(BaseModel):
+    """A message or non-send. `touch` is its key (`shipped:1Z…` where one touch speaks of each parcel)."""
+
+    touch: str
+    channel: str
+    status: str
+    at: Instant
+    rule: str | None
+    provider_id: str | None
+
+
+class Account(BaseModel):
+    """`postlude order show --json`. `status` is running, paused or finished, `now` the journey's own clock (UTC)."""
+
+    order: str
+    status: str
+    phase: str
+    now: Instant
+    next: Next
+    parcels: list[Parcel]
+    messages: list[Message]
+
+
+class OrderUnknownError(Exception):
+    """There is no such order."""
+
+
+async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -> Account:
+    """An order's account; with no client, or one whose server is away, from the database alone.
+
+    Raises:
+        OrderUnknownError: there is no such order.
+    """
+    row = await accounts.order(pool, shop, order_id)
+    if row is None:
+        raise OrderUnknownError(f"there is no order {shop}/{order_id}: `postlude order list` shows those there are")
+    timeline, ledger, parcels = await asyncio.gather(
+        _timeline(client, shop, order_id),
+        accounts.messages(pool, shop, order_id),
+        accounts.parcels(pool, shop, order_id),
+    )
+    messages = [_message(one) for one in ledger]
+    return _alone(row, messages, parcels) if timeline is None else _told(timeline, messages)
+
+
+async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline | None:
+    if client is None:
+        return None
+    handle = client.get_workflow_handle_for(OrderJourney.run, workflow_id(shop, order_id))
+    try:
+        return await handle.query(OrderJourney.timeline, rpc_timeout=_QUERY)
+    except (RPCError, WorkflowQueryFailedError):
+        return None
+
+
+def _told(timeline: Timeline, messages: list[Message]) -> Account:
+    return Account(
+        order=timeline.order,
+        status=timeline.status,
+        phase=timeline.phase,
+        now=timeline.now,
+        next=Next(touch=timeline.next.touch, at=timeline.next.at, why=timeline.next.why),
+        parcels=[
+            Parcel(
+                tracking_number=one.tracking_number,
+                carrier=one.carrier,
+                status=one.status,
+                estimated_delivery=one.estimated_delivery,
+            )
+            for one in timeline.parcels
+        ],
+        messages=messages,
+    )
+
+
+def _alone(row: OrderRow, messages: list[Message], parcels: Sequence[ParcelRow]) -> Account:
+    ended = row.ended_at is not None
+    return Account(
+        order=f"{row.shop}/{row.order_id}",
+        status="finished" if ended else "running",
+        phase="finished" if ended else "unknown",
+        now=row.ended_at or datetime.now(UTC),
+        next=Next(touch=None, at=None, why=row.ended_why or "the journey itself cannot be asked at the moment"),
+        parcels=[
+            Parcel(
+                tracking_number=one.tracking_number,
+                carrier=one.carrier,
+                status=one.status,
+                estimated_delivery=one.estimated_delivery.isoformat() if one.estimated_delivery else None,
+            )
+            for one in parcels
+        ],
+        messages=messages,
+    )
+
+
+def _message(row: LedgerRow) -> Message:
+    return Message(
+        touch=row.touch,
+        channel=row.channel,
+        status=row.status,
+        at=row.until if row.status == "held" and row.until is not None else row.at,
+        rule=row.rule,
+        provider_id=row.provider_id,
+    )

@@ -1,0 +1,1 @@
+"""The commands of `postlude`, one module a noun. They parse, call, and print; what they do lives elsewhere."""

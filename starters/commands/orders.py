@@ -1,0 +1,223 @@
+"""`postlude order …`: start one, look at it, let time pass for it, steer it."""
+
+import asyncio
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from temporalio.client import WorkflowUpdateFailedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from journey.base import workflow_id
+from journey.durations import parse_duration
+from starters.account import Account, account
+from starters.commands.files import read_order
+from starters.commands.support import (
+    CommandError,
+    clock,
+    connected_database,
+    connected_temporal,
+    run_async,
+    settings_from_environment,
+    split_order,
+)
+from starters.fast_forward import Clocks
+from starters.local import resolved
+from store import accounts, inbox
+from workers.settings import SettingMissingError, Settings
+from workflows.order_journey import OrderJourney
+
+app = typer.Typer(help="Orders and their journeys.", no_args_is_help=True)
+
+_SOURCE: Final = "cli"
+_START_SECONDS: Final = 5.0
+_UPDATE: Final = timedelta(seconds=15)
+
+Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
+
+
+class OrderStatus(StrEnum):
+    """What `order list` can be narrowed to."""
+
+    RUNNING = "running"
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+
+
+@app.command()
+def start(
+    file: Annotated[Path, typer.Argument(help="An order.created event, or its data alone, as JSON.", dir_okay=False)],
+) -> None:
+    """Start an order's journey from a file: it goes through the inbox, as a webhook would."""
+    typer.echo(run_async(_start(settings_from_environment(), file)))
+
+
+async def _start(settings: Settings, file: Path) -> str:
+    settings = resolved(settings)
+    event, body = read_order(file, secret_key=settings.needed("secret_key"))
+    # The same order said twice in the same words is one event, as with every webhook.
+    event_id = hashlib.sha256(json.dumps(json.loads(body), sort_keys=True).encode()).hexdigest()
+    order = f"{event.shop}/{event.order_id}"
+    async with connected_database(settings) as pool:
+        new = await inbox.keep(
+            pool,
+            source=_SOURCE,
+            event_id=event_id,
+            topic=event.type,
+            body=body,
+            events=[event],
+            received_at=datetime.now(UTC),
+        )
+        if not new:
+            return f"order {order} was taken in before: postlude order show {order}"
+        deadline = asyncio.get_running_loop().time() + _START_SECONDS
+        while asyncio.get_running_loop().time() < deadline:
+            if not await accounts.undelivered(pool, _SOURCE, [event_id]):
+                return f"order {order} is on its way: postlude order show {order}"
+            await asyncio.sleep(0.1)
+    return f"order {order} is kept in the inbox; it starts as soon as a gateway and Temporal are up"
+
+
+@app.command()
+def show(order: Order, *, as_json: AsJson = False) -> None:
+    """Show what happened to an order, what is next, and every message with the rule of each that did not go."""
+    found = run_async(_show(settings_from_environment(), order))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _print_account(found)
+
+
+async def _show(settings: Settings, order: str) -> Account:
+    shop, order_id = split_order(order)
+    async with connected_database(settings) as pool:
+        try:
+            client = await connected_temporal(settings)
+        except (CommandError, SettingMissingError):
+            client = None  # the ledger still knows what was sent
+        return await account(pool, client, shop, order_id)
+
+
+@app.command("list")
+def list_orders(
+    *,
+    shop: Annotated[str | None, typer.Option(help="Only this shop's.")] = None,
+    status: Annotated[OrderStatus | None, typer.Option(help="Only these.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many, newest first.")] = 100,
+) -> None:
+    """List orders, newest first."""
+    rows = run_async(_list(settings_from_environment(), shop, status, limit))
+    table = Table("Order", "Placed (UTC)", "Status", "Country", "Sent", "Ended", box=None, pad_edge=False)
+    for row in rows:
+        state = "finished" if row.ended_at else "running"
+        table.add_row(
+            f"{row.shop}/{row.order_id}",
+            f"{row.placed_at.astimezone(UTC):%Y-%m-%d %H:%M}",
+            f"{state}, cancelled" if row.status == "cancelled" else state,
+            row.country or "-",
+            str(row.sent),
+            row.ended_why or "-",
+        )
+    _console().print(table if rows else "no such orders")
+
+
+async def _list(
+    settings: Settings, shop: str | None, status: OrderStatus | None, limit: int
+) -> list[accounts.OrderRow]:
+    async with connected_database(settings) as pool:
+        return await accounts.orders(pool, shop=shop, status=status, limit=limit)
+
+
+@app.command("fast-forward")
+def fast_forward(order: Order, span: Annotated[str, typer.Argument(help="How long, such as 9d or 12h.")]) -> None:
+    """Let time pass for one journey, where the server allows it: the embedded one does."""
+    try:
+        length = parse_duration(span)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="SPAN") from error
+    typer.echo(run_async(_fast_forward(settings_from_environment(), order, length)))
+
+
+async def _fast_forward(settings: Settings, order: str, span: timedelta) -> str:
+    shop, order_id = split_order(order)
+    clocks = Clocks(await connected_temporal(settings))
+    if not await clocks.forward(shop, order_id, span):
+        return f"order {order} came to its end on the way"
+    return f"for order {order} it is now {clock(await clocks.now(shop, order_id))}"
+
+
+@app.command()
+def pause(order: Order) -> None:
+    """Send nothing for this order until it is resumed."""
+    _steer(order, OrderJourney.pause)
+
+
+@app.command()
+def resume(order: Order) -> None:
+    """Let a paused journey go on."""
+    _steer(order, OrderJourney.resume)
+
+
+@app.command()
+def skip(order: Order, touch: Annotated[str, typer.Argument(help="The touch's key, as `order show` has it.")]) -> None:
+    """Never send this touch to this order."""
+    _steer(order, OrderJourney.skip_touch, touch)
+
+
+@app.command("send-now")
+def send_now(
+    order: Order, touch: Annotated[str, typer.Argument(help="The touch's key, as `order show` has it.")]
+) -> None:
+    """Send this touch at once, whatever the hour and the caps say; consent still decides."""
+    _steer(order, OrderJourney.send_now, touch)
+
+
+def _steer(order: str, update: Any, touch: str | None = None) -> None:
+    typer.echo(run_async(_update(settings_from_environment(), order, update, [] if touch is None else [touch])))
+
+
+async def _update(settings: Settings, order: str, update: Any, arguments: list[str]) -> str:
+    shop, order_id = split_order(order)
+    client = await connected_temporal(settings)
+    handle = client.get_workflow_handle_for(OrderJourney.run, workflow_id(shop, order_id))
+    try:
+        timeline = await asyncio.wait_for(
+            handle.execute_update(update, args=arguments), timeout=_UPDATE.total_seconds()
+        )
+    except WorkflowUpdateFailedError as error:
+        raise CommandError(f"order {order} refused: {error.cause}") from error
+    except TimeoutError as error:
+        raise CommandError(f"order {order} did not answer: is a worker running?") from error
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise CommandError(f"order {order} has no journey that still runs") from error
+        raise
+    following = timeline.next
+    return f"order {order} is {timeline.status}; next: {following.touch or following.why} at {clock(following.at)}"
+
+
+def _print_account(found: Account) -> None:
+    console = _console()
+    console.print(f"[bold]{found.order}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
+    what = found.next.touch or found.next.why
+    console.print(f"Next: {what}" + (f" at {clock(found.next.at)}" if found.next.at else ""))
+    for parcel in found.parcels:
+        expected = f", expected {parcel.estimated_delivery}" if parcel.estimated_delivery else ""
+        console.print(
+            f"Parcel {parcel.tracking_number} ({parcel.carrier or 'carrier unknown'}): {parcel.status}{expected}"
+        )
+    table = Table("When (UTC)", "Touch", "Status", "Rule", box=None, pad_edge=False)
+    for message in found.messages:
+        table.add_row(f"{message.at:%Y-%m-%d %H:%M}", message.touch, message.status, message.rule or "")
+    console.print(table if found.messages else "No messages yet.")
+
+
+def _console() -> Console:
+    return Console(highlight=False, soft_wrap=False)

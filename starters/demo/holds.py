@@ -1,0 +1,54 @@
+"""What was held on its way, from the journeys' own histories: the ledger keeps how a message ended, not its stops."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import Client
+
+from journey.base import workflow_id
+from journey.outcomes import DeliverAnswer, DeliverRequest, Held
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A touch (by its key) that `rule` held from `since` until `until`, both UTC on the journey's clock."""
+
+    touch: str
+    rule: str
+    since: datetime
+    until: datetime
+
+
+async def holds(client: Client, shop: str, order_id: str) -> list[Hold]:
+    """Every hold of one journey, over all its runs, oldest first.
+
+    Raises:
+        RPCError: the history is gone, or Temporal is away.
+    """
+    runs: list[list[Hold]] = []
+    run_id: str | None = None
+    while True:
+        handle = client.get_workflow_handle(workflow_id(shop, order_id), run_id=run_id)
+        found, run_id = await _of_run([event async for event in handle.fetch_history_events()], client)
+        runs.insert(0, found)
+        if not run_id:
+            return [hold for run in runs for hold in run]
+
+
+async def _of_run(events: list[HistoryEvent], client: Client) -> tuple[list[Hold], str]:
+    """The holds of one run, and the id of the run before it, empty for the first."""
+    asked: dict[int, DeliverRequest] = {}
+    found: list[Hold] = []
+    for event in events:
+        scheduled = event.activity_task_scheduled_event_attributes
+        completed = event.activity_task_completed_event_attributes
+        if scheduled.activity_type.name == "deliver":
+            (request,) = await client.data_converter.decode(scheduled.input.payloads, [DeliverRequest])
+            asked[event.event_id] = request
+        elif completed.scheduled_event_id in asked:
+            (answer,) = await client.data_converter.decode(completed.result.payloads, [DeliverAnswer])
+            request = asked[completed.scheduled_event_id]
+            if isinstance(answer.outcome, Held):
+                found.append(Hold(request.key, answer.outcome.rule, request.now, answer.outcome.until))
+    return found, events[0].workflow_execution_started_event_attributes.continued_execution_run_id

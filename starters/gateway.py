@@ -1,0 +1,233 @@
+"""The HTTP side: webhooks in, health and figures out, and the customers' pages.
+
+A webhook is verified over its raw bytes, read, kept in the inbox and answered; everything else is the relay's,
+so the answer depends on the database alone. While Temporal is away webhooks are still taken.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.requests import ClientDisconnect
+
+from activities.carriers.easypost import EasyPost
+from activities.links import Links
+from activities.messaging.brand import Brand
+from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError, Source
+from activities.shops.shopify import Shopify
+from activities.shops.standard import StandardWebhooks
+from starters import portal
+from starters.metrics import Metrics
+from starters.relay import Relay
+from store import cleaning, inbox
+from store.intake import Event
+from store.pool import AWAY, Pool
+
+_log = structlog.get_logger(__name__)
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes of a webhook's body; Shopify's largest orders stay well below."""
+_DISCARDED = 4 * BODY_LIMIT
+_KEY_LENGTH = 255
+_TOPIC_LENGTH = 100
+_READY_SECONDS = 2.0
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def sources(
+    *,
+    secret_key: str,
+    webhook_secret: str | None = None,
+    shopify_secret: str | None = None,
+    easypost_secret: str | None = None,
+) -> dict[str, Source]:
+    """The adapters whose secret is set, by the last part of their endpoint; the others stay closed.
+
+    Raises:
+        ValueError: a secret is not what it should be.
+    """
+    opened: list[Source] = []
+    if webhook_secret:
+        opened.append(StandardWebhooks(webhook_secret, secret_key=secret_key))
+    if shopify_secret:
+        opened.append(Shopify(shopify_secret, secret_key=secret_key))
+    if easypost_secret:
+        opened.append(EasyPost(easypost_secret))
+    return {source.name: source for source in opened}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the gateway works with.
+
+    Attributes:
+        pool: the database.
+        sources: adapters by endpoint, see `sources`.
+        links: reads the tokens of the customers' pages.
+        brand: how those pages look.
+        relay: woken by each webhook and run for the life of the app; None where relays run elsewhere and poll.
+        temporal_ready: asks whether Temporal answers, for `/readyz`; None where nobody can say.
+        clock: UTC, for when webhooks and opt-outs came.
+    """
+
+    pool: Pool
+    sources: Mapping[str, Source]
+    links: Links
+    brand: Brand
+    relay: Relay | None = None
+    temporal_ready: Callable[[], Awaitable[bool]] | None = None
+    clock: Callable[[], datetime] = _now
+
+
+def create_app(services: Services) -> FastAPI:
+    """The gateway's app; its life runs the relay, if it was given one."""
+    metrics = Metrics()
+
+    @asynccontextmanager
+    async def life(_app: FastAPI) -> AsyncIterator[None]:
+        relay = services.relay
+        running = asyncio.create_task(relay.run()) if relay is not None else None
+        yield
+        if relay is not None and running is not None:
+            relay.stop()
+            await running
+
+    # The interactive docs would load scripts from elsewhere.
+    app = FastAPI(title="Postlude", docs_url=None, redoc_url=None, lifespan=life)
+
+    @app.post("/webhooks/{source}", status_code=202)
+    async def webhook(source: str, request: Request) -> Response:
+        """Take one webhook: 202 kept or kept before, 401, 404 closed, 413, 422 with the field, 503 try again."""
+        adapter = services.sources.get(source)
+        if adapter is None:
+            return JSONResponse({"error": "this endpoint is closed"}, status_code=404)
+        started = time.perf_counter()
+        outcome, response = await _take(services, adapter, request)
+        metrics.webhooks.labels(source, outcome).inc()
+        metrics.seconds.labels(source).observe(time.perf_counter() - started)
+        return response
+
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Whether the process is alive."""
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> Response:
+        """Whether webhooks can be taken. Temporal is told but not needed: the inbox keeps them until it is back."""
+        database = await _answers(services.pool.fetchval("SELECT true"))
+        temporal = "unknown"
+        if services.temporal_ready is not None:
+            temporal = "ok" if await _answers(services.temporal_ready()) else "away"
+        state = {"database": "ok" if database else "away", "temporal": temporal}
+        return JSONResponse(state, status_code=200 if database else 503)
+
+    @app.get("/metrics")
+    async def figures() -> Response:
+        """Prometheus' text format."""
+        try:
+            metrics.observe(await inbox.figures(services.pool), now=services.clock())
+        except AWAY:
+            metrics.forget()
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    app.include_router(
+        portal.router(pool=services.pool, links=services.links, brand=services.brand, clock=services.clock)
+    )
+    return app
+
+
+async def _take(services: Services, source: Source, request: Request) -> tuple[str, Response]:
+    """One webhook's outcome, as the metrics name it, and its answer."""
+    try:
+        body = await _read(request)
+    except ClientDisconnect:
+        return "broken_off", Response(status_code=400)
+    if body is None:
+        # Closed, since the rest of a far too large body is still on its way and nobody reads it.
+        refusal = {"error": f"the body is larger than {BODY_LIMIT} bytes"}
+        return "too_large", JSONResponse(refusal, status_code=413, headers={"Connection": "close"})
+    delivery = Delivery(dict(request.headers), body)
+    try:
+        source.verify(delivery)
+    except SignatureError as error:
+        _log.warning("bad signature", source=source.name, problem=str(error))
+        return "bad_signature", JSONResponse({"error": "bad signature"}, status_code=401)
+    topic = ""
+    try:
+        topic = cleaning.plain(source.topic(delivery), _TOPIC_LENGTH)
+        translated = source.translate(delivery)
+        key = _key(source.event_id(delivery))
+    except Malformed as error:
+        _log.warning("malformed", source=source.name, topic=topic, field=error.field, problem=error.problem)
+        return "malformed", JSONResponse({"error": error.problem, "field": error.field}, status_code=422)
+    try:
+        outcome = await _keep(services, delivery, translated, source=source.name, key=key, topic=topic)
+    except AWAY as error:
+        _log.warning("database away", source=source.name, topic=topic, error=type(error).__name__)
+        refusal = {"error": "not kept: send it again"}
+        return "unavailable", JSONResponse(refusal, status_code=503, headers={"Retry-After": "5"})
+    if outcome == "accepted" and services.relay is not None:
+        services.relay.wake()
+    return outcome, JSONResponse({"status": outcome}, status_code=202)
+
+
+async def _keep(
+    services: Services, delivery: Delivery, said: Sequence[Event] | Ignored, *, source: str, key: str, topic: str
+) -> str:
+    body = delivery.body
+    now = services.clock()
+    if isinstance(said, Ignored):
+        new = await inbox.ignore(
+            services.pool, source=source, event_id=key, topic=topic, body=body, reason=said.reason, received_at=now
+        )
+        return "ignored" if new else "repeated"
+    new = await inbox.keep(
+        services.pool, source=source, event_id=key, topic=topic, body=body, events=said, received_at=now
+    )
+    return "accepted" if new else "repeated"
+
+
+async def _read(request: Request) -> bytes | None:
+    """The body; None when it is too large, whatever its Content-Length says. Never keeps more than the limit.
+
+    A body that is not far too large is read to its end and thrown away: a sender that is cut off in the middle of
+    its own sentence sees a broken connection, not the answer.
+    """
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared[:20]) > BODY_LIMIT + _DISCARDED:
+        return None
+    body = bytearray()
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= BODY_LIMIT:
+            body += chunk
+        elif size > BODY_LIMIT + _DISCARDED:
+            return None
+    return bytes(body) if size <= BODY_LIMIT else None
+
+
+def _key(event_id: str) -> str:
+    """An event id fit for the database's unique key: as it is, or hashed when it is long or odd."""
+    if len(event_id) <= _KEY_LENGTH and event_id.isprintable():
+        return event_id
+    return "sha256:" + hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+async def _answers(question: Awaitable[object]) -> bool:
+    try:
+        return bool(await asyncio.wait_for(question, _READY_SECONDS))
+    except Exception:  # noqa: BLE001  # whatever it is, the answer is no
+        return False

@@ -1,0 +1,142 @@
+"""The gateway as a running HTTP server: by itself for `postlude gateway`, or beside a worker in one process."""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+
+import structlog
+import uvicorn
+from fastapi import APIRouter
+from temporalio.client import Client
+
+from activities.links import Links
+from activities.messaging.templates import Templates
+from activities.shops.protocol import Source
+from starters.gateway import Services, create_app, sources
+from starters.journeys import TemporalJourneys
+from starters.relay import Relay
+from store.pool import Pool
+from workers.connecting import database, temporal_client
+from workers.settings import SettingMissingError, Settings
+from workers.worker import load_templates
+
+log = structlog.get_logger()
+
+
+async def run_gateway(settings: Settings, *, temporal_address: str | None = None) -> None:
+    """Serve until SIGTERM or SIGINT, then finish the requests and deliveries under way.
+
+    Raises:
+        SettingMissingError: a setting is missing or malformed.
+        OSError: the address to listen on is taken.
+    """
+    stopping = stop_signal()
+    host, port = settings.host_and_port("listen")
+    settings.needed("secret_key")
+    templates = load_templates(settings)
+    pool = await database(settings.needed("database_url"))
+    try:
+        client = await temporal_client(address=temporal_address)
+        async with serving(settings, pool, client, templates, listener=listen(host, port)) as url:
+            log.info("gateway_started", url=url)
+            await stopping.wait()
+            log.info("gateway_stopping")
+    finally:
+        await pool.close()
+    log.info("gateway_stopped")
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings,
+    pool: Pool,
+    client: Client,
+    templates: Templates,
+    *,
+    listener: socket.socket,
+    more_routes: Sequence[APIRouter] = (),
+) -> AsyncIterator[str]:
+    """Serve the gateway and run its relay; yields the URL it listens on. Leaving finishes what is under way.
+
+    `more_routes` are added to the gateway's own: the pages of the embedded stack.
+
+    Raises:
+        SettingMissingError: the secret key is unset, or a webhook secret is malformed.
+    """
+    services = Services(
+        pool=pool,
+        sources=_sources(settings),
+        links=Links(settings.needed("secret_key"), settings.public_url),
+        brand=templates.brand,
+        relay=Relay(pool, TemporalJourneys(client, settings.task_queue)),
+        temporal_ready=client.service_client.check_health,
+    )
+    app = create_app(services)
+    for router in more_routes:
+        app.include_router(router)
+    config = uvicorn.Config(
+        app,
+        log_config=None,  # ours stands; uvicorn's access log would write signed links down
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
+    )
+    server = _Server(config)
+    host, port = listener.getsockname()[:2]
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        while not server.started:
+            if task.done():
+                await task
+                raise RuntimeError("the HTTP server ended while it started")
+            await asyncio.sleep(0.01)
+        yield f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  compared, not bound
+    finally:
+        server.should_exit = True
+        await task
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 means a free one.
+
+    Raises:
+        OSError: the address is taken or not this machine's.
+    """
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host.strip("[]"), port))
+    except OSError as error:
+        listener.close()
+        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
+    return listener
+
+
+def stop_signal() -> asyncio.Event:
+    """An event that SIGTERM and SIGINT set, instead of what they would do otherwise."""
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    return stopping
+
+
+def _sources(settings: Settings) -> dict[str, Source]:
+    secrets = {
+        name: getattr(settings, name).get_secret_value() if getattr(settings, name) is not None else None
+        for name in ("webhook_secret", "shopify_secret", "easypost_secret")
+    }
+    try:
+        return sources(secret_key=settings.needed("secret_key"), **secrets)
+    except ValueError as error:
+        raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to the process it runs in."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield

@@ -1,0 +1,163 @@
+"""Everything in one process and one event loop: embedded servers where none is configured, gateway, relay, worker."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+from fastapi import APIRouter
+from pydantic import SecretStr
+from temporalio.client import Client, Interceptor
+
+from activities.links import Links
+from activities.messaging.providers import email_provider
+from activities.messaging.templates import Templates
+from starters.dev_pages import mail_pages
+from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
+from starters.publishing import publish_if_none
+from starters.serving import listen, serving, stop_signal
+from store.migrate import migrate
+from store.pool import Pool
+from workers.connecting import database, temporal_client
+from workers.embedded import embedded_stack
+from workers.mail_catcher import MailCatcher
+from workers.settings import Settings
+from workers.worker import build_worker, load_templates, playbooks_kept_fresh
+from workflows.order_journey import SEARCH_ATTRIBUTES
+
+_TEMPORAL_PORTS: Final = (7233, 8233)
+"""Where people expect a local Temporal and its UI; a free port is taken when these are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What is up. `mail` and `ui_url` are None where the part is not embedded; `settings` are complete."""
+
+    settings: Settings
+    url: str
+    pool: Pool
+    client: Client
+    templates: Templates
+    links: Links
+    mail: MailCatcher | None
+    ui_url: str | None
+
+
+def _quiet(_step: str) -> None:
+    """Nobody watches."""
+
+
+@asynccontextmanager
+async def whole_stack(
+    settings: Settings,
+    *,
+    tell: Callable[[str], None] = _quiet,
+    interceptor: Interceptor | None = None,
+) -> AsyncIterator[Stack]:
+    """Bring everything up and take it down again in order.
+
+    Args:
+        settings: what has an address there is used; the rest is embedded under `settings.home`.
+        tell: called with each step as it is done, in a few words.
+        interceptor: sits in the Temporal client that starts journeys.
+
+    Raises:
+        StackInUseError: another stack is up on this home.
+        EmbeddedTemporalError, EmbeddedPostgresError, MigrationError, PlaybookError, TemplateError: as they say.
+        OSError: the address to listen on is taken.
+    """
+    async with AsyncExitStack() as running:
+        listener = _listener(settings)
+        running.callback(listener.close)
+        reading = asyncio.create_task(asyncio.to_thread(load_templates, settings))
+        running.push_async_callback(asyncio.wait, [reading])
+        temporal = configured_temporal() is None
+        ports = _usual_ports() if temporal else (None, None)
+        embedded = await running.enter_async_context(
+            embedded_stack(
+                settings.home,
+                temporal=temporal,
+                postgres=settings.database_url is None,
+                mail=settings.email_url is None,
+                temporal_port=ports[0],
+                ui_port=ports[1],
+                search_attributes=SEARCH_ATTRIBUTES,
+            )
+        )
+        tell("servers")
+        settings = _completed(settings, listener)
+        settings = with_addresses(settings, embedded.addresses)
+        dsn = settings.needed("database_url")
+        await migrate(dsn)
+        await publish_if_none(dsn, settings.playbook_path)
+        pool = await database(dsn, size=12)
+        running.push_async_callback(pool.close)
+        tell("database")
+        client = await temporal_client(address=embedded.addresses.temporal_address)
+        if interceptor is not None:
+            config = client.config()
+            config["interceptors"] = [*config["interceptors"], interceptor]
+            client = Client(**config)
+        provider = email_provider(settings.needed("email_url"))
+        running.push_async_callback(provider.aclose)
+        await running.enter_async_context(playbooks_kept_fresh(pool))
+        templates = await reading
+        links = Links(settings.needed("secret_key"), settings.public_url)
+        worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links)
+        await running.enter_async_context(worker)
+        tell("worker")
+        pages: list[APIRouter] = [] if embedded.catcher is None else [mail_pages(embedded.catcher)]
+        url = await running.enter_async_context(
+            serving(settings, pool, client, templates, listener=listener, more_routes=pages)
+        )
+        tell("gateway")
+        yield Stack(
+            settings=settings,
+            url=url,
+            pool=pool,
+            client=client,
+            templates=templates,
+            links=links,
+            mail=embedded.catcher,
+            ui_url=embedded.addresses.ui_url,
+        )
+
+
+async def stopped() -> None:
+    """Wait for SIGTERM or Ctrl-C."""
+    await stop_signal().wait()
+
+
+def _completed(settings: Settings, listener: socket.socket) -> Settings:
+    """With the secrets of the home, and links that lead to where the gateway listens."""
+    kept = secrets_of(settings.home, create=True)
+    settings = with_secrets(settings, kept)
+    if "public_url" not in settings.model_fields_set:
+        host, port = listener.getsockname()[:2]
+        settings = settings.model_copy(update={"public_url": f"http://{host}:{port}"})
+    if settings.secret_key is None:
+        settings = settings.model_copy(update={"secret_key": SecretStr(kept["secret_key"])})
+    return settings
+
+
+def _listener(settings: Settings) -> socket.socket:
+    """The address asked for; of the default one, the port may be another when it is taken."""
+    host, port = settings.host_and_port("listen")
+    try:
+        return listen(host, port)
+    except OSError:
+        if "listen" in settings.model_fields_set:
+            raise
+        return listen(host, 0)
+
+
+def _usual_ports() -> tuple[int | None, int | None]:
+    """Temporal's usual ports when both are free, else none, which means any."""
+    for port in _TEMPORAL_PORTS:
+        try:
+            listen("127.0.0.1", port).close()
+        except OSError:
+            return None, None
+    return _TEMPORAL_PORTS

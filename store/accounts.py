@@ -1,0 +1,122 @@
+"""What commands and the demo read: an order's account from the ledger, lists of orders, who waits where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from store.pool import Pool
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An order with its journey's end; moments are UTC, `zone` and `country` the customer's when known."""
+
+    shop: str
+    order_id: str
+    status: str
+    placed_at: datetime
+    playbook: str
+    ended_at: datetime | None
+    ended_why: str | None
+    zone: str | None
+    country: str | None
+    sent: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParcelRow:
+    """A parcel as its last scan left it."""
+
+    tracking_number: str
+    carrier: str | None
+    status: str
+    estimated_delivery: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """One message or non-send: `touch` is the touch's key, `at` when it was settled, `until` when a held one may go."""
+
+    touch: str
+    purpose: str
+    channel: str
+    status: str
+    rule: str | None
+    due: datetime
+    at: datetime
+    until: datetime | None
+    message_id: str | None
+    provider_id: str | None
+
+
+_ORDER = """
+SELECT o.shop, o.order_id, o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
+       (SELECT count(*) FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent') AS sent
+FROM orders o JOIN customers c USING (shop, customer_id)
+"""
+
+
+async def order(pool: Pool, shop: str, order_id: str) -> OrderRow | None:
+    """One order; None when there is none."""
+    row = await pool.fetchrow(f"{_ORDER} WHERE o.shop = $1 AND o.order_id = $2", shop, order_id)
+    return None if row is None else OrderRow(**row)
+
+
+async def orders(pool: Pool, *, shop: str | None = None, status: str | None = None, limit: int = 100) -> list[OrderRow]:
+    """Orders, newest first; `status` is running, finished or cancelled."""
+    rows = await pool.fetch(
+        f"""{_ORDER} WHERE ($1::text IS NULL OR o.shop = $1) AND CASE $2
+              WHEN 'running' THEN o.ended_at IS NULL WHEN 'finished' THEN o.ended_at IS NOT NULL
+              WHEN 'cancelled' THEN o.status = 'cancelled' ELSE true END
+            ORDER BY o.placed_at DESC, o.order_id LIMIT $3""",
+        shop,
+        status,
+        limit,
+    )
+    return [OrderRow(**row) for row in rows]
+
+
+async def parcels(pool: Pool, shop: str, order_id: str) -> list[ParcelRow]:
+    """An order's parcels in the order they left."""
+    rows = await pool.fetch(
+        "SELECT tracking_number, carrier, status, estimated_delivery FROM shipments"
+        " WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number",
+        shop,
+        order_id,
+    )
+    return [ParcelRow(**row) for row in rows]
+
+
+async def messages(pool: Pool, shop: str, order_id: str) -> list[LedgerRow]:
+    """An order's ledger by time. A row that is only claimed is being sent at this moment, and is not in it."""
+    rows = await pool.fetch(
+        "SELECT touch_key AS touch, purpose, channel, status, rule, due, at, until, message_id, provider_id"
+        " FROM ledger WHERE shop = $1 AND order_id = $2 AND status <> 'claimed'"
+        " ORDER BY coalesce(until, at), id",
+        shop,
+        order_id,
+    )
+    return [LedgerRow(**row) for row in rows]
+
+
+async def waiting(pool: Pool) -> list[tuple[str, str | None, int]]:
+    """Running journeys counted by playbook digest and the touch last sent (None before the first)."""
+    rows = await pool.fetch(
+        """SELECT o.playbook, last.touch, count(*) AS journeys
+           FROM orders o LEFT JOIN LATERAL (
+               SELECT touch FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent'
+               ORDER BY l.at DESC, l.id DESC LIMIT 1) last ON true
+           WHERE o.ended_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"""
+    )
+    return [(row["playbook"], row["touch"], row["journeys"]) for row in rows]
+
+
+async def undelivered(pool: Pool, source: str, event_ids: Sequence[str]) -> list[tuple[str, str, str | None]]:
+    """Of these webhooks, those whose fact has not reached its journey: event id, status and note."""
+    rows = await pool.fetch(
+        "SELECT event_id, status, note FROM inbox"
+        " WHERE source = $1 AND split_part(event_id, '#', 1) = ANY($2) AND status IN ('pending', 'waiting', 'dead')",
+        source,
+        list(event_ids),
+    )
+    return [(row["event_id"], row["status"], row["note"]) for row in rows]

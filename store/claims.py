@@ -1,0 +1,77 @@
+"""What the ledger answers when it is asked for a message: the right to send it, or why not."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from journey.contact import Go
+from journey.outcomes import DeliverRequest, Held, Refused
+
+_KEY_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to send one message, held by whoever has the token. `row` is the ledger's id.
+
+    `doubtful` when an earlier try under the same name may have gone out: whatever comes of this one, the row
+    can then not say any more that nothing did.
+    """
+
+    row: int
+    token: uuid.UUID
+    attempt_class: int
+    message_id: str
+    doubtful: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySent:
+    """An earlier attempt sent it and said so; only Temporal did not hear of it."""
+
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """An earlier attempt claimed it and nobody knows what came of it.
+
+    `age` is how long ago, by the database's clock, the message may first have gone out under this name since
+    it was last known not to have; `provider` is whom it was given to, and `answer` what the contact rules say
+    about it now.
+    """
+
+    row: int
+    token: uuid.UUID
+    attempt_class: int
+    message_id: str
+    provider: str
+    age: timedelta
+    answer: Go | Held | Refused
+
+    @property
+    def claim(self) -> Claim:
+        """The doubtful claim itself, to write down what became of it."""
+        return Claim(self.row, self.token, self.attempt_class, self.message_id, doubtful=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """The ledger ended this touch before; `status` is failed or in_doubt."""
+
+    status: str
+    rule: str
+
+
+Ask = Claim | AlreadySent | Doubt | Final | Held | Refused
+
+
+def message_key(request: DeliverRequest, attempt_class: int) -> str:
+    """The message's name at the provider, the same for every try of one attempt class.
+
+    Visible ASCII of at most 200 characters, so that it fits into any header and below Resend's limit of 256.
+    """
+    key = f"{request.shop}/{request.order_id}/{request.key}/{attempt_class}"
+    if len(key) <= _KEY_LENGTH and key.isascii() and key.isprintable() and " " not in key:
+        return key
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, key))

@@ -1,0 +1,93 @@
+"""The ledger's statements."""
+
+# On its own, before anything is read: what a statement sees is fixed when it begins, so one that waited for the
+# lock would decide by the consent and the suppressions of before the wait.
+LOCK_PERSON = """
+SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
+WHERE o.shop = $1 AND o.order_id = $2
+FOR UPDATE OF c
+"""
+PERSON = """
+SELECT o.status AS order_status, c.customer_id, c.email, c.time_zone, c.country,
+       s.reason AS suppressed,
+       (SELECT granted FROM consents k
+         WHERE k.shop = c.shop AND k.customer_id = c.customer_id AND k.channel = 'email' AND k.purpose = 'marketing'
+         ORDER BY k.at DESC, k.id DESC LIMIT 1) AS consent
+FROM orders o
+JOIN customers c USING (shop, customer_id)
+LEFT JOIN suppressions s ON s.shop = c.shop AND s.channel = 'email' AND s.address = lower(c.email)
+WHERE o.shop = $1 AND o.order_id = $2
+"""
+LATEST = """
+SELECT *, now() - claimed_at AS age FROM ledger
+WHERE shop = $1 AND order_id = $2 AND touch_key = $3 ORDER BY attempt_class DESC LIMIT 1
+"""
+# What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead.
+# A held row with a claim may have gone out.
+CONTACTS = """
+SELECT touch, status = 'held' AND claim IS NULL AS waiting, priority, at, until, order_id, touch_key FROM ledger
+WHERE shop = $1 AND customer_id = $2 AND purpose = 'marketing'
+  AND ((status IN ('sent', 'claimed', 'in_doubt') OR status = 'held' AND claim IS NOT NULL) AND at BETWEEN $3 AND $5
+       OR status = 'held' AND claim IS NULL AND until > $4)
+"""
+WRITE = """
+INSERT INTO ledger (shop, order_id, touch_key, attempt_class, touch, purpose, channel, priority, customer_id,
+                    status, rule, due, at, until, claim, claimed_at, message_id, provider)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+        CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17)
+ON CONFLICT (shop, order_id, touch_key, attempt_class) DO UPDATE SET
+    status = excluded.status, rule = excluded.rule, due = excluded.due, at = excluded.at, until = excluded.until,
+    claim = excluded.claim, claimed_at = excluded.claimed_at, message_id = excluded.message_id,
+    provider = excluded.provider, priority = excluded.priority
+    WHERE ledger.status IN ('held', 'refused')
+RETURNING id
+"""
+# A claim is open while its row is claimed, or held in doubt for a provider that is away.
+CLAIM_AGAIN = """
+UPDATE ledger SET status = 'claimed', rule = NULL, until = NULL, claim = $3,
+                  claimed_at = CASE WHEN $4 THEN now() ELSE claimed_at END
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
+"""
+LEAVE_IN_DOUBT = """
+UPDATE ledger SET status = 'in_doubt', rule = $3, until = NULL
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING customer_id
+"""
+# A row that was already left in doubt is settled by the word of an attempt that came late.
+RECORD_SENT = """
+UPDATE ledger SET status = 'sent', rule = NULL, until = NULL, at = $3, provider_id = $4
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held', 'in_doubt')
+"""
+RELEASE = """
+UPDATE ledger SET status = 'held', rule = $3, until = $4, claim = CASE WHEN $5 THEN claim END
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held')
+"""
+RECORD_END = """
+UPDATE ledger SET status = $3, rule = $4, at = $5, until = NULL
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held')
+"""
+SUPPRESS = """
+INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, 'email', lower($2), $3, $4)
+ON CONFLICT (shop, channel, address) DO UPDATE SET reason = excluded.reason, at = excluded.at
+WHERE excluded.reason = 'bounced' AND suppressions.reason <> 'bounced'
+"""
+END_ORDER = """
+UPDATE orders SET ended_at = coalesce(ended_at, $3), ended_why = coalesce(ended_why, $4)
+WHERE shop = $1 AND order_id = $2 RETURNING customer_id
+"""
+# What was held settles as refused; what may have gone out before it was held stays in doubt, at its own time.
+SETTLE_HELD = """
+UPDATE ledger SET status = CASE WHEN claim IS NULL THEN 'refused' ELSE 'in_doubt' END, rule = $4, until = NULL,
+                  at = CASE WHEN claim IS NULL THEN $5 ELSE at END
+WHERE shop = $1 AND order_id = $2 AND touch_key = $3 AND status = 'held'
+"""
+# Nothing of an order that ended may go on owning a slot of the customer's day.
+SETTLE_REST = """
+UPDATE ledger SET status = CASE WHEN claim IS NULL THEN 'refused' ELSE 'in_doubt' END, rule = 'journey_ended',
+                  until = NULL, at = CASE WHEN claim IS NULL THEN $3 ELSE at END
+WHERE shop = $1 AND order_id = $2 AND status IN ('held', 'claimed')
+"""
+LET_GO_BY = """
+INSERT INTO ledger (shop, order_id, touch_key, touch, purpose, channel, priority, customer_id, status, rule, due, at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'refused', $9, $10, $10)
+ON CONFLICT DO NOTHING
+"""

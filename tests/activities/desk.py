@@ -1,0 +1,134 @@
+"""Sending outside of a workflow: the activity on real parts, crashed and tried again as Temporal would."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from temporalio.exceptions import ApplicationError
+
+from activities.deliver import Deliveries, Gap, Sender, no_gap
+from activities.links import Links
+from activities.messaging.protocol import EmailProvider
+from activities.messaging.templates import Templates
+from journey.base import TouchKey
+from journey.outcomes import DeliverRequest, Held, Outcome
+from journey.playbook import Playbook
+from store.ledger import Ledger
+from store.pool import Pool
+from tests.support.orders import Order, Person, put
+from tests.support.providers import Arrival, Receiving
+from tests.support.world import order_id
+
+TRANSACTIONAL = "order_confirmation"
+MARKETING = "check_in"
+GAPS = ("before_claim", "after_claim", "after_lookup", "after_reclaim", "before_send", "after_send", "after_record")
+
+
+class KilledError(Exception):
+    """Stands for a process that is no more: nothing catches it."""
+
+
+@dataclass
+class Crash:
+    """A gap that kills the attempt at the gaps of `at`, one after the other, each once; `seen` is where it passed."""
+
+    at: list[str]
+    seen: set[str] = field(default_factory=set)
+
+    async def __call__(self, name: str, _request: DeliverRequest) -> None:
+        self.seen.add(name)
+        if self.at and self.at[0] == name:
+            self.at.pop(0)
+            raise KilledError(name)
+
+
+def at(name: str, act: Callable[[], Awaitable[Any]]) -> Gap:
+    """A gap that does something at one of the names, once."""
+    done = False
+
+    async def gap(here: str, _request: DeliverRequest) -> None:
+        nonlocal done
+        if here == name and not done:
+            done = True
+            await act()
+
+    return gap
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One way to send, on one database, with the receiving side in view."""
+
+    pool: Pool
+    provider: EmailProvider
+    receiving: Receiving
+    templates: Templates
+    playbook: Playbook
+
+    def deliveries(self, gap: Gap = no_gap, **options: Any) -> Deliveries:
+        """The activities of one worker process."""
+        sender = Sender(self.provider, self.templates, Links("test-secret-key", "http://shop.test"), self._playbook)
+        return Deliveries(self.pool, Ledger(self.pool, domain="shop.test"), sender, gap=gap, **options)
+
+    async def order(self, **changes: Any) -> Order:
+        """An order of somebody nobody wrote to before."""
+        order = Order(order_id(), **({"person": Person(customer_id=order_id())} | changes))
+        await put(self.pool, order, self.playbook.digest)
+        return order
+
+    def request(self, order: Order, touch: str, *, after: timedelta = timedelta()) -> DeliverRequest:
+        """Ask for a touch that is due now, `after` the order was placed."""
+        now = order.placed_at + after
+        return DeliverRequest(
+            shop=order.shop,
+            order_id=order.order_id,
+            playbook=self.playbook.digest,
+            key=TouchKey(touch),
+            due=now,
+            now=now,
+        )
+
+    async def settle(self, request: DeliverRequest, gap: Gap = no_gap) -> Outcome:
+        """Try until an attempt survives and answers, each in a process of its own; a hold lets its time go by."""
+        now = request.now
+        for _ in range(40):
+            try:
+                answer = await self.deliveries(gap).deliver(request.but(now=now))
+            except KilledError:
+                continue
+            except ApplicationError as again:
+                now = next_attempt(now, again)
+                continue
+            if not isinstance(answer.outcome, Held):
+                return answer.outcome
+            now = answer.outcome.until
+        raise AssertionError("never settled")
+
+    def arrived(self, order: Order) -> list[Arrival]:
+        """What really reached the customer of that order."""
+        return [one for one in self.receiving.arrivals() if one.order == f"{order.shop}/{order.order_id}"]
+
+    async def rows(self, order: Order) -> list[Any]:
+        """The order's ledger, in order of attempt class."""
+        return await self.pool.fetch(
+            "SELECT * FROM ledger WHERE shop = $1 AND order_id = $2 ORDER BY touch_key, attempt_class",
+            order.shop,
+            order.order_id,
+        )
+
+    async def row(self, order: Order) -> tuple[str, str | None]:
+        """Status and rule of the order's only row."""
+        (row,) = await self.rows(order)
+        return row["status"], row["rule"]
+
+    def _playbook(self, digest: str) -> Playbook:
+        assert digest == self.playbook.digest
+        return self.playbook
+
+
+def next_attempt(now: datetime, again: ApplicationError) -> datetime:
+    """The journey's clock when Temporal would try again."""
+    assert again.type == "TryAgain"
+    assert again.next_retry_delay is not None
+    return now + again.next_retry_delay

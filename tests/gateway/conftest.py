@@ -1,0 +1,67 @@
+"""A gateway over ASGI, with its relay driven by hand."""
+
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from activities.links import Links
+from activities.messaging.brand import Brand
+from starters.gateway import Services, create_app, sources
+from starters.relay import Relay
+from store import playbooks
+from tests.gateway.kit import EASYPOST_SECRET, SECRET_KEY, SHOPIFY_SECRET, WEBHOOK_SECRET, Clock, Recorder, Sender
+
+
+@dataclass
+class Gate:
+    app: object
+    client: httpx.AsyncClient
+    send: Sender
+    relay: Relay
+    journeys: Recorder
+    clock: Clock
+    pool: object
+    links: Links
+
+    async def rows(self):
+        return await self.pool.fetch("SELECT * FROM inbox ORDER BY id")
+
+    async def states(self):
+        return [row["status"] for row in await self.rows()]
+
+
+@pytest.fixture(scope="session")
+def brand():
+    return Brand.model_validate(
+        {
+            "name": "Fernhill Supply",
+            "tagline": "Good things",
+            "about": "Six people.",
+            "signature": "June",
+            "shop_url": "https://fernhill.example/",
+            "support_email": "hello@fernhill.example",
+            "support_hours": "Monday to Friday, 9 to 17",
+            "sender": {"name": "Fernhill", "address": "hello@fernhill.example"},
+            "postal_address": "Lindenweg 12, 10437 Berlin",
+            "links": {"help": "https://fernhill.example/help", "returns": "https://fernhill.example/returns"},
+        }
+    )
+
+
+@pytest.fixture
+async def gate(pool, playbook, brand):
+    await playbooks.publish(pool, playbook)
+    clock, journeys = Clock(), Recorder()
+    links = Links(SECRET_KEY, "http://gate")
+    relay = Relay(pool, journeys, clock=clock)
+    opened = sources(
+        secret_key=SECRET_KEY,
+        webhook_secret=WEBHOOK_SECRET,
+        shopify_secret=SHOPIFY_SECRET,
+        easypost_secret=EASYPOST_SECRET,
+    )
+    # Without the app's life the relay runs only when a test says so.
+    app = create_app(Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
+        yield Gate(app, client, Sender(client), relay, journeys, clock, pool, links)

@@ -1,0 +1,171 @@
+"""A journey on a virtual clock: the workflow's loop round the rules, without a workflow.
+
+Every look asks twice (the rules are pure) and, when told to, sends the state through JSON first, as
+continue-as-new does between any two steps.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from journey.base import TouchKey
+from journey.events import Event, Resumed
+from journey.itinerary import Deliver, Finish, Step, Stop, Wait, left_over, next_step, passed_over
+from journey.outcomes import DeliverRequest, Held, Outcome, Refused, Sent
+from journey.playbook import Playbook
+from journey.state import JourneyState, apply, report, settle
+
+Arrival = tuple[datetime, Event]
+Answer = Callable[[Deliver, datetime], Outcome]
+
+
+class NeverEndsError(AssertionError):
+    """The journey took more steps than any journey may."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One `deliver`: the stop, when, what came back, and the state it was decided on."""
+
+    stop: Stop
+    at: datetime
+    forced: bool
+    outcome: Outcome
+    state: JourneyState
+
+
+@dataclass
+class Drive:
+    """One journey under way. `rules` collects every non-send with its rule, `asked` every delivery."""
+
+    state: JourneyState
+    playbook: Playbook
+    now: datetime
+    answer: Answer
+    round_trips: bool = False
+    asked: list[Asked] = field(default_factory=list)
+    rules: dict[str, str] = field(default_factory=dict)
+    heard: list[tuple[datetime, Event]] = field(default_factory=list)
+    finished: str | None = None
+
+    @property
+    def sent(self) -> list[str]:
+        """The keys that went out, in order."""
+        return [one.stop.key for one in self.asked if isinstance(one.outcome, Sent)]
+
+    def sent_at(self, name: TouchKey | str) -> datetime | None:
+        """When that key went out, if it did."""
+        return next((one.at for one in self.asked if one.stop.key == name and isinstance(one.outcome, Sent)), None)
+
+    def hear(self, event: Event) -> None:
+        self.state = apply(self.state, event, now=self.now)
+        self.heard.append((self.now, event))
+
+    def look(self) -> Step:
+        if self.round_trips:
+            self.state = round_trip(self.state)
+        step = next_step(self.state, self.playbook, now=self.now)
+        assert step == next_step(self.state, self.playbook, now=self.now)
+        return step
+
+    def until(self, end: datetime | None) -> None:
+        """Run until `end` (None: until it finishes or can only be woken by a fact)."""
+        for _ in range(3000):
+            if self.finished is not None:
+                return
+            step = self.look()
+            match step:
+                case Deliver():
+                    self._deliver(step)
+                case Finish():
+                    over = left_over(self.state, self.playbook, now=self.now)
+                    self._note(over)
+                    self.state = report(self.state, over)
+                    self.finished = step.why
+                case Wait(until=None):
+                    self.now = end or self.now
+                    return
+                case Wait(until=due):
+                    assert due is not None
+                    assert due > self.now, "a wait into the past would spin"
+                    if end is not None and due > end:
+                        self.now = end
+                        return
+                    self.now = due
+        raise NeverEndsError(self.state.model_dump_json(exclude_unset=True))
+
+    def _deliver(self, step: Deliver) -> None:
+        stop, asked_on = step.stop, self.state
+        over = passed_over(self.state, self.playbook, now=self.now)
+        request = DeliverRequest(
+            shop=self.state.order.shop,
+            order_id=self.state.order.order_id,
+            playbook=self.state.playbook,
+            key=stop.key,
+            due=stop.due,
+            now=self.now,
+            forced=step.forced,
+            passed_over=over,
+        )
+        self._note(over)
+        outcome = self.answer(step, self.now)
+        self.asked.append(Asked(stop, self.now, step.forced, outcome, asked_on))
+        self.state = settle(self.state, request, outcome, now=self.now)
+
+    def _note(self, over: Iterable) -> None:  # type: ignore[type-arg]  # PassedOver rows
+        for one in over:
+            assert one.rule, f"{one.key} was passed over without a rule"
+            self.rules[one.key] = one.rule
+
+
+def always_sent(_step: Deliver, now: datetime) -> Outcome:
+    return Sent(at=now)
+
+
+def patient(outcomes: Iterable[Callable[[datetime], Outcome]]) -> Answer:
+    """Answers in turn, then sends; what is held past its patience is refused, as the contact rules do."""
+    left = iter(outcomes)
+
+    def answer(step: Deliver, now: datetime) -> Outcome:
+        make = next(left, None)
+        outcome = Sent(at=now) if make is None else make(now)
+        if isinstance(outcome, Held) and outcome.until > step.stop.due + step.stop.touch.patience:
+            return Refused(rule=f"expired_{outcome.rule}")
+        return outcome
+
+    return answer
+
+
+def drive(
+    state: JourneyState,
+    playbook: Playbook,
+    arrivals: Iterable[Arrival] = (),
+    *,
+    now: datetime,
+    answer: Answer = always_sent,
+    round_trips: bool = False,
+    end: datetime | None = None,
+) -> Drive:
+    """The whole journey: facts at their moments, in between whatever the rules ask for; resumed if left paused."""
+    journey = Drive(state, playbook, now, answer, round_trips=round_trips)
+    for moment, event in sorted(arrivals, key=lambda arrival: arrival[0]):
+        if journey.finished is not None:
+            break
+        journey.until(max(moment, journey.now))
+        if journey.finished is None:
+            journey.hear(event)
+    journey.until(end)
+    if journey.finished is None and end is None:
+        journey.now += timedelta(days=1)
+        journey.hear(Resumed(at=journey.now))
+        journey.until(None)
+    return journey
+
+
+def round_trip(state: JourneyState) -> JourneyState:
+    """The state as the next run would find it."""
+    text = state.model_dump_json(exclude_unset=True)
+    back = JourneyState.model_validate_json(text)
+    assert back.model_dump() == state.model_dump()
+    assert back.model_dump(exclude_unset=True) == state.model_dump(exclude_unset=True)
+    return back

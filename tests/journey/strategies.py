@@ -1,0 +1,116 @@
+"""Strategies: any fact, dated and arriving at any time, and any outcome of a delivery."""
+
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from hypothesis import strategies as st
+
+from journey.base import TouchKey, TrackingNumber
+from journey.events import (
+    CustomerReordered,
+    Event,
+    OrderCancelled,
+    OrderEdited,
+    OrderRefunded,
+    Paused,
+    Resumed,
+    ReviewPosted,
+    SendNow,
+    ShipmentCreated,
+    ShipmentUpdated,
+    TouchSkipped,
+)
+from journey.order import Buyer, LineKind, OrderFacts
+from journey.outcomes import Failed, Held, InDoubt, Outcome, Refused, Sent
+from journey.parcels import ParcelStatus, Reason
+from tests.journey.makers import PLACED, default_playbook, line, order
+
+numbers = st.sampled_from([TrackingNumber("T1"), TrackingNumber("T2"), TrackingNumber("T3")])
+carriers = st.sampled_from([None, "dhl", "ups"])
+# Mostly within the journey, sometimes years away: carriers' clocks are what they are.
+hours = st.one_of(st.integers(0, 24 * 20), st.integers(-36, 24 * 120), st.sampled_from([-24 * 4000, 24 * 4000]))
+moments = hours.map(lambda count: PLACED + timedelta(hours=count))
+promises = st.sampled_from([None, date(2026, 11, 5), date(2026, 11, 6), date(2026, 11, 20), date.max])
+skus = st.sampled_from([None, (), ("MAT",), ("MUG",), ("MAT", "MUG"), ("??",)])
+statuses = st.one_of(
+    st.sampled_from([ParcelStatus.DELIVERED, ParcelStatus.IN_TRANSIT, ParcelStatus.OUT_FOR_DELIVERY]),
+    st.sampled_from(list(ParcelStatus)),
+)
+lines = st.lists(
+    st.sampled_from([line(), line("MUG", "kitchen"), line("APP", "electronics", LineKind.DIGITAL)]), max_size=3
+).map(tuple)
+totals = st.sampled_from([Decimal(0), Decimal(19), Decimal(60)])
+
+outside: st.SearchStrategy[Event] = st.one_of(
+    st.builds(
+        ShipmentUpdated,
+        at=moments,
+        tracking_number=numbers,
+        carrier=carriers,
+        status=statuses,
+        reason=st.one_of(st.none(), st.sampled_from(list(Reason))),
+        estimated_delivery=promises,
+    ),
+    st.builds(
+        ShipmentCreated, at=moments, tracking_number=numbers, carrier=carriers, skus=skus, estimated_delivery=promises
+    ),
+    st.builds(OrderCancelled, at=moments),
+    st.builds(OrderEdited, at=moments, total=totals, lines=lines),
+    st.builds(
+        OrderRefunded, at=moments, refund_id=st.sampled_from(["r1", "r2"]), amount=totals, full=st.booleans()
+    ),
+    st.builds(ReviewPosted, at=moments, rating=st.integers(1, 5)),
+    st.builds(CustomerReordered, at=moments, order_id=st.sampled_from(["1001", "1002"])),
+)
+"""What the outside may tell."""
+
+keys = st.sampled_from(
+    [*(touch.id for touch in default_playbook().touches), "shipped:T1", "delivered:T1", "delayed:T2", "order_refunded:r1"]
+).map(TouchKey)
+operators: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Paused, at=moments),
+    st.builds(Resumed, at=moments),
+    st.builds(TouchSkipped, at=moments, key=keys),
+    st.builds(SendNow, at=moments, key=keys),
+)
+"""What an operator may ask for."""
+
+
+@st.composite
+def arrivals(draw: st.DrawFn, *, most: int = 16) -> list[tuple[datetime, Event]]:
+    """Facts in any order and number, each arriving before or long after the moment it is dated; some repeated."""
+    found = []
+    for event in draw(st.lists(st.one_of(outside, outside, outside, operators), max_size=most)):
+        delay = timedelta(hours=draw(st.sampled_from([-48, 0, 0, 0, 1, 30, 24 * 9])))
+        arrives = min(max(event.at + delay, PLACED), PLACED + timedelta(days=200))
+        found.append((arrives, event))
+        if draw(st.integers(0, 3)) == 0:
+            found.append((arrives + timedelta(hours=draw(st.integers(0, 50))), event))
+    return found
+
+
+orders: st.SearchStrategy[OrderFacts] = st.builds(
+    lambda lines, buyer, total, channel: order(buyer=buyer, total=total, channel=channel).but(lines=lines),
+    lines,
+    st.sampled_from(list(Buyer)),
+    st.sampled_from(["0", "19", "79"]),
+    st.sampled_from(["online", "online", "pos"]),
+)
+
+
+def _held(hours: int) -> Callable[[datetime], Outcome]:
+    return lambda now: Held(until=now + timedelta(hours=hours), rule="quiet_hours")
+
+
+outcomes: st.SearchStrategy[list[Callable[[datetime], Outcome]]] = st.lists(
+    st.one_of(
+        st.just(lambda now: Sent(at=now)),
+        st.integers(0, 72).map(_held),
+        st.just(lambda _: Refused(rule="no_consent")),
+        st.just(lambda _: Failed(rule="provider_500")),
+        st.just(lambda _: InDoubt(rule="crash_between_send_and_record")),
+    ),
+    max_size=12,
+)
+"""What `deliver` may answer, in turn; a hold of zero hours is one that has passed when it is heard."""

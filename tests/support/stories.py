@@ -1,0 +1,134 @@
+"""Stories of orders that between them use every command a journey can issue; recorded once, replayed for ever."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from journey.events import (
+    CustomerReordered,
+    OrderCancelled,
+    OrderEdited,
+    OrderRefunded,
+    ReviewPosted,
+    ShipmentCreated,
+    ShipmentUpdated,
+)
+from journey.order import Buyer, LineFacts, LineKind
+from journey.parcels import ParcelStatus, Reason
+from tests.support.orders import Order, Person
+from tests.support.world import World
+from workflows.order_journey import OrderJourney
+
+Story = Callable[[World, Order], Awaitable[None]]
+
+
+def buyer(story: str) -> dict[str, object]:
+    """What is special about the order of a story."""
+    person = Person(customer_id=f"c-{story}", consent=story != "no_consent")
+    special: dict[str, dict[str, object]] = {
+        "first_order": {"buyer": Buyer.FIRST},
+        "digital": {"kind": LineKind.DIGITAL},
+    }
+    return {"person": person, **special.get(story, {})}
+
+
+async def shipped(world: World, order: Order, *numbers: str) -> None:
+    """The parcels leave now, promised in three days."""
+    for number in numbers:
+        now = await world.now(order)
+        await world.ship(order, number)
+        promised = now.date() + timedelta(days=3)
+        await world.tell(
+            order, ShipmentCreated(at=now, tracking_number=number, carrier="DHL", estimated_delivery=promised)
+        )
+    await world.forward(order, 0.25)
+
+
+async def scan(
+    world: World, order: Order, status: ParcelStatus, number: str = "T1", reason: Reason | None = None, late: int = 0
+) -> None:
+    """The carrier says something now, and a quarter of a day goes by."""
+    now = await world.now(order)
+    estimate = now.date() + timedelta(days=late) if late else None
+    await world.tell(
+        order,
+        ShipmentUpdated(at=now, tracking_number=number, status=status, reason=reason, estimated_delivery=estimate),
+    )
+    await world.forward(order, 0.25)
+
+
+async def first_order(world: World, order: Order) -> None:
+    """From confirmation to win-back without a hitch, and a good review."""
+    await shipped(world, order, "T1")
+    await world.forward(order, 2)
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await scan(world, order, ParcelStatus.OUT_FOR_DELIVERY)
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 6.5)
+    await world.tell(order, ReviewPosted(at=await world.now(order), rating=5, sku=order.sku))
+    await world.forward(order, 90)
+
+
+async def split_and_late(world: World, order: Order) -> None:
+    """Two parcels, one of them delayed and at a closed door first."""
+    await shipped(world, order, "T1", "T2")
+    await scan(world, order, ParcelStatus.DELIVERED, "T1")
+    await scan(world, order, ParcelStatus.IN_TRANSIT, "T2", Reason.DELAYED, late=6)
+    await scan(world, order, ParcelStatus.ATTEMPT_FAILED, "T2")
+    await scan(world, order, ParcelStatus.DELIVERED, "T2")
+    await world.forward(order, 90)
+
+
+async def lost(world: World, order: Order) -> None:
+    """The carrier gives the parcel up; the money goes back."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.LOST)
+    await world.forward(order, 3)
+    await world.tell(
+        order, OrderRefunded(at=await world.now(order), refund_id="r1", amount=order.total, full=True)
+    )
+    await world.forward(order, 90)
+
+
+async def cancelled(world: World, order: Order) -> None:
+    """Edited, then called off before it left."""
+    await world.forward(order, 0.2)
+    now = await world.now(order)
+    line = LineFacts(sku="YM-2", quantity=2, category="fitness")
+    await world.tell(order, OrderEdited(at=now, total=order.total * 2, lines=(line,)))
+    await world.forward(order, 0.2)
+    await world.tell(order, OrderCancelled(at=await world.now(order)))
+    await world.forward(order, 30)
+
+
+async def digital(world: World, order: Order) -> None:
+    """Nothing travels; a newer order ends the asking."""
+    await world.forward(order, 15)
+    await world.tell(order, CustomerReordered(at=await world.now(order), order_id="newer"))
+    await world.forward(order, 90)
+
+
+async def steered(world: World, order: Order) -> None:
+    """An operator pauses, resumes, skips and sends now."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.DELIVERED)
+    handle = world.handle(order)
+    await handle.execute_update(OrderJourney.pause)
+    await world.forward(order, 1)
+    await handle.execute_update(OrderJourney.resume)
+    await handle.execute_update(OrderJourney.skip_touch, "check_in")
+    await handle.execute_update(OrderJourney.send_now, "vip_invite")
+    await world.forward(order, 90)
+
+
+async def no_consent(world: World, order: Order) -> None:
+    """Only the order itself is spoken of; a poor review brings a person."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 5)
+    await world.tell(order, ReviewPosted(at=await world.now(order), rating=1))
+    await world.forward(order, 90)
+
+
+STORIES: dict[str, Story] = {
+    story.__name__: story for story in (first_order, split_and_late, lost, cancelled, digital, steered, no_consent)
+}
