@@ -250,7 +250,7 @@ class Deliveries:
     async def _unclear(self, job: _Job, claim: Claim, rule: str) -> Outcome:
         """Whether it was taken nobody here can tell. The claim stays, for the next attempt to settle the doubt."""
         provider = self._sender.provider
-        doubtful = Claim(claim.row, claim.token, claim.attempt_class, claim.message_id, doubtful=True)
+        doubtful = replace(claim, doubtful=True)
         if provider.looks_up or provider.remembers is not None:
             return await self._wait(job, doubtful, rule, None)
         if job.touch.marketing or claim.attempt_class >= MOST_AGAIN:
@@ -258,10 +258,14 @@ class Deliveries:
         raise try_again(rule, QUICK_RETRIES[0])
 
     async def _wait(self, job: _Job, claim: Claim, rule: str, retry_after: timedelta | None) -> Outcome:
-        """Retry soon a few times, then let the journey hold the touch, until its patience ends."""
+        """Retry soon a few times, then let the journey hold the touch, until its patience ends.
+
+        Who is away still after a hold is not asked in quick succession again.
+        """
         now, due, patience = job.now, job.request.due, job.touch.patience
         attempt = attempt_number()
-        if attempt <= len(QUICK_RETRIES):
+        away_still = attempt == 1 and (claim.held_by or "").startswith("provider_")
+        if attempt <= len(QUICK_RETRIES) and not away_still:
             delay = max(QUICK_RETRIES[attempt - 1], retry_after or timedelta())
             if delay < HOLDS[0] and now + delay <= due + patience:
                 await self._ledger.release(claim, rule, until=now + delay)

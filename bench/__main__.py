@@ -8,6 +8,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from bench.measure import QUICK, TINY, Sizes, measure
 from bench.report import as_json, machine, markdown
@@ -17,18 +18,16 @@ from workers.logs import configure
 _SIZES = {"full": Sizes(), "quick": QUICK, "tiny": TINY}
 
 
-async def run(sizes: Sizes, output: Path | None) -> None:
-    """Measure on servers of their own under a temporary folder; the report goes to stdout, and to `output` as JSON."""
+async def run(sizes: Sizes) -> dict[str, Any]:
+    """Measure on servers of their own under a temporary folder; print the report, return its figures."""
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="postlude-bench-", ignore_cleanup_errors=True) as folder:
         async with world(Path(folder) / "home") as made:
             on = await machine(made.client)
             found = await measure(made, sizes)
     print(markdown(found.rows, found.policies, on), flush=True)
-    if output is not None:
-        report = as_json(found.rows, found.policies, on, found.raw)
-        output.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     print(f"{time.monotonic() - began:.0f} s", file=sys.stderr)
+    return as_json(found.rows, found.policies, on, found.raw)
 
 
 def main() -> None:
@@ -44,7 +43,9 @@ def main() -> None:
     for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
         del os.environ[name]  # the bench's servers are its own, whatever the developer's shell says
     configure("error")
-    asyncio.run(run(_SIZES[given.size or "full"], given.json))
+    report = asyncio.run(run(_SIZES[given.size or "full"]))
+    if given.json is not None:
+        given.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

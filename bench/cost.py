@@ -9,7 +9,7 @@ Closed histories are stored at a fortieth of that price and depend on the namesp
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from temporalio.api.enums.v1 import EventType
 
@@ -21,6 +21,8 @@ from workers.connecting import DATA_CONVERTER
 from workflows.order_journey import JourneyInput
 
 _HOUR = 3600
+_SAME_MOMENT = timedelta(minutes=30)
+"""The played journey runs some seconds behind the core's; its facts lie two hours apart at least."""
 _HEAD = 4
 """A run's start event and its first workflow task: what continuing as new adds besides the event that ends a run."""
 
@@ -60,7 +62,7 @@ class Ledger:
         """Join the recorded runs into one.
 
         Raises:
-            ValueError: the recorded journey has other timers than the pure core's.
+            ValueError: the recorded journey has a timer where the pure core's has none.
         """
         self._entries: list[Entry] = []
         for number, run in enumerate(record.runs):
@@ -68,15 +70,16 @@ class Ledger:
             for entry in run.entries[_HEAD if number else 0 :]:
                 if entry.kind != EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
                     self._entries.append(Entry(entry.kind, entry.at, round(entry.size * scale), entry.actions))
-        timers = [
-            position for position, entry in enumerate(self._entries) if entry.kind == EventType.EVENT_TYPE_TIMER_STARTED
-        ]
-        if len(timers) != len(pauses):
-            raise ValueError(f"the recorded journey has {len(timers)} timers, the core's has {len(pauses)}")
-        self._pauses = dict(zip(timers, pauses, strict=True))
+        began = self._entries[0].at
+        self._pauses = {
+            position: _pause_at(pauses, entry.at - began)
+            for position, entry in enumerate(self._entries)
+            if entry.kind == EventType.EVENT_TYPE_TIMER_STARTED
+        }
         started = payload_bytes(pauses[0])  # as good as the first run's own: nothing has happened yet
         head = sum(entry.size for entry in self._entries[:_HEAD])
         self._fixed = max(0, head - started)
+        self._farewell = _attributes(record)
 
     def fresh(self, pause: Pause) -> int:
         """Bytes a run begins with that is continued at this pause."""
@@ -94,7 +97,7 @@ class Ledger:
             pause = self._pauses.get(position)
             if pause is not None and wanted(position, held, pause):
                 held = self.fresh(pause)
-                written += held + payload_bytes(pause)
+                written += held + payload_bytes(pause) + self._farewell
                 actions, cuts = actions + 1, cuts + 1
             held += entry.size
             written += entry.size
@@ -140,6 +143,23 @@ class Ledger:
     def _day(self, position: int) -> float:
         """Days after the parcel's delivery at which a pause begins."""
         return (self._pauses[position].at - PLACED - DELIVERED_AFTER).total_seconds() / 86_400
+
+
+def _attributes(record: Record) -> int:
+    """Bytes that the event ending a run has besides the state: the search attributes and the new run's id."""
+    for run in record.runs:
+        last, raw = run.entries[-1], run.raw.events[-1].workflow_execution_continued_as_new_event_attributes
+        if last.kind == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW:
+            return last.size - sum(payload.ByteSize() for payload in raw.input.payloads)
+    return 0
+
+
+def _pause_at(pauses: Sequence[Pause], after: timedelta) -> Pause:
+    """What the core says at the moment of a recorded timer, `after` the order was placed."""
+    for pause in pauses:
+        if abs(pause.at - PLACED - after) < _SAME_MOMENT:
+            return pause
+    raise ValueError(f"the core's journey starts no timer {after} after the order, the recorded one does")
 
 
 def payload_bytes(pause: Pause) -> int:

@@ -13,7 +13,7 @@ from bench.histories import Record
 from bench.processes import Child
 from bench.scenario import new_order, play_many
 from bench.sides import Side
-from bench.world import World
+from bench.world import Sides, World
 from workers.connecting import DATA_CONVERTER
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
@@ -22,18 +22,21 @@ _AT_ONCE = 25
 _WARM_JOURNEYS = 100
 
 
-async def cpu(world: World, *, rounds: int, batch: int) -> dict[str, list[float]]:
+async def cpu(world: World, sides: Sides, *, rounds: int, batch: int) -> dict[str, list[float]]:
     """Worker CPU milliseconds a journey, by side, one figure a round; the sides take turns within each round."""
-    async with world.bare() as bare, world.stub() as stub, world.postlude() as whole:
-        sides: dict[str, tuple[Side, Child]] = {"bare": bare, "stub": stub, "postlude": whole}
-        found: dict[str, list[float]] = {name: [] for name in sides}
-        for number in range(rounds + 1):
-            for name, (side, worker) in sides.items():
-                before = await worker.ask("figures")
-                await play_many(side, world.skipper, batch)
-                after = await worker.ask("figures")
-                if number:  # the first round only warms up
-                    found[name].append((after["cpu"] - before["cpu"]) / batch * 1000)
+    turns: dict[str, tuple[Side, Child]] = {
+        "bare": (sides.bare, sides.bare_worker),
+        "stub": (sides.stub, sides.stub_worker),
+        "postlude": (sides.postlude, sides.postlude_worker),
+    }
+    found: dict[str, list[float]] = {name: [] for name in turns}
+    for number in range(rounds + 1):
+        for name, (side, worker) in turns.items():
+            before = await worker.ask("cpu")
+            await play_many(side, world.skipper, batch)
+            after = await worker.ask("cpu")
+            if number:  # the first round only warms up
+                found[name].append((after - before) / batch * 1000)
     return found
 
 
@@ -49,10 +52,10 @@ async def memory(world: World, *, journeys: int) -> dict[str, float]:
 
 async def _growth(side: Side, worker: Child, journeys: int) -> float:
     await _open(side, worker, min(_WARM_JOURNEYS, journeys))
-    before = await worker.ask("figures")
+    before = await worker.ask("memory")
     await _open(side, worker, journeys)
-    after = await worker.ask("figures")
-    return float(after["rss"] - before["rss"]) / journeys / 1024
+    after = await worker.ask("memory")
+    return float(after - before) / journeys / 1024
 
 
 async def _open(side: Side, worker: Child, count: int) -> None:

@@ -5,10 +5,9 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from bench.processes import Child
 from bench.scenario import new_order
-from bench.sides import Bare, Postlude, Side
-from bench.world import World, percentile
+from bench.sides import Side
+from bench.world import Sides, World, percentile
 from journey.parcels import ParcelStatus
 
 _AT_ONCE = 10
@@ -30,29 +29,28 @@ class Latency:
         return percentile(self.ours, percent) - percentile(self.bare, percent)
 
 
-async def signal_to_send(world: World, *, samples: int) -> Latency:
+async def signal_to_send(world: World, sides: Sides, *, samples: int) -> Latency:
     """Measure both sides in turns."""
-    async with world.postlude() as (journey, _), world.bare() as (bare, worker):
-        parked = await _park(world, journey, bare, worker, samples)
-        sent_at: dict[str, float] = {}
-        for number, pair in enumerate(zip(*parked, strict=True)):
-            turns: list[tuple[Side, str]] = list(zip((journey, bare), pair, strict=True))
-            for side, order_id in turns if number % 2 else reversed(turns):
-                sent_at[order_id] = time.monotonic()
-                await side.scan(order_id, ParcelStatus.OUT_FOR_DELIVERY, datetime.now(UTC))
-                await asyncio.sleep(_REST)
-        ours, theirs = parked
-        await _until_arrived(world, ours, _TOUCH)
-        begun: dict[str, float] = await worker.ask("begun")
+    before = await sides.bare_worker.ask("count")
+    parked = await _park(world, sides, samples, before)
+    sent_at: dict[str, float] = {}
+    for number, pair in enumerate(zip(*parked, strict=True)):
+        turns: list[tuple[Side, str]] = list(zip((sides.postlude, sides.bare), pair, strict=True))
+        for side, order_id in turns if number % 2 else reversed(turns):
+            sent_at[order_id] = time.monotonic()
+            await side.scan(order_id, ParcelStatus.OUT_FOR_DELIVERY, datetime.now(UTC))
+            await asyncio.sleep(_REST)
+    ours, theirs = parked
+    await _until_arrived(world, ours, _TOUCH)
+    await _until_begun(sides, before + 3 * samples)
+    begun: dict[str, float] = await sides.bare_worker.ask("begun")
     return Latency(
         tuple((world.provider.arrived[order_id, _TOUCH] - sent_at[order_id]) * 1000 for order_id in ours),
         tuple((begun[f"{order_id}/{_TOUCH}"] - sent_at[order_id]) * 1000 for order_id in theirs),
     )
 
 
-async def _park(
-    world: World, journey: Postlude, bare: Bare, worker: Child, samples: int
-) -> tuple[list[str], list[str]]:
+async def _park(world: World, sides: Sides, samples: int, before: int) -> tuple[list[str], list[str]]:
     """As many journeys a side, each with its confirmation and its shipping notice sent."""
     gate = asyncio.Semaphore(_AT_ONCE)
     ours, theirs = ([new_order() for _ in range(samples)] for _ in range(2))
@@ -64,12 +62,21 @@ async def _park(
             # The bare workflow waits for each scan in turn; this one is nothing to tell the customer.
             await side.scan(order_id, ParcelStatus.IN_TRANSIT, datetime.now(UTC))
 
-    await asyncio.gather(*(one(journey, order_id) for order_id in ours), *(one(bare, order_id) for order_id in theirs))
+    await asyncio.gather(
+        *(one(sides.postlude, order_id) for order_id in ours), *(one(sides.bare, order_id) for order_id in theirs)
+    )
     await _until_arrived(world, ours, "shipped")
-    while await worker.ask("count") < 2 * samples:  # noqa: ASYNC110  another process, which has no event to set
-        await asyncio.sleep(0.1)
+    await _until_begun(sides, before + 2 * samples)
     await asyncio.sleep(1)
     return ours, theirs
+
+
+async def _until_begun(sides: Sides, count: int) -> None:
+    until = time.monotonic() + _LOST
+    while await sides.bare_worker.ask("count") < count:
+        if time.monotonic() > until:
+            raise RuntimeError("bare activities never began")
+        await asyncio.sleep(0.1)
 
 
 async def _until_arrived(world: World, order_ids: list[str], touch: str) -> None:

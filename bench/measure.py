@@ -3,7 +3,7 @@
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
@@ -16,7 +16,7 @@ from bench.report import Row
 from bench.scenario import SENDS, SIGNALS, play
 from bench.sides import Side
 from bench.webhooks import answers
-from bench.world import World, percentile
+from bench.world import Sides, World, percentile
 
 _MORE = 1.10
 _MOST_BYTES = 22 * 1024
@@ -62,10 +62,17 @@ class Findings:
 async def measure(world: World, sizes: Sizes) -> Findings:
     """Run everything."""
     found = Findings()
-    ours = await _histories(world, found)
-    for part in (_replay, _cpu, _memory, _latency):
-        _say(part.__name__.strip("_"))
-        await part(world, sizes, found, ours)
+    async with world.sides() as sides:
+        _say("histories")
+        ours = await _histories(world, sides, found)
+        _say("replay")
+        await _replay(world, sizes, found, ours)
+        _say("CPU")
+        await _cpu(world, sides, sizes, found)
+        _say("latency")
+        await _latency(world, sides, sizes, found)
+    _say("memory")
+    await _memory(world, sizes, found)
     _say("core")
     _core(world, sizes, found)
     _say("webhooks")
@@ -73,15 +80,14 @@ async def measure(world: World, sizes: Sizes) -> Findings:
     return found
 
 
-async def _histories(world: World, found: Findings) -> Record:
+async def _histories(world: World, sides: Sides, found: Findings) -> Record:
     """Actions, events, bytes and price of one journey a side, and where a new run pays."""
-    _say("histories")
-    async with world.postlude() as (journey, _):
-        ours, counted = await _recorded(world, journey)
-    async with world.bare() as (bare, _):
-        theirs, _unused = await _recorded(world, bare)
-        bare.split = True
-        split, _unused = await _recorded(world, bare)
+    metrics = world.stack.temporal_metrics_url
+    before = await counted_actions(metrics)
+    ours = await _recorded(world, sides.postlude)
+    counted = sum((await counted_actions(metrics)).values()) - sum(before.values())
+    theirs = await _recorded(world, sides.bare)
+    split = await _recorded(world, replace(sides.bare, split=True))
     waits = theirs.count(EventType.EVENT_TYPE_TIMER_STARTED)
     due = 1 + SIGNALS + SENDS + waits
     found.add(
@@ -114,17 +120,15 @@ async def _histories(world: World, found: Findings) -> Record:
         met=dollars <= _MOST_DOLLARS,
     )
     found.policies = Ledger(ours, rules.pauses(world.playbook)).policies()
+    found.raw["actions"] = {"events": ours.actions, "server": counted, "bare": theirs.actions}
     found.raw["history"] = {"runs": [run.size for run in ours.runs], "sends": SENDS, "dollars": dollars}
     return ours
 
 
-async def _recorded(world: World, side: Side) -> tuple[Record, float]:
-    """One played journey, and by how much the server's action counter rose for it."""
-    metrics = world.stack.temporal_metrics_url
-    before = sum((await counted_actions(metrics)).values())
+async def _recorded(world: World, side: Side) -> Record:
+    """One played journey."""
     handle = await play(side, world.skipper)
-    after = sum((await counted_actions(metrics)).values())
-    return await record(world.client, handle.id), after - before
+    return await record(world.client, handle.id)
 
 
 async def _replay(world: World, sizes: Sizes, found: Findings, ours: Record) -> None:
@@ -133,8 +137,8 @@ async def _replay(world: World, sizes: Sizes, found: Findings, ours: Record) -> 
     found.add("replay of a whole journey", f"{took:.1f} ms", "", target, met=took <= _MOST_REPLAY_MS)
 
 
-async def _cpu(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
-    took = await footprint.cpu(world, rounds=sizes.rounds, batch=sizes.batch)
+async def _cpu(world: World, sides: Sides, sizes: Sizes, found: Findings) -> None:
+    took = await footprint.cpu(world, sides, rounds=sizes.rounds, batch=sizes.batch)
     times = footprint.ratio(took["stub"], took["bare"])
     stub, bare, whole = (statistics.median(took[name]) for name in ("stub", "bare", "postlude"))
     found.add(
@@ -149,7 +153,7 @@ async def _cpu(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
     found.raw["cpu_ms"] = took
 
 
-async def _memory(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
+async def _memory(world: World, sizes: Sizes, found: Findings) -> None:
     grown = await footprint.memory(world, journeys=sizes.open_journeys)
     found.add(
         "worker memory of an open cached journey",
@@ -160,8 +164,8 @@ async def _memory(world: World, sizes: Sizes, found: Findings, _: Record) -> Non
     )
 
 
-async def _latency(world: World, sizes: Sizes, found: Findings, _: Record) -> None:
-    took = await signal_to_send(world, samples=sizes.samples)
+async def _latency(world: World, sides: Sides, sizes: Sizes, found: Findings) -> None:
+    took = await signal_to_send(world, sides, samples=sizes.samples)
     for percent, slower in _SLOWER_MS.items():
         found.add(
             f"signal to provider request, p{percent} (bare: to the activity)",

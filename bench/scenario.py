@@ -28,12 +28,6 @@ def new_order() -> str:
     return uuid.uuid4().hex[:12]
 
 
-def noon_zone(now: datetime) -> str:
-    """The time zone where it is about noon at `now`, so that no quiet hours bend the default journey."""
-    ahead = 12 - now.hour  # the names of these zones count westward
-    return f"Etc/GMT{-ahead:+d}" if ahead else "Etc/GMT"
-
-
 async def play(side: Side, skipper: TimeSkipper) -> WorkflowHandle[Any, Any]:
     """Play one order's whole default journey; returns when it has ended.
 

@@ -21,8 +21,28 @@ CARRIER = "DHL"
 TRANSIT_DAYS = 3
 
 
+_ZONES = {
+    "Pacific/Honolulu": -10,
+    "America/Phoenix": -7,
+    "America/Bogota": -5,
+    "America/Sao_Paulo": -3,
+    "Africa/Abidjan": 0,
+    "Africa/Nairobi": 3,
+    "Asia/Karachi": 5,
+    "Asia/Bangkok": 7,
+    "Asia/Tokyo": 9,
+    "Pacific/Tarawa": 12,
+}
+"""Zones without summer time, in hours ahead of UTC: the journey's two months bring no change of the clock."""
+
+
+def noon_zone(now: datetime) -> str:
+    """A time zone where it is about noon at `now`, so that no quiet hours bend the default journey."""
+    return min(_ZONES, key=lambda zone: abs((now + timedelta(hours=_ZONES[zone])).hour - 12))
+
+
 def facts(order_id: str, placed_at: datetime) -> OrderFacts:
-    """The default order: a repeat buyer's yoga mat for 79 euros."""
+    """The default order: a repeat buyer's yoga mat for 79 euros, bought about noon by the buyer's own clock."""
     return OrderFacts(
         shop=SHOP,
         order_id=order_id,
@@ -30,6 +50,7 @@ def facts(order_id: str, placed_at: datetime) -> OrderFacts:
         currency="EUR",
         total=Decimal("79.00"),
         country="DE",
+        time_zone=noon_zone(placed_at),
         buyer=Buyer.REPEAT,
         lines=(LineFacts(sku="YM-1", quantity=1, category="fitness"),),
     )
@@ -85,7 +106,6 @@ class Postlude:
     queue: str
     playbook: str
     pool: Pool | None = None
-    time_zone: str = "UTC"
     name: str = "postlude"
 
     async def start(self, order_id: str, at: datetime) -> WorkflowHandle[Any, Any]:
@@ -129,7 +149,7 @@ class Postlude:
             email=f"buyer-{placed.order_id}@example.com",
             first_name="Ada",
             locale="en-GB",
-            time_zone=self.time_zone,
+            time_zone=placed.time_zone,
             country=placed.country,
             consent=intake.Consent(email_marketing=True),
             orders_count=2,

@@ -8,6 +8,7 @@ import base64
 import hashlib
 import hmac
 import json
+import socket
 import sys
 import time
 from collections.abc import AsyncIterator
@@ -70,7 +71,9 @@ def bare_app(pool: Pool, secret: str) -> FastAPI:
 
 @asynccontextmanager
 async def _app_served(app: FastAPI) -> AsyncIterator[int]:
-    listener = listen("127.0.0.1", 0)
+    # Named as TCP, for only then does asyncio turn Nagle's algorithm off on what it accepts.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.bind(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, server_header=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -93,7 +93,7 @@ async def answers(world: World, *, requests: int) -> dict[str, list[float]]:
 async def _server(world: World, kind: Literal["gateway", "relaying", "bare"], secret: str) -> AsyncIterator[Sender]:
     config = Config(
         kind=kind,
-        database_url=world.stack.database_url,
+        database_url=world.database_url,
         temporal_address=world.stack.temporal_address,
         secret=secret,
     )

@@ -126,10 +126,11 @@ async def run(config: Config) -> None:
             match line.strip():
                 case "count":
                     answer(len(sends.begun))
-                case "figures":
+                case "cpu":
+                    answer(time.process_time())
+                case "memory":
                     gc.collect()  # what is garbage already is not what a journey holds
-                    rss = psutil.Process().memory_info().rss
-                    answer({"cpu": time.process_time(), "rss": rss})
+                    answer(psutil.Process().memory_info().rss)
                 case "begun":
                     answer(sends.begun)
                 case other:

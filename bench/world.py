@@ -5,7 +5,6 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,6 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from bench.processes import Child, child
 from bench.provider import Provider
-from bench.scenario import noon_zone
 from bench.sides import Bare, Postlude
 from bench.worker_process import Config
 from journey.playbook import Playbook, load_playbook
@@ -27,11 +25,24 @@ from workers.settings import shipped_playbooks
 from workflows.order_journey import SEARCH_ATTRIBUTES
 
 
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """The contestants and their workers: bare, the journey with sends that do nothing, and the whole journey."""
+
+    bare: Bare
+    bare_worker: Child
+    stub: Postlude
+    stub_worker: Child
+    postlude: Postlude
+    postlude_worker: Child
+
+
 @dataclass
 class World:
     """The servers, the clients, and the playbook that ships."""
 
     stack: EmbeddedStack
+    database_url: str
     client: Client
     pool: Pool
     playbook: Playbook
@@ -39,23 +50,27 @@ class World:
     skipper: TimeSkipper
 
     @asynccontextmanager
-    async def bare(self, *, split: bool = False) -> AsyncIterator[tuple[Bare, Child]]:
+    async def sides(self) -> AsyncIterator[Sides]:
+        """All three, each with a worker process of its own."""
+        async with self.bare() as bare, self.stub() as stub, self._whole() as whole:
+            yield Sides(*bare, *stub, *whole)
+
+    @asynccontextmanager
+    async def bare(self) -> AsyncIterator[tuple[Bare, Child]]:
         """The bare side with a worker process of its own."""
         async with self._worker("bare") as (queue, worker):
-            yield Bare(self.client, queue, split=split), worker
+            yield Bare(self.client, queue), worker
 
     @asynccontextmanager
     async def stub(self) -> AsyncIterator[tuple[Postlude, Child]]:
-        """The default journey with an activity that does nothing."""
+        """The default journey with activities that do nothing."""
         async with self._worker("stub") as (queue, worker):
             yield Postlude(self.client, queue, self.playbook.digest), worker
 
     @asynccontextmanager
-    async def postlude(self) -> AsyncIterator[tuple[Postlude, Child]]:
-        """The default journey with everything: ledger, templates, provider."""
+    async def _whole(self) -> AsyncIterator[tuple[Postlude, Child]]:
         async with self._worker("postlude") as (queue, worker):
-            zone = noon_zone(datetime.now(UTC))
-            yield Postlude(self.client, queue, self.playbook.digest, pool=self.pool, time_zone=zone), worker
+            yield Postlude(self.client, queue, self.playbook.digest, pool=self.pool), worker
 
     @asynccontextmanager
     async def _worker(self, kind: Literal["bare", "stub", "postlude"]) -> AsyncIterator[tuple[str, Child]]:
@@ -63,7 +78,7 @@ class World:
             kind=kind,
             address=self.stack.temporal_address,
             queue=f"bench-{kind}-{uuid.uuid4().hex[:6]}",
-            database_url=self.stack.database_url,
+            database_url=self.database_url,
             email_url=self.provider.url,
         )
         async with child("bench.worker_process", config, self.stack.home / "workers.log") as running:
@@ -84,7 +99,7 @@ async def world(home: Path) -> AsyncIterator[World]:
             await playbooks.publish(pool, playbook)
             client = await temporal_client(address=stack.temporal_address)
             skipper = TimeSkipper(client, config=TimeSkippingConfig(enabled=False))
-            yield World(stack, client, pool, playbook, provider, skipper)
+            yield World(stack, stack.database_url, client, pool, playbook, provider, skipper)
         finally:
             await pool.close()
 

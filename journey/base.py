@@ -15,8 +15,32 @@ TouchKey = NewType("TouchKey", str)
 """A touch, or `touch:subject` where one touch speaks about each parcel, problem or refund of an order."""
 
 
+LONGEST = timedelta(days=3660)
+"""No span of a playbook is longer: what lies further ahead is a slip of the pen, and would overflow a calendar."""
+
+
 def _to_utc(moment: datetime) -> datetime:
-    return moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    if moment.tzinfo is UTC:
+        return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("this moment lies outside of the calendar in UTC") from None
+
+
+def _to_span(value: object) -> object:
+    """Lengths are written with their unit; a bare number would be guessed at."""
+    if isinstance(value, str):
+        return parse_duration(value)
+    if isinstance(value, timedelta):
+        return value
+    raise ValueError(f"{value!r} is not a length of time: write number and unit, such as 9d, 12h or 1d12h")
+
+
+def _bounded(span: timedelta) -> timedelta:
+    if not timedelta() <= span <= LONGEST:
+        raise ValueError(f"{format_duration(span)} is out of bounds: from 0s to {format_duration(LONGEST)}")
+    return span
 
 
 Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
@@ -24,7 +48,8 @@ Instant = Annotated[AwareDatetime, AfterValidator(_to_utc)]
 
 Span = Annotated[
     timedelta,
-    BeforeValidator(lambda value: parse_duration(value) if isinstance(value, str) else value),
+    BeforeValidator(_to_span),
+    AfterValidator(_bounded),
     PlainSerializer(format_duration, return_type=str),
 ]
 """A length of time, written `9d`, `12h`, `1d12h` in playbooks and payloads."""

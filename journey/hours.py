@@ -64,6 +64,8 @@ def end_of_quiet(now: datetime, quiet: QuietHours | None, zones: tuple[str, ...]
     """
     if quiet is None:
         return now
+    if len(zones) == 1:
+        return _awake_at(now, quiet, zones[0])
     moment = now
     for _ in range(3 * len(zones) + 3):
         later = max(_awake_at(moment, quiet, zone) for zone in zones)

@@ -69,23 +69,7 @@ def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step
         for stop in _stops(state, playbook, now):
             if stop.key in state.send_now and _ending(playbook, over, stop) is None:
                 return Deliver(stop, forced=True)
-    troubled = _trouble(state)
-    blocked = False
-    best: Stop | None = None
-    for stop in _stops(state, playbook, now):
-        # Asked in this order because most stops lose on time alone, and the rules need not be asked about them.
-        if best is not None and not _goes_before(stop, best, now):
-            continue
-        if _rule_against(state, playbook, over, stop, now) is not None:
-            continue
-        if not stop.touch.marketing:
-            best = stop
-        elif troubled:
-            blocked = True
-        else:
-            awake = _awake(state, playbook, stop, now)
-            if best is None or _goes_before(awake, best, now):
-                best = awake
+    best, blocked = _next_stop(state, playbook, over, now)
     if best is None:
         return _what_remains(state, playbook, now, blocked=blocked)
     return Deliver(best) if best.at <= now else Wait(best.at, best.key, f"{best.touch.id} is next")
@@ -110,15 +94,25 @@ def find_stop(state: JourneyState, playbook: Playbook, key: str, *, now: datetim
     return None
 
 
-def passed_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
-    """The non-sends of this moment that the ledger has not been told of, each with its rule."""
+def non_sends(state: JourneyState, playbook: Playbook, *, now: datetime) -> list[tuple[Stop, str]]:
+    """The stops that will not be sent, their time come or their reason gone, each with its rule."""
     over = ended(state, playbook)
     found = []
     for stop in _stops(state, playbook, now):
-        if stop.key not in state.reported and stop.key not in state.send_now:
+        if stop.key not in state.send_now:
             rule = _rule_against(state, playbook, over, stop, now)
             if rule is not None and (stop.at <= now or _ending(playbook, over, stop) is not None):
-                found.append(PassedOver(key=stop.key, rule=rule))
+                found.append((stop, rule))
+    return found
+
+
+def passed_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
+    """The non-sends of this moment that the ledger has not been told of, each with its rule."""
+    found = [
+        PassedOver(key=stop.key, rule=rule)
+        for stop, rule in non_sends(state, playbook, now=now)
+        if stop.key not in state.reported
+    ]
     return (*found, *_skipped(state))
 
 
@@ -148,6 +142,31 @@ def phase(state: JourneyState, playbook: Playbook, *, now: datetime) -> str:
         return ahead[0].touch.phase
     last = next((playbook.by_id.get(touch_id(key)) for key in reversed(list(state.settled))), None)
     return playbook.phases[0].id if last is None else last.phase
+
+
+def _next_stop(
+    state: JourneyState, playbook: Playbook, over: Sequence[Ending], now: datetime
+) -> tuple[Stop | None, bool]:
+    """The stop to be looked at first, and whether an open problem keeps marketing back meanwhile."""
+    troubled = _trouble(state)
+    blocked = False
+    best: Stop | None = None
+    for candidate in _stops(state, playbook, now):
+        # Asked in this order because most lose on time alone, and the rules need not be asked about them.
+        if best is not None and not _goes_before(candidate, best, now):
+            continue
+        if _rule_against(state, playbook, over, candidate, now) is not None:
+            continue
+        if candidate.touch.marketing:
+            if troubled:
+                blocked = True
+                continue
+            stop = _awake(state, playbook, candidate, now)
+        else:
+            stop = candidate
+        if best is None or _goes_before(stop, best, now):
+            best = stop
+    return best, blocked
 
 
 def _goes_before(stop: Stop, other: Stop, now: datetime) -> bool:
@@ -199,19 +218,29 @@ def _rule_against(
     ending = _ending(playbook, over, stop)
     if ending is not None:
         return ending
-    touch = stop.touch
-    if touch.late.policy is LatePolicy.SKIP and now - stop.at > touch.late.after:
-        return "too_late"
-    if touch.when is None:
-        return None
-    verdict = state.verdicts.get(touch.when)
-    if verdict is None:
-        try:
-            verdict = holds(touch.when, state.circumstances) or "condition"
-        except ConditionError:
-            verdict = "condition_error"
-        state.verdicts[touch.when] = verdict
-    return None if verdict is True else str(verdict)
+    # The condition before the clock: what was never meant for this customer is not called late.
+    condition = stop.touch.when
+    if condition is not None:
+        verdict = state.verdicts.get(condition)
+        if verdict is None:
+            try:
+                verdict = holds(condition, state.circumstances) or "condition"
+            except ConditionError:
+                verdict = "condition_error"
+            state.verdicts[condition] = verdict
+        if verdict is not True:
+            return str(verdict)
+    return "too_late" if now > stop.at and _too_late(state, playbook, stop, now) else None
+
+
+def _too_late(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> bool:
+    """Whether its time is longer past than its touch allows; a night it had to wait for does not count."""
+    late = stop.touch.late
+    if late.policy is not LatePolicy.SKIP or now - stop.at <= late.after:
+        return False
+    if not stop.touch.marketing:
+        return True
+    return now - end_of_quiet(stop.at, playbook.contact.quiet_hours, state.order.zones) > late.after
 
 
 def _ending(playbook: Playbook, over: Sequence[Ending], stop: Stop) -> str | None:

@@ -103,7 +103,7 @@ def _times(touch: Touch) -> Iterator[Finding]:
         yield _error(
             touch,
             "offset_huge",
-            f"{format_duration(touch.offset)} after {touch.anchor} : no journey lasts so long",
+            f"{format_duration(touch.offset)} after {touch.anchor}: no journey lasts so long",
         )
     if touch.patience <= timedelta():
         yield _error(touch, "patience_missing", "with no patience the first hold or busy provider ends it; give it 1d")

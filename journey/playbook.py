@@ -239,7 +239,16 @@ def load_playbook(text: str) -> Playbook:
     try:
         return Playbook.model_validate(data)
     except ValidationError as error:
-        raise PlaybookError("\n".join(_explain(data, problem) for problem in error.errors())) from error
+        # A list that lost its bad members is not too short: the members' own mistakes say it better.
+        problems = [
+            problem for problem in error.errors() if problem["type"] != "too_short" or not _given(data, problem)
+        ]
+        raise PlaybookError("\n".join(_explain(data, problem) for problem in problems)) from error
+
+
+def _given(data: dict[str, Any], problem: Any) -> bool:
+    """Whether the document has something where the problem says there is too little."""
+    return len(problem["loc"]) == 1 and bool(data.get(problem["loc"][0]))
 
 
 def _explain(data: dict[str, Any], problem: Any) -> str:

@@ -10,7 +10,6 @@ from typing import Final
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
 from journey.contact import WEEK, Contact, Evidence, Go, decide
 from journey.events import Event, ShipmentCreated, ShipmentUpdated
-from journey.hours import possible_zones
 from journey.itinerary import Deliver, Finish, Wait, left_over, next_step, passed_over
 from journey.order import OrderFacts
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent
@@ -23,26 +22,23 @@ _MOST_STEPS: Final = 10_000
 
 
 class Recipient(Frozen):
-    """What the contact rules need of a person: whether they can be reached, agreed, and what their clock shows."""
+    """What the contact rules need of a person: whether they can be reached, and agreed to marketing."""
 
     address: bool = True
     consent: bool = True
-    time_zone: str | None = None
-    country: str | None = None
-
-    @property
-    def zones(self) -> tuple[str, ...]:
-        """The IANA zones they may be in, the likeliest first."""
-        return possible_zones(self.time_zone, self.country)
 
 
 class Entry(Frozen):
-    """One thing that became of a touch (`touch` is its key): sent, held until `until`, or refused, at `at`."""
+    """One thing that became of a touch (`touch` is its key): sent, held until `until`, or refused, at `at`.
+
+    `due` is when its offset was up; what was sent later than that waited for the customer's morning or for a slot.
+    """
 
     touch: TouchKey
     purpose: str
     status: str
     at: Instant
+    due: Instant | None = None
     rule: str | None = None
     until: Instant | None = None
 
@@ -126,7 +122,7 @@ class _Run:
         )
         outcome = self._ask(key, due)
         self._state = settle(self._state, request, outcome, now=self._now)
-        self._enter(key, outcome)
+        self._enter(key, outcome, due)
 
     def _ask(self, key: TouchKey, due: datetime) -> Sent | Held | Refused:
         touch = self._playbook.by_id[touch_id(key)]
@@ -135,7 +131,7 @@ class _Run:
             address=self._recipient.address,
             consent=self._recipient.consent,
             order_status="cancelled" if self._state.cancelled_at is not None else "open",
-            zones=self._recipient.zones,
+            zones=self._state.order.zones,
             sent=recent,
         )
         answer = decide(touch, self._playbook.contact, evidence, due=due, now=self._now)
@@ -145,13 +141,14 @@ class _Run:
             self._marketing.append(Contact(at=self._now, priority=touch.priority, touch=touch.id))
         return Sent(at=self._now)
 
-    def _enter(self, key: TouchKey, outcome: Outcome) -> None:
+    def _enter(self, key: TouchKey, outcome: Outcome, due: datetime | None = None) -> None:
         self._entries.append(
             Entry(
                 touch=key,
                 purpose=self._playbook.by_id[touch_id(key)].purpose,
                 status=outcome.status,
                 at=self._now,
+                due=due,
                 rule=None if isinstance(outcome, Sent) else outcome.rule,
                 until=outcome.until if isinstance(outcome, Held) else None,
             )

@@ -2,7 +2,8 @@
 
 from journey.base import Frozen, Instant
 from journey.facts import order_delivered_at
-from journey.itinerary import Deliver, Finish, next_step, phase, upcoming
+from journey.itinerary import Deliver, Finish, next_step, non_sends, phase, upcoming
+from journey.order import OrderFacts
 from journey.playbook import Playbook
 from journey.state import JourneyState
 
@@ -45,6 +46,7 @@ class Timeline(Frozen):
     """The whole journey at `now` of its own clock. `status` is running, paused or finished."""
 
     order: str
+    about: str
     status: str
     phase: str
     now: Instant
@@ -70,9 +72,15 @@ def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str
         PastTouch(touch=key, status=settled.status, at=settled.at, rule=settled.rule)
         for key, settled in state.settled.items()
     ]
+    past += [
+        PastTouch(touch=stop.key, status="refused", at=min(stop.at, now), rule=rule)
+        for stop, rule in non_sends(state, playbook, now=now)
+    ]
+    past.sort(key=lambda touch: touch.at)
     past += [PastTouch(touch=key, status="held", at=held.until, rule=held.rule) for key, held in state.held.items()]
     return Timeline(
         order=f"{state.order.shop}/{state.order.order_id}",
+        about=about(state.order),
         status="finished" if finished is not None else "paused" if state.paused else "running",
         phase="finished" if finished is not None else phase(state, playbook, now=now),
         now=now,
@@ -97,14 +105,21 @@ def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str
 
 def markdown(timeline: Timeline) -> str:
     """The timeline as Markdown, for the workflow's current details in the Temporal UI."""
-    lines = [f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*", ""]
+    # About the order first: its static summary belongs to the first run and is not carried into later ones.
+    lines = [
+        f"**{timeline.order}**: {timeline.about}",
+        "",
+        f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*",
+        "",
+    ]
     following = timeline.next
     if following.at is not None:
         what = f"`{following.touch}`" if following.touch else "look again"
         lines.append(f"**Next:** {what} at {_clock(following.at)} UTC: {following.why}")
     else:
         lines.append(f"**Next:** {following.why}")
-    lines += [f"- {note}" for note in timeline.notes]
+    if timeline.notes:
+        lines += ["", *(f"- {note}" for note in timeline.notes)]
     if timeline.parcels:
         lines += ["", "| Parcel | Carrier | Status | Expected |", "| --- | --- | --- | --- |"]
         lines += [
@@ -121,6 +136,12 @@ def markdown(timeline: Timeline) -> str:
     if timeline.ahead:
         lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
     return "\n".join(lines)
+
+
+def about(order: OrderFacts) -> str:
+    """An order in one line: goods, money, and what kind of buyer."""
+    goods = ", ".join(f"{line.quantity} x `{line.sku}`" for line in order.lines)
+    return f"{goods}, {order.total} {order.currency}, {order.buyer} buyer, {order.country or 'country unknown'}"
 
 
 def _why(state: JourneyState, key: str | None, why: str) -> str:

@@ -6,6 +6,7 @@ tells the same story alone.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -15,6 +16,7 @@ from temporalio.service import RPCError
 
 from journey.base import Instant, workflow_id
 from journey.timeline import Timeline
+from starters.fast_forward import Clocks, NotAllowedError
 from store import accounts
 from store.accounts import LedgerRow, OrderRow, ParcelRow
 from store.pool import Pool
@@ -82,7 +84,14 @@ async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -
         accounts.parcels(pool, shop, order_id),
     )
     messages = [_message(one) for one in ledger]
-    return _alone(row, messages, parcels) if timeline is None else _told(timeline, messages)
+    if client is None or timeline is None:
+        return _alone(row, messages, parcels)
+    now = timeline.now
+    if timeline.status != "finished":
+        # A workflow's own clock stands still between its tasks: what a person wants is the present.
+        with suppress(NotAllowedError, RPCError):
+            now = max(now, await Clocks(client).now(shop, order_id))
+    return _told(timeline, messages, now)
 
 
 async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline | None:
@@ -95,12 +104,12 @@ async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline
         return None
 
 
-def _told(timeline: Timeline, messages: list[Message]) -> Account:
+def _told(timeline: Timeline, messages: list[Message], now: datetime) -> Account:
     return Account(
         order=timeline.order,
         status=timeline.status,
         phase=timeline.phase,
-        now=timeline.now,
+        now=now,
         next=Next(touch=timeline.next.touch, at=timeline.next.at, why=timeline.next.why),
         parcels=[
             Parcel(

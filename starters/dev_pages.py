@@ -48,7 +48,7 @@ def mail_pages(mails: MailFolder) -> APIRouter:
         """One mail: its headers, the HTML in a sandboxed frame, and the text part."""
         mail = _find(mails, mail_id)
         if mail is None:
-            return _html("<p>There is no such mail.</p>", _PAGE_POLICY, 404)
+            return _html(env.get_template("missing.html").render(), _PAGE_POLICY, 404)
         parsed = mail.parsed()
         headers = [(name, str(parsed[name])) for name in _SHOWN_HEADERS if parsed[name]]
         to = ", ".join(name or address for name, address in getaddresses([str(parsed["To"])]))

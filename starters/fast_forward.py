@@ -1,4 +1,7 @@
-"""Virtual clocks: lets time pass for one journey, on servers that allow it. All use of that experimental API is here."""
+"""Virtual clocks: lets time pass for one journey, on servers that allow it.
+
+The API behind it is experimental: no other module of ours may use it.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final

@@ -21,6 +21,7 @@ from journey.events import (
 )
 from journey.order import OrderFacts
 from journey.state import JourneyState
+from journey.timeline import about
 from workflows.order_journey import JourneyInput, OrderJourney, search_attributes
 
 _RPC = timedelta(seconds=10)
@@ -59,7 +60,7 @@ class TemporalJourneys:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search_attributes(state, "transactional"),
                 static_summary=f"Order {facts.shop}/{facts.order_id}",
-                static_details=_details(facts),
+                static_details=about(facts),
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:
@@ -80,8 +81,3 @@ class TemporalJourneys:
                 return False
             raise
         return True
-
-
-def _details(facts: OrderFacts) -> str:
-    goods = ", ".join(f"{line.quantity} x `{line.sku}`" for line in facts.lines)
-    return f"{goods}\n\n{facts.total} {facts.currency}, {facts.buyer} buyer, {facts.country or 'country unknown'}"

@@ -1,5 +1,6 @@
 """Making a playbook the one that new journeys pin."""
 
+import asyncio
 from pathlib import Path
 
 from journey.playbook import load_playbook
@@ -19,7 +20,8 @@ async def publish_if_none(dsn: str, path: Path) -> str | None:
         try:
             await playbooks.current(pool)
         except LookupError:
-            return await playbooks.publish(pool, load_playbook(path.read_text(encoding="utf-8")))
+            text = await asyncio.to_thread(path.read_text, encoding="utf-8")
+            return await playbooks.publish(pool, load_playbook(text))
         return None
     finally:
         await pool.close()

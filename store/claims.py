@@ -15,7 +15,7 @@ class Claim:
     """The right to send one message, held by whoever has the token. `row` is the ledger's id.
 
     `doubtful` when an earlier try under the same name may have gone out: whatever comes of this one, the row
-    can then not say any more that nothing did.
+    can then not say any more that nothing did. `held_by` is the rule that the message waited for until now.
     """
 
     row: int
@@ -23,6 +23,7 @@ class Claim:
     attempt_class: int
     message_id: str
     doubtful: bool = False
+    held_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +49,12 @@ class Doubt:
     provider: str
     age: timedelta
     answer: Go | Held | Refused
+    held_by: str | None = None
 
     @property
     def claim(self) -> Claim:
         """The doubtful claim itself, to write down what became of it."""
-        return Claim(self.row, self.token, self.attempt_class, self.message_id, doubtful=True)
+        return Claim(self.row, self.token, self.attempt_class, self.message_id, doubtful=True, held_by=self.held_by)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ last slot of a day. A row that is claimed, or held with its claim kept, is in do
 """
 
 import uuid
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -52,6 +53,7 @@ class Ledger:
             evidence = await self._evidence(connection, request, person, now)
             touch = playbook.by_id[touch_id(request.key)]
             answer = decide(touch, playbook.contact, evidence, due=request.due, now=now, forced=request.forced)
+            held_by = row["rule"] if row is not None and row["status"] == "held" else None
             if row is not None and (row["status"] == "claimed" or (row["status"] == "held" and row["claim"])):
                 return Doubt(
                     row["id"],
@@ -61,8 +63,9 @@ class Ledger:
                     row["provider"],
                     row["age"],
                     answer,
+                    held_by,
                 )
-            return await self._write(
+            made = await self._write(
                 connection,
                 request,
                 touch,
@@ -72,6 +75,7 @@ class Ledger:
                 now=now,
                 provider=provider,
             )
+            return replace(made, held_by=held_by) if isinstance(made, Claim) else made
 
     async def claim_again(self, doubt: Doubt, *, certain: bool) -> Claim | None:
         """Take over a doubtful claim to send the very same message; None when somebody else just did.
@@ -82,7 +86,7 @@ class Ledger:
         row = await self._pool.fetchval(sql.CLAIM_AGAIN, doubt.row, doubt.token, token, certain)
         if row is None:
             return None
-        return Claim(doubt.row, token, doubt.attempt_class, doubt.message_id, doubtful=not certain)
+        return replace(doubt.claim, token=token, doubtful=not certain)
 
     async def claim_anew(
         self, doubt: Doubt, request: DeliverRequest, touch: Touch, *, now: datetime, provider: str

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from temporalio.client import WorkflowUpdateFailedError
+from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import workflow_id
@@ -114,7 +115,11 @@ def list_orders(
 ) -> None:
     """List orders, newest first."""
     rows = run_async(_list(settings_from_environment(), shop, status, limit))
-    table = Table("Order", "Placed (UTC)", "Status", "Country", "Sent", "Ended", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("Order", overflow="fold", min_width=20)
+    table.add_column("Placed (UTC)", no_wrap=True)
+    for title in ("Status", "Country", "Sent", "Ended"):
+        table.add_column(title)
     for row in rows:
         state = "finished" if row.ended_at else "running"
         table.add_row(
@@ -192,7 +197,8 @@ async def _update(settings: Settings, order: str, update: Any, arguments: list[s
             handle.execute_update(update, args=arguments), timeout=_UPDATE.total_seconds()
         )
     except WorkflowUpdateFailedError as error:
-        raise CommandError(f"order {order} refused: {error.cause}") from error
+        reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
+        raise CommandError(f"order {order} refused: {reason}") from error
     except TimeoutError as error:
         raise CommandError(f"order {order} did not answer: is a worker running?") from error
     except RPCError as error:
@@ -200,7 +206,8 @@ async def _update(settings: Settings, order: str, update: Any, arguments: list[s
             raise CommandError(f"order {order} has no journey that still runs") from error
         raise
     following = timeline.next
-    return f"order {order} is {timeline.status}; next: {following.touch or following.why} at {clock(following.at)}"
+    when = f" at {clock(following.at)}" if following.at is not None else ""
+    return f"order {order} is {timeline.status}; next: {following.touch or following.why}{when}"
 
 
 def _print_account(found: Account) -> None:
@@ -213,7 +220,11 @@ def _print_account(found: Account) -> None:
         console.print(
             f"Parcel {parcel.tracking_number} ({parcel.carrier or 'carrier unknown'}): {parcel.status}{expected}"
         )
-    table = Table("When (UTC)", "Touch", "Status", "Rule", box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False)
+    table.add_column("When (UTC)", no_wrap=True)
+    table.add_column("Touch", overflow="fold")
+    table.add_column("Status", no_wrap=True)
+    table.add_column("Rule", overflow="fold")
     for message in found.messages:
         table.add_row(f"{message.at:%Y-%m-%d %H:%M}", message.touch, message.status, message.rule or "")
     console.print(table if found.messages else "No messages yet.")

@@ -1,9 +1,9 @@
 """`postlude playbook …`: lint, simulate, publish, diff, schema."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from zoneinfo import ZoneInfo
 
 import typer
@@ -27,8 +27,11 @@ from workers.worker import load_templates
 app = typer.Typer(help="Playbooks: what customers get, and when.", no_args_is_help=True)
 
 File = Annotated[Path, typer.Argument(help="A playbook, YAML.")]
-_SIMULATED_KEY = "simulated"
+_SIMULATED_KEY: Final = "simulated"
 """Guests of a simulation get ids, too; nobody ever sees them."""
+NOT_MEANT: Final = "condition"
+"""The rule of a touch that the playbook has for other orders."""
+_WAITED: Final = timedelta(minutes=1)
 
 
 @app.command("lint")
@@ -50,9 +53,7 @@ def lint_file(file: File) -> None:
 def simulate_order(
     order_file: Annotated[Path, typer.Argument(help="An order.created event, or its data alone, as JSON.")],
     *,
-    playbook: Annotated[
-        Path | None, typer.Option(help="The playbook; else POSTLUDE_PLAYBOOK or the shipped one.")
-    ] = None,
+    playbook: Annotated[Path | None, typer.Option(help="Else POSTLUDE_PLAYBOOK, or the shipped one.")] = None,
     delivered_after: Annotated[str, typer.Option(help="How long the parcel takes, such as 3d.")] = "3d",
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
 ) -> None:
@@ -69,7 +70,7 @@ def simulate_order(
     if as_json:
         typer.echo(found.model_dump_json(indent=2))
     else:
-        _print(found, facts.placed_at, recipient.zones[0])
+        _print(found, facts.placed_at, facts.zones[0])
 
 
 @app.command()
@@ -175,6 +176,7 @@ def _facts(event: OrderCreated) -> OrderFacts:
         currency=event.currency,
         total=event.total,
         country=event.customer.country,
+        time_zone=event.customer.time_zone,
         buyer=Buyer.REPEAT if repeat else Buyer.FIRST,
         lines=tuple(
             LineFacts(sku=line.sku, quantity=line.quantity, category=line.category, kind=line.kind)
@@ -188,8 +190,6 @@ def _recipient(event: OrderCreated) -> Recipient:
     return Recipient(
         address=customer.email is not None,
         consent=bool(customer.consent.email_marketing),
-        time_zone=customer.time_zone,
-        country=customer.country,
     )
 
 
@@ -202,10 +202,14 @@ def _print(found: Simulation, placed: datetime, zone: str) -> None:
     for entry in found.entries:
         local = entry.at.astimezone(here)
         what = entry.status if entry.rule is None else f"{entry.status}: {entry.rule}"
+        if entry.rule == NOT_MEANT:
+            what = "not for this order: its condition does not hold"
+        if entry.status == "sent" and entry.due is not None and entry.at - entry.due >= _WAITED:
+            what += f", due {entry.due.astimezone(here):%a %d %b %H:%M}"
         if entry.until is not None:
             what += f", until {entry.until.astimezone(here):%a %d %b %H:%M}"
         day = (local.date() - placed.astimezone(here).date()).days
-        style = "dim" if entry.rule == "condition" else styles.get(entry.status, "red")
+        style = "dim" if entry.rule == NOT_MEANT else styles.get(entry.status, "red")
         table.add_row(str(day), f"{local:%a %d %b %H:%M}", entry.touch.partition(":")[0], f"[{style}]{what}[/]")
     console.print(table)
     sent = sum(entry.status == "sent" for entry in found.entries)

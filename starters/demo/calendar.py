@@ -100,9 +100,7 @@ def _cell(diary: Diary, day: int) -> Text:
 
 def _held(diaries: Sequence[Diary]) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, expand=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(ratio=2)
-    table.add_column(ratio=3)
+    _three_columns(table)
     for diary in diaries:
         by_rule: dict[str, list[Hold]] = {}
         for hold in diary.holds:
@@ -114,11 +112,16 @@ def _held(diaries: Sequence[Diary]) -> RenderableType:
     return table if table.row_count else Text("Nothing had to wait.", style="dim")
 
 
+def _three_columns(table: Table) -> None:
+    """Who, by which rule, what."""
+    table.add_column(style="bold", ratio=3)
+    table.add_column(ratio=5, overflow="fold")
+    table.add_column(ratio=7)
+
+
 def _refused(diaries: Sequence[Diary]) -> RenderableType:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False, expand=True)
-    table.add_column(style="bold", no_wrap=True)
-    table.add_column(ratio=2)
-    table.add_column(ratio=3)
+    _three_columns(table)
     for diary in diaries:
         by_rule: dict[str, list[str]] = {}
         for one in diary.messages:

@@ -1,13 +1,20 @@
 """What was held on its way, from the journeys' own histories: the ledger keeps how a message ended, not its stops."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
 from journey.base import workflow_id
+from journey.hours import end_of_quiet, possible_zones
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held
+from journey.playbook import QuietHours
+from store.accounts import LedgerRow, OrderRow
+
+_WAITED: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +41,19 @@ async def holds(client: Client, shop: str, order_id: str) -> list[Hold]:
         runs.insert(0, found)
         if not run_id:
             return [hold for run in runs for hold in run]
+
+
+def nights(order: OrderRow, messages: Iterable[LedgerRow], quiet: QuietHours | None) -> list[Hold]:
+    """The messages that the itinerary itself let wait for the customer's morning: due in their night, sent after it."""
+    zones = possible_zones(order.zone, order.country)
+    return [
+        Hold(one.touch, "quiet_hours", one.due, one.at)
+        for one in messages
+        if one.status == "sent"
+        and one.purpose == "marketing"
+        and one.at - one.due >= _WAITED
+        and end_of_quiet(one.due, quiet, zones) > one.due
+    ]
 
 
 async def _of_run(events: list[HistoryEvent], client: Client) -> tuple[list[Hold], str]:

@@ -76,6 +76,7 @@ class Player:
         mine = self.progress[story.name]
         mine.placed = mine.now = placed
         await self._clocks.forward_to(story.shop, story.order_id, placed)
+        await self._until_begun(story)
         for beat in story.beats:
             at = beat.at(placed, story.zone)
             await self._clocks.forward_to(story.shop, story.order_id, at)
@@ -89,6 +90,15 @@ class Player:
         row = await accounts.order(self.stack.pool, story.shop, story.order_id)
         mine.now = (row.ended_at if row is not None else None) or mine.now
         mine.finished = True
+
+    async def _until_begun(self, story: Story) -> None:
+        """Wait for the first word to the customer: no clock may be moved before the journey has looked at it."""
+        try:
+            async with asyncio.timeout(_DISPATCH_SECONDS):
+                while not await accounts.messages(self.stack.pool, story.shop, story.order_id):  # noqa: ASYNC110  only the ledger knows
+                    await asyncio.sleep(_LOOK_SECONDS)
+        except TimeoutError:
+            raise DemoError(f"order {story.order}: its journey did not begin") from None
 
     async def _say(self, story: Story, http: Any, said: Said, at: datetime) -> None:
         """Post a webhook and wait until its fact has reached the journey, so that no clock runs ahead of it."""

@@ -15,7 +15,7 @@ from rich.table import Table
 from journey.base import workflow_id
 from starters.account import Account, account
 from starters.demo.calendar import Diary, calendar, totals
-from starters.demo.holds import holds
+from starters.demo.holds import holds, nights
 from starters.demo.orders import own_id, stories
 from starters.demo.payloads import OWN_SHOP
 from starters.demo.play import DemoError, Player
@@ -30,6 +30,7 @@ from store import accounts
 from store.pool import Pool
 from workers.logs import configure
 from workers.settings import Settings
+from workflows.registry import PLAYBOOKS
 
 LOG: Final = "demo.log"
 _WATCH_SECONDS: Final = 0.3
@@ -152,12 +153,11 @@ async def _diary(stack: Stack, story: Story) -> Diary:
     row = await accounts.order(stack.pool, story.shop, story.order_id)
     if row is None:
         raise DemoError(f"order {story.order} is not in the database")
-    return Diary(
-        story,
-        row.placed_at,
-        await accounts.messages(stack.pool, story.shop, story.order_id),
-        await holds(stack.client, story.shop, story.order_id),
-    )
+    messages = await accounts.messages(stack.pool, story.shop, story.order_id)
+    held = await holds(stack.client, story.shop, story.order_id)
+    told = {hold.touch for hold in held}
+    waited = nights(row, messages, PLAYBOOKS.get(row.playbook).contact.quiet_hours)
+    return Diary(story, row.placed_at, messages, [*(one for one in waited if one.touch not in told), *held])
 
 
 async def _next_run(pool: Pool) -> int:
@@ -189,13 +189,15 @@ def _problems(stack: Stack, told: list[Account], diaries: list[Diary], mails: in
 
 
 def _links(stack: Stack, played: list[Story]) -> dict[str, str]:
+    """The order page of the first story; of the journeys the one where most happened within one run."""
     story = played[0]
+    telling = next(one for one in played if one.name == "delayed")
     links = {"order_page": stack.links.order(story.shop, story.order_id)}
     if stack.mail is not None:
         links["mails"] = f"{stack.url}/dev/mails"
     if stack.ui_url is not None:
         links["temporal_ui"] = stack.ui_url
-        links["workflow"] = f"{stack.ui_url}/namespaces/default/workflows/{workflow_id(story.shop, story.order_id)}"
+        links["workflow"] = f"{stack.ui_url}/namespaces/default/workflows/{workflow_id(telling.shop, telling.order_id)}"
     return links
 
 

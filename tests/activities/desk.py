@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from temporalio.exceptions import ApplicationError
@@ -20,6 +20,8 @@ from tests.support.orders import Order, Person, put
 from tests.support.providers import Arrival, Receiving
 from tests.support.world import order_id
 
+PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
+"""A Monday, eleven in the morning in Berlin."""
 TRANSACTIONAL = "order_confirmation"
 MARKETING = "check_in"
 GAPS = ("before_claim", "after_claim", "after_lookup", "after_reclaim", "before_send", "after_send", "after_record")
@@ -73,7 +75,7 @@ class Desk:
 
     async def order(self, **changes: Any) -> Order:
         """An order of somebody nobody wrote to before."""
-        order = Order(order_id(), **({"person": Person(customer_id=order_id())} | changes))
+        order = Order(order_id(), **({"placed_at": PLACED, "person": Person(customer_id=order_id())} | changes))
         await put(self.pool, order, self.playbook.digest)
         return order
 

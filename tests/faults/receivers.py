@@ -66,8 +66,6 @@ class IdempotentProvider:
         provider_id = f"re-{len(self._taken)}"
         self._taken[key] = (body, provider_id)
         headers = message["headers"]
-        self.arrivals.append(
-            Arrival(headers["X-Postlude-Order"], headers["X-Postlude-Touch"], headers["Message-ID"])
-        )
+        self.arrivals.append(Arrival(headers["X-Postlude-Order"], headers["X-Postlude-Touch"], headers["Message-ID"]))
         await asyncio.sleep(self._pause())
         return JSONResponse({"id": provider_id})

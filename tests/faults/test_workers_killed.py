@@ -26,11 +26,10 @@ from tests.support.world import World, order_id, world
 from workers.embedded import EmbeddedStack
 
 BY_SMTP, BY_API = 120, 80
-KILLS = int(__import__("os").environ.get("K", "24"))
+KILLS = 24
 WORKERS = 2
 LIFE = (0.8, 3.6)
 """Shortest and longest life of a worker, in seconds."""
-AT_ONCE = int(__import__("os").environ.get("A", "100"))
 
 
 @pytest.fixture
@@ -43,15 +42,14 @@ def slow_smtp(stack: EmbeddedStack) -> Iterator[random.Random]:
 
 
 async def kill_at_random(workers: Forks, rng: random.Random, killed: list[float]) -> None:
-    """Keep one worker going: let it work for a moment, kill it, start the next at once, until there were enough."""
-    while True:
-        pid = await asyncio.to_thread(workers.start)
-        if len(killed) >= KILLS:
-            return
+    """Keep one worker going: let it work for a moment, kill it, start the next at once; the last one stays."""
+    pid = await asyncio.to_thread(workers.start)
+    for _ in range(KILLS // WORKERS):
         await asyncio.sleep(rng.uniform(*LIFE))
         alive = await asyncio.to_thread(workers.kill, pid)
         assert alive, f"the worker ended by itself:\n{workers.log.read_text()[-3000:]}"
         killed.append(time.monotonic())
+        pid = await asyncio.to_thread(workers.start)
 
 
 async def test_workers_killed_in_the_middle_of_everything(
@@ -78,13 +76,11 @@ async def test_workers_killed_in_the_middle_of_everything(
     api = IdempotentProvider(lambda: pauses.uniform(0.0, 0.3))
     started, killed = time.monotonic(), list[float]()
     ended = list[float]()
-    room = asyncio.Semaphore(AT_ONCE)
 
     async def one(place: World, life: Life, order: Order) -> str:
-        async with room:
-            why = await live(place, life, order)
-            ended.append(time.monotonic())
-            return why
+        why = await live(place, life, order)
+        ended.append(time.monotonic())
+        return why
 
     async with AsyncExitStack() as running:
         url = await running.enter_async_context(serving(api.app))
@@ -130,8 +126,7 @@ async def test_workers_killed_in_the_middle_of_everything(
             f" API: {len(both[1].arrivals)} mails, {api.repeats} repeated keys, {len(both[1].copies)} duplicates;"
             f" {dict(why)}"
         )
-        print([round(sorted(ended)[i]-started) for i in (0,20,50,100,150,180,190,195,199)], [round(k-started) for k in killed])
     for which, books in enumerate(both):
         expected = [(order, life.must, life.may) for _, life, order in plan if order.shop == shops[which]]
         books.check(expected, idempotent=which == 1)
-    assert in_time >= min(KILLS, 20)
+    assert in_time >= 20

@@ -57,16 +57,20 @@ outside: st.SearchStrategy[Event] = st.one_of(
     ),
     st.builds(OrderCancelled, at=moments),
     st.builds(OrderEdited, at=moments, total=totals, lines=lines),
-    st.builds(
-        OrderRefunded, at=moments, refund_id=st.sampled_from(["r1", "r2"]), amount=totals, full=st.booleans()
-    ),
+    st.builds(OrderRefunded, at=moments, refund_id=st.sampled_from(["r1", "r2"]), amount=totals, full=st.booleans()),
     st.builds(ReviewPosted, at=moments, rating=st.integers(1, 5)),
     st.builds(CustomerReordered, at=moments, order_id=st.sampled_from(["1001", "1002"])),
 )
 """What the outside may tell."""
 
 keys = st.sampled_from(
-    [*(touch.id for touch in default_playbook().touches), "shipped:T1", "delivered:T1", "delayed:T2", "order_refunded:r1"]
+    [
+        *(touch.id for touch in default_playbook().touches),
+        "shipped:T1",
+        "delivered:T1",
+        "delayed:T2",
+        "order_refunded:r1",
+    ]
 ).map(TouchKey)
 operators: st.SearchStrategy[Event] = st.one_of(
     st.builds(Paused, at=moments),
@@ -78,11 +82,30 @@ operators: st.SearchStrategy[Event] = st.one_of(
 
 
 @st.composite
-def arrivals(draw: st.DrawFn, *, most: int = 16) -> list[tuple[datetime, Event]]:
+def parcels(draw: st.DrawFn) -> list[Event]:
+    """What usually becomes of one or two parcels: sent within days, and most of them delivered."""
+    told: list[Event] = []
+    for number in [TrackingNumber("T1"), TrackingNumber("T2")][: draw(st.integers(0, 2))]:
+        sent = PLACED + timedelta(hours=draw(st.integers(1, 72)))
+        arrives = sent + timedelta(hours=draw(st.integers(20, 24 * 12)))
+        told.append(ShipmentCreated(at=sent, tracking_number=number, estimated_delivery=draw(promises)))
+        for status, at in (
+            (draw(statuses), sent + (arrives - sent) / 2),
+            (ParcelStatus.OUT_FOR_DELIVERY, arrives - timedelta(hours=5)),
+            (ParcelStatus.DELIVERED, arrives),
+        ):
+            if draw(st.integers(0, 9)):
+                told.append(ShipmentUpdated(at=at, tracking_number=number, status=status))
+    return told
+
+
+@st.composite
+def arrivals(draw: st.DrawFn) -> list[tuple[datetime, Event]]:
     """Facts in any order and number, each arriving before or long after the moment it is dated; some repeated."""
     found = []
-    for event in draw(st.lists(st.one_of(outside, outside, outside, operators), max_size=most)):
-        delay = timedelta(hours=draw(st.sampled_from([-48, 0, 0, 0, 1, 30, 24 * 9])))
+    anything = draw(st.lists(st.one_of(outside, outside, operators), max_size=8))
+    for event in [*draw(parcels()), *anything]:
+        delay = timedelta(hours=draw(st.sampled_from([0, 0, 0, 0, 1, 30, -48, 24 * 9])))
         arrives = min(max(event.at + delay, PLACED), PLACED + timedelta(days=200))
         found.append((arrives, event))
         if draw(st.integers(0, 3)) == 0:
@@ -92,10 +115,10 @@ def arrivals(draw: st.DrawFn, *, most: int = 16) -> list[tuple[datetime, Event]]
 
 orders: st.SearchStrategy[OrderFacts] = st.builds(
     lambda lines, buyer, total, channel: order(buyer=buyer, total=total, channel=channel).but(lines=lines),
-    lines,
+    st.one_of(st.just((line("MAT", "electronics"),)), lines),
     st.sampled_from(list(Buyer)),
     st.sampled_from(["0", "19", "79"]),
-    st.sampled_from(["online", "online", "pos"]),
+    st.sampled_from(["online", "online", "online", "pos"]),
 )
 
 

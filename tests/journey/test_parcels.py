@@ -98,11 +98,9 @@ def test_a_known_carrier_without_a_source_is_the_shops():
     """A parcel read from a table, where nobody wrote down who named the carrier, keeps it over a scan's guess."""
     known = Parcel(tracking_number="T1", carrier="dhl")
     heard = scanned(known, Scan(S.IN_TRANSIT, after(1)), tracking_number="T1", carrier="ups")
-    corrected = dispatched(
-        known, tracking_number="T1", carrier="dpd", skus=None, estimated_delivery=None, at=after(1)
-    )
+    corrected = dispatched(known, tracking_number="T1", carrier="dpd", skus=None, estimated_delivery=None, at=after(1))
 
-    assert ("dhl", "dpd") == (heard.carrier, corrected.carrier)
+    assert (heard.carrier, corrected.carrier) == ("dhl", "dpd")
 
 
 def test_a_parcel_found_again_is_not_lost():

@@ -30,7 +30,10 @@ async def runs_of(client: Client, workflow_id: str) -> list[WorkflowHistory]:
 
 
 def commands(history: WorkflowHistory) -> list[str]:
-    """The commands a run issued, one line each: what a replay must produce again, in this order."""
+    """The commands a run issued, one line each: what a replay must produce again, in this order.
+
+    Where a run ends for a new one depends on the history's bytes, so on the length of a host's name: left out.
+    """
     return [line for event in history.events if (line := _command(event))]
 
 
@@ -45,7 +48,6 @@ def _command(event: HistoryEvent) -> str | None:
         case (
             EventType.EVENT_TYPE_TIMER_CANCELED
             | EventType.EVENT_TYPE_WORKFLOW_EXECUTION_COMPLETED
-            | EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW
             | EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
             | EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_COMPLETED
             | EventType.EVENT_TYPE_MARKER_RECORDED

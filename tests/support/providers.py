@@ -93,6 +93,7 @@ class Api:
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []
         self.always: Misdeed | None = None
+        self.asked = asyncio.Event()
         self.release = asyncio.Event()
         self.port = 0
         self._taken: list[Arrival] = []
@@ -101,8 +102,8 @@ class Api:
         self._open: set[asyncio.StreamWriter] = set()
 
     def then(self, *misdeeds: Misdeed) -> None:
-        """Treat the next POSTs like this, one after the other."""
-        self._script.extend(misdeeds)
+        """Treat the next POSTs like this, one after the other, instead of what was queued before."""
+        self._script = deque(misdeeds)
 
     def arrivals(self) -> list[Arrival]:
         """Every message really accepted, in order."""
@@ -159,6 +160,7 @@ class Api:
             return True
         body = json.loads(raw)
         self.requests.append(body)
+        self.asked.set()
         misdeed = self._script.popleft() if self._script else self.always
         if misdeed is not None and misdeed.answer == "slow":
             await self._hold(headers)
