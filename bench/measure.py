@@ -33,12 +33,12 @@ _LEAST_PAIRS = 50_000
 class Sizes:
     """How much of everything is run."""
 
-    rounds: int = 4
-    batch: int = 10
+    rounds: int = 3
+    batch: int = 8
     open_journeys: int = 2000
     replays: int = 15
-    samples: int = 250
-    requests: int = 1200
+    samples: int = 200
+    requests: int = 1000
     core_seconds: float = 3.0
 
 

@@ -77,7 +77,7 @@ class World:
         config = Config(
             kind=kind,
             address=self.stack.temporal_address,
-            queue=f"bench-{kind}-{uuid.uuid4().hex[:6]}",
+            queue=f"{kind[0]}-{uuid.uuid4().hex[:6]}",  # as long as `postlude`: its bytes stand in most events
             database_url=self.database_url,
             email_url=self.provider.url,
         )

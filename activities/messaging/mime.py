@@ -4,14 +4,34 @@ import re
 from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import EmailPolicy
+from typing import Any
 
 from activities.messaging.protocol import Message
 
 # C0 and C1 controls, and what Unicode and Python take for line ends.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNICODE_LOCAL = re.compile(r"[^\s\x00-\x20\x7f-\x9f\u2028\u2029()<>@,;:\\\"\[\]]+")
-_UTF8 = SMTP.clone(utf8=True)
+_LONGEST_LINE = 998  # RFC 5322 2.1.1
+
+
+class _Policy(EmailPolicy):
+    """How mails are written: as the SMTP policy does, but a link is never cut.
+
+    The standard library breaks a value without blanks that is longer than a line into encoded words, in which
+    mail programs find no link: the one-click button would be gone.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """One header field as bytes."""
+        line = f"{name}: {value}\r\n"
+        if name == "List-Unsubscribe" and line.isascii() and len(line) <= _LONGEST_LINE:
+            return line.encode("ascii")
+        return super().fold_binary(name, value)
+
+
+_ASCII = _Policy(linesep="\r\n")
+_UTF8 = _ASCII.clone(utf8=True)
 
 
 def header_text(text: str) -> str:
@@ -59,7 +79,7 @@ def as_email(message: Message) -> tuple[EmailMessage, bool]:
     """
     to, sender, reply_to = address(message.to), address(message.sender), address(message.reply_to)
     international = not (to.username + sender.username + reply_to.username).isascii()
-    mail = EmailMessage(policy=_UTF8 if international else SMTP)
+    mail = EmailMessage(policy=_UTF8 if international else _ASCII)
     mail["Message-ID"] = header_text(message.message_id)
     mail["From"] = Address(header_text(message.sender_name), sender.username, sender.domain)
     mail["To"] = to

@@ -154,7 +154,7 @@ async def _fast_forward(settings: Settings, order: str, span: timedelta) -> str:
     shop, order_id = split_order(order)
     clocks = Clocks(await connected_temporal(settings))
     if not await clocks.forward(shop, order_id, span):
-        return f"order {order} came to its end on the way"
+        return f"the journey of order {order} has ended: postlude order show {order}"
     return f"for order {order} it is now {clock(await clocks.now(shop, order_id))}"
 
 

@@ -18,6 +18,8 @@ STEPS: Mapping[str, str] = {
     "worker": "worker",
     "gateway": "gateway and relay",
 }
+_WIDE = 100
+"""From this many columns on a story's whole title has room."""
 _DAYS = 64
 """About as long as a whole journey takes: what a full bar stands for."""
 
@@ -65,8 +67,9 @@ class View:
     def _orders(self, width: int) -> Table:
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), show_header=False)
         table.add_column(width=7)
-        table.add_column(width=31, no_wrap=True)
-        table.add_column(width=max(8, min(30, width - 76)))
+        wide = width >= _WIDE
+        table.add_column(width=31 if wide else 13, no_wrap=True)
+        table.add_column(width=max(8, min(30, width - (84 if wide else 66))))
         table.add_column(width=7, justify="right", no_wrap=True)
         table.add_column(width=8, justify="right", no_wrap=True)
         table.add_column(no_wrap=True)
@@ -77,7 +80,7 @@ class View:
             style = "green" if now.finished else "cyan"
             table.add_row(
                 Text(story.person, style="bold"),
-                Text(story.title, style="dim"),
+                Text(story.title if wide else story.kind, style="dim"),
                 ProgressBar(total=_DAYS, completed=day, complete_style=style, finished_style="green"),
                 f"day {now.day}",
                 f"{mails} mails",

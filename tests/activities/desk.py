@@ -75,7 +75,9 @@ class Desk:
 
     async def order(self, **changes: Any) -> Order:
         """An order of somebody nobody wrote to before."""
-        order = Order(order_id(), **({"placed_at": PLACED, "person": Person(customer_id=order_id())} | changes))
+        order = Order(
+            **({"order_id": order_id(), "placed_at": PLACED, "person": Person(customer_id=order_id())} | changes)
+        )
         await put(self.pool, order, self.playbook.digest)
         return order
 

@@ -14,15 +14,27 @@ from activities.messaging.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.events import ShipmentCreated
 from journey.order import Buyer
-from journey.playbook import Playbook
+from journey.playbook import Playbook, load_playbook
 from store.pool import Pool
 from tests.activities.desk import Crash
 from tests.support.orders import Order, Person
 from tests.support.providers import REFUSED, SERVER_ERROR, PostmarkApi, ResendApi, too_many
 from tests.support.world import World, order_id, world
 from workers.mail_catcher import MailCatcher
+from workers.settings import shipped_playbooks
 
 Worlds = Callable[..., AbstractAsyncContextManager[World]]
+
+
+HURRIED = "anchor: order_placed, priority: 100, late: {skip_after: 7d}, patience: "
+
+
+@pytest.fixture(scope="module")
+def hurried() -> Playbook:
+    """The shipped playbook, but an order confirmation is given up after two hours instead of three days."""
+    text = (shipped_playbooks() / "default.yaml").read_text()
+    assert f"{HURRIED}3d" in text
+    return load_playbook(text.replace(f"{HURRIED}3d", f"{HURRIED}2h"))
 
 
 @pytest.fixture
@@ -30,8 +42,8 @@ def worlds(client: Client, pool: Pool, templates: Templates, playbook: Playbook)
     """Makes a world that sends through a provider."""
 
     @asynccontextmanager
-    async def make(provider: EmailProvider, gap: Gap = no_gap) -> AsyncIterator[World]:
-        async with world(client, pool, provider=provider, templates=templates, playbook=playbook, gap=gap) as made:
+    async def make(provider: EmailProvider, gap: Gap = no_gap, rules: Playbook = playbook) -> AsyncIterator[World]:
+        async with world(client, pool, provider=provider, templates=templates, playbook=rules, gap=gap) as made:
             yield made
         await provider.aclose()
 
@@ -73,7 +85,7 @@ async def test_a_day_without_a_provider_is_a_hold_that_can_be_read(
         await away.place(waiting)
         await away.forward(waiting, 1)
         assert (await away.ledger(waiting))["order_confirmation"] == ("held", "provider_smtp_unreachable")
-        (held,) = [m for m in (await away.timeline(waiting)).messages if m.touch == "order_confirmation"]
+        (held,) = [m for m in (await away.timeline(waiting)).past if m.touch == "order_confirmation"]
         assert (held.status, held.rule) == ("held", "provider_smtp_unreachable")
         await fine.place(other)
         await ship(fine, other)
@@ -85,31 +97,31 @@ async def test_a_day_without_a_provider_is_a_hold_that_can_be_read(
 
 
 async def test_a_provider_away_for_longer_than_a_touch_is_patient_fails_that_touch_alone(
-    worlds: Worlds, catcher: MailCatcher
+    worlds: Worlds, catcher: MailCatcher, hurried: Playbook
 ) -> None:
     """After the touch's own patience the ledger says failed, and the next touch is sent when its time comes."""
     await catcher.stop()
-    async with worlds(Smtp(urlsplit(catcher.url), timeout=1)) as made:
+    async with worlds(Smtp(urlsplit(catcher.url), timeout=1), rules=hurried) as made:
         one = order()
         await made.place(one)
-        await made.forward(one, 4)
+        await made.forward(one, 0.1)
         assert (await made.ledger(one))["order_confirmation"] == ("failed", "provider_smtp_unreachable")
         await catcher.start()
         await ship(made, one)
         assert (await made.ledger(one))["shipped:T1"] == ("sent", None)
 
 
-async def test_days_of_answers_that_say_nothing_end_in_doubt_after_few_requests(
-    worlds: Worlds, api: ResendApi | PostmarkApi
+async def test_hours_of_answers_that_say_nothing_end_in_doubt_after_few_requests(
+    worlds: Worlds, api: ResendApi | PostmarkApi, hurried: Playbook
 ) -> None:
-    """A provider that answers 500 for days is not hammered, and the journey goes on, nobody knowing better."""
+    """A provider that answers 500 for hours is not hammered, and the journey goes on, nobody knowing better."""
     api.always = SERVER_ERROR
-    async with worlds(provider_of(api)) as made:
+    async with worlds(provider_of(api), rules=hurried) as made:
         one = order()
         await made.place(one)
-        await made.forward(one, 4)
+        await made.forward(one, 0.1)
         assert (await made.ledger(one))["order_confirmation"] == ("in_doubt", "provider_http_500")
-        assert len(api.requests) < 150
+        assert len(api.requests) < 15
         api.always = None
         await ship(made, one)
         assert (await made.ledger(one))["shipped:T1"] == ("sent", None)

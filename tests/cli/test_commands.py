@@ -2,17 +2,17 @@ import asyncio
 import json
 import shutil
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 
 import pytest
 
+from starters.cli import run
 from starters.commands.files import read_order
-from starters.dispatch import dispatch
 from starters.fast_forward import Clocks
 from starters.journeys import TemporalJourneys
 from starters.playbook_schema import playbook_schema
-from store import inbox
-from tests.cli.commands import ROOT, postlude, servers
+from starters.relay import Relay
+from tests.cli.commands import ROOT, Ran, postlude, servers
 from tests.support.orders import Order
 from workers.settings import shipped_playbooks
 
@@ -24,6 +24,18 @@ ORDER = ROOT / "examples" / "orders" / "first-order.json"
 def nowhere(tmp_path):
     """An environment in which no server is known."""
     return {"POSTLUDE_HOME": str(tmp_path)}
+
+
+@pytest.fixture
+def here(capsys):
+    """Run a command that needs no server in this process: a process of its own takes a second to start."""
+
+    def command(*arguments):
+        code = run(list(arguments))
+        said = capsys.readouterr()
+        return Ran(code, said.out, said.err)
+
+    return command
 
 
 @pytest.fixture
@@ -56,49 +68,49 @@ def test_a_database_that_is_not_there_is_one_line_without_its_password(nowhere):
     assert "a server does not answer" in ran.err
 
 
-def test_lint_names_touch_and_rule_and_fails(nowhere, tmp_path):
+def test_lint_names_touch_and_rule_and_fails(here, tmp_path):
     """A playbook with a mistake is told apart by touch and rule, with exit code 1; the shipped one passes."""
     bad = tmp_path / "bad.yaml"
     bad.write_text(DEFAULT.read_text().replace("anchor: order_delivered, offset: 4d", "anchor: parcel_delayed"))
-    ran = postlude("playbook", "lint", str(bad), environment=nowhere)
+    ran = here("playbook", "lint", str(bad))
     assert ran.code == 1
     assert "error: touch 'check_in': marketing_on_problem: " in ran.out
-    ran = postlude("playbook", "lint", str(DEFAULT), environment=nowhere)
+    ran = here("playbook", "lint", str(DEFAULT))
     assert (ran.code, ran.out) == (0, "default.yaml: 0 errors, 0 warnings\n")
 
 
-def test_a_playbook_that_is_none_is_one_line(nowhere, tmp_path):
+def test_a_playbook_that_is_none_is_one_line(here, tmp_path):
     """A file that no playbook can be made of names the touch and the field."""
     bad = tmp_path / "bad.yaml"
     bad.write_text(DEFAULT.read_text().replace("offset: 30d", "offset: soon"))
-    ran = postlude("playbook", "simulate", str(ORDER), "--playbook", str(bad), environment=nowhere)
+    ran = here("playbook", "simulate", str(ORDER), "--playbook", str(bad))
     assert ran.code == 1
     assert "bad.yaml: touch 'miss_you' → offset: 'soon' is not a length of time" in ran.err
 
 
-def test_simulate_needs_no_server_and_can_answer_in_json(nowhere):
+def test_simulate_needs_no_server_and_can_answer_in_json(here):
     """The calendar of an order file is one JSON object, made by the rules alone."""
-    ran = postlude("playbook", "simulate", str(ORDER), "--delivered-after", "5d", "--json", environment=nowhere)
+    ran = here("playbook", "simulate", str(ORDER), "--delivered-after", "5d", "--json")
     assert ran.code == 0
     found = json.loads(ran.out)
     days = {entry["touch"].partition(":")[0]: entry["at"][:10] for entry in found["entries"]}
     assert (days["delivered"], days["review_request"]) == ("2026-11-27", "2026-12-03")
 
 
-def test_an_order_file_that_is_wrong_names_the_field(nowhere, tmp_path):
+def test_an_order_file_that_is_wrong_names_the_field(here, tmp_path):
     """A bad order is refused with the field's own name."""
     bad = tmp_path / "order.json"
     bad.write_text(ORDER.read_text().replace('"79.00"', '"-1"'))
-    ran = postlude("playbook", "simulate", str(bad), environment=nowhere)
+    ran = here("playbook", "simulate", str(bad))
     assert ran.code == 1
     assert "data.total" in ran.err
 
 
-def test_diff_tells_touch_by_touch(nowhere, tmp_path):
+def test_diff_tells_touch_by_touch(here, tmp_path):
     """Two playbooks are compared by touch and field; a touch that is new or gone is said to be."""
     mine = tmp_path / "mine.yaml"
     mine.write_text(DEFAULT.read_text().replace("offset: 30d", "offset: 35d").replace("id: vip_invite", "id: club"))
-    ran = postlude("playbook", "diff", str(DEFAULT), str(mine), environment=nowhere)
+    ran = here("playbook", "diff", str(DEFAULT), str(mine))
     assert (ran.code, ran.out.splitlines()) == (
         0,
         ["- touch vip_invite", "+ touch club", '~ touch miss_you: offset "30d" → "35d"'],
@@ -114,28 +126,28 @@ def test_the_schema_takes_the_forms_that_marketers_write():
     assert "duration" not in json.dumps(schema)
 
 
-async def test_migrate_twice_and_start_show_list(environment, pool, client):
-    """A database is migrated once, an order from a file goes through the inbox, and is shown from the ledger alone."""
-    ran = postlude("db", "migrate", environment=environment)
-    assert (ran.code, ran.out.splitlines()[0]) == (0, "the database is up to date")
-    assert "published playbook" in ran.out
-    ran = postlude("order", "start", str(ORDER), environment=environment)
-    assert ran.code == 0, ran.err
-    assert "order acme/1001 is kept in the inbox" in ran.out
-    [row] = await inbox.claim(pool, now=datetime.now(UTC))
-    assert (row.source, row.subject) == ("cli", "order:acme:1001")
-    await dispatch(pool, TemporalJourneys(client, f"nobody-{uuid.uuid4().hex[:8]}"), row, now=datetime.now(UTC))
-    again = postlude("order", "start", str(ORDER), environment=environment)
+async def test_an_order_file_goes_through_the_inbox_and_is_shown_from_the_ledger_alone(environment, pool, client):
+    """A database is migrated once, an order started from a file is one event, and needs no Temporal to be shown."""
+    migrated = await later("db", "migrate", environment=environment)
+    assert (migrated.code, migrated.out.splitlines()[0]) == (0, "the database is up to date")
+    assert "published playbook" in migrated.out
+    relay = Relay(pool, TemporalJourneys(client, f"nobody-{uuid.uuid4().hex[:8]}"))
+    running = asyncio.create_task(relay.run())
+    started = await later("order", "start", str(ORDER), environment=environment)
+    relay.stop()
+    await running
+    assert (started.code, started.out) == (0, "order acme/1001 is on its way: postlude order show acme/1001\n")
+    again = await later("order", "start", str(ORDER), environment=environment)
     assert (again.code, again.out) == (0, "order acme/1001 was taken in before: postlude order show acme/1001\n")
     alone = environment | {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
-    shown = postlude("order", "show", "acme/1001", "--json", environment=alone)
+    shown = await later("order", "show", "acme/1001", "--json", environment=alone)
     assert shown.code == 0, shown.err
     found = json.loads(shown.out)
     assert set(found) == {"order", "status", "phase", "now", "next", "parcels", "messages"}
     assert (found["order"], found["status"]) == ("acme/1001", "running")
-    listed = postlude("order", "list", "--status", "running", environment=environment)
+    listed = await later("order", "list", "--status", "running", environment=environment)
     assert "acme/1001" in listed.out
-    unknown = postlude("order", "show", "acme/9", environment=environment)
+    unknown = await later("order", "show", "acme/9", environment=environment)
     assert (unknown.code, unknown.err.count("\n")) == (1, 1)
     assert "there is no order acme/9" in unknown.err
 
@@ -145,20 +157,20 @@ async def test_steering_a_journey_from_the_command_line(environment, journeys):
     order = Order(f"cli-{uuid.uuid4().hex[:8]}")
     name = f"{order.shop}/{order.order_id}"
     await journeys.place(order)
-    paused = await _later("order", "pause", name, environment=environment)
+    paused = await later("order", "pause", name, environment=environment)
     assert (paused.code, paused.out) == (0, f"order {name} is paused; next: paused by an operator\n")
-    refused = await _later("order", "pause", name, environment=environment)
+    refused = await later("order", "pause", name, environment=environment)
     assert (refused.code, refused.err) == (1, f"postlude: order {name} refused: the journey is paused already\n")
-    assert (await _later("order", "resume", name, environment=environment)).code == 0
-    forward = await _later("order", "fast-forward", name, "2d", environment=environment)
+    assert (await later("order", "resume", name, environment=environment)).code == 0
+    forward = await later("order", "fast-forward", name, "2d", environment=environment)
     assert forward.code == 0, forward.err
-    shown = await _later("order", "show", name, "--json", environment=environment)
+    shown = await later("order", "show", name, "--json", environment=environment)
     found = json.loads(shown.out)
     assert "order_confirmation" in {message["touch"] for message in found["messages"] if message["status"] == "sent"}
     assert found["next"]["why"] == "waiting for the parcels"
     behind = await Clocks(journeys.client).now(order.shop, order.order_id) - datetime.fromisoformat(found["now"])
     assert behind.total_seconds() < 60
-    unknown = await _later("order", "fast-forward", "acme/nobody", "2d", environment=environment)
+    unknown = await later("order", "fast-forward", "acme/nobody", "2d", environment=environment)
     assert (unknown.code, "acme/nobody has no journey" in unknown.err) == (1, True)
 
 
@@ -168,7 +180,7 @@ async def test_publishing_says_who_keeps_the_old_rules(environment, journeys, tm
     await journeys.place(order)
     mine = tmp_path / "mine.yaml"
     mine.write_text(DEFAULT.read_text().replace("offset: 30d", "offset: 35d"))
-    ran = await _later("playbook", "publish", str(mine), environment=environment)
+    ran = await later("playbook", "publish", str(mine), environment=environment)
     assert ran.code == 0, ran.err
     assert f"1 journey in phase transactional under {journeys.playbook.digest} keep it" in ran.out
 
@@ -181,6 +193,6 @@ def test_order_files_may_hold_the_event_or_its_data_alone(tmp_path):
     assert read_order(bare, secret_key="k")[0] == read_order(tmp_path / "event.json", secret_key="k")[0]
 
 
-async def _later(*arguments, environment):
+async def later(*arguments, environment):
     """A command while this process's own worker goes on working."""
     return await asyncio.to_thread(postlude, *arguments, environment=environment)

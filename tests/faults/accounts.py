@@ -57,6 +57,11 @@ class Accounts:
         name = f"{order.shop}/{order.order_id}"
         return {arrival.touch for arrival in self.arrivals if arrival.order == name}
 
+    def rows_of(self, order: Order, touches: set[str]) -> list[Row]:
+        """What the ledger says about these touches of an order."""
+        name = f"{order.shop}/{order.order_id}"
+        return [row for row in self.rows if row.order == name and row.touch in touches]
+
     def left_in_doubt(self, order: Order) -> set[str]:
         """The marketing touches of an order that nobody can say of whether they arrived."""
         name = f"{order.shop}/{order.order_id}"
@@ -71,7 +76,8 @@ class Accounts:
         assert not unsettled, unsettled
         for order, must, may in expected:
             got, doubtful = self.got(order), set() if idempotent else self.left_in_doubt(order)
-            assert must - got <= doubtful, (order.order_id, "missing", must - got - doubtful)
+            missed = must - got - doubtful
+            assert not missed, ("missing", missed, self.rows_of(order, missed))
             assert got <= must | may, (order.order_id, "unexpected", got - must - may)
         by_id = {row.message_id: row for row in self.rows if row.message_id}
         arrived = Counter(arrival.message_id for arrival in self.arrivals)

@@ -54,7 +54,7 @@ async def ending(place: World, pool: Pool, order: str) -> Ending:
     )
 
 
-async def test_webhooks_shuffled_and_repeated_tell_the_same_story(
+async def test_webhooks_shuffled_and_repeated_tell_the_same_story(  # noqa: PLR0917  fixtures
     client: Client,
     pool: Pool,
     smtp: Smtp,

@@ -52,7 +52,7 @@ async def kill_at_random(workers: Forks, rng: random.Random, killed: list[float]
         pid = await asyncio.to_thread(workers.start)
 
 
-async def test_workers_killed_in_the_middle_of_everything(
+async def test_workers_killed_in_the_middle_of_everything(  # noqa: PLR0917  fixtures
     client: Client,
     pool: Pool,
     database_url: str,
