@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -14,15 +14,19 @@ from journey.playbook import touch_id
 _BEAT = 2.0
 
 
-def domain_now(asked_at: datetime) -> datetime:
-    """The journey's clock at this attempt: when it asked, plus how long the server let the attempt wait since.
+def domain_now(asked_at: datetime | None) -> datetime:
+    """The journey's clock at this attempt: when the server scheduled it, by the workflow's own virtual clock.
 
-    Both figures are the workflow's own clock, so that a retry after a virtual day sees a day gone by.
+    A retry after a virtual day so sees a day gone by. `asked_at` is for calls outside of an activity.
+
+    Raises:
+        ValueError: outside of an activity nobody else can tell the time.
     """
-    if not activity.in_activity():
-        return asked_at
-    info = activity.info()
-    return asked_at + max(timedelta(), info.current_attempt_scheduled_time - info.scheduled_time)
+    if activity.in_activity():
+        return activity.info().current_attempt_scheduled_time.astimezone(UTC)
+    if asked_at is None:
+        raise ValueError("outside of an activity a request needs its `now`")
+    return asked_at
 
 
 def attempt_number() -> int:

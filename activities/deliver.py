@@ -115,22 +115,22 @@ class Deliveries:
         with structlog.contextvars.bound_contextvars(order=f"{request.shop}/{request.order_id}", touch=request.key):
             async with beating():
                 outcome = await self._deliver(request, now)
+                closes = request.last is not None and not isinstance(outcome, Held)
+                if request.last is not None and closes:
+                    await self._close(request, request.last, now)
             rule = None if isinstance(outcome, Sent) else outcome.rule
             log.info("touch_settled", outcome=outcome.status, rule=rule)
         count(request.key, outcome)
-        return DeliverAnswer(outcome=outcome)
+        return DeliverAnswer.of(outcome, closed=closes)
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
         """Write the journey's last non-sends and its end."""
-        await self._ledger.close(
-            request.shop,
-            request.order_id,
-            request.passed_over,
-            self._sender.playbook(request.playbook),
-            now=domain_now(request.now),
-            why=request.why,
-        )
+        await self._close(request, request.why, domain_now(None))
+
+    async def _close(self, request: DeliverRequest | CloseRequest, why: str, now: datetime) -> None:
+        playbook = self._sender.playbook(request.playbook)
+        await self._ledger.close(request.shop, request.order_id, request.passed_over, playbook, now=now, why=why)
 
     async def _deliver(self, request: DeliverRequest, now: datetime) -> Outcome:
         playbook = self._sender.playbook(request.playbook)

@@ -22,13 +22,13 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.links import Links
 from activities.messaging.providers import email_provider
 from bench.bare import BareJourney, BareSends
-from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Sent
+from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Status
 from journey.playbook import load_playbook
 from store.pool import connect
 from workers.connecting import temporal_client
 from workers.logs import configure
 from workers.settings import Settings, shipped_playbooks
-from workers.worker import _deployment, build_worker, load_templates, playbooks_kept_fresh
+from workers.worker import build_worker, deployment, load_templates, playbooks_kept_fresh
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
 
@@ -64,7 +64,7 @@ class Stubs:
     async def deliver(self, request: DeliverRequest) -> DeliverAnswer:
         """Say that it went out."""
         self._sends.begin(request.order_id, request.key)
-        return DeliverAnswer(outcome=Sent(at=request.now))
+        return DeliverAnswer(status=Status.SENT, **({"closed": True} if request.last else {}))
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
@@ -81,7 +81,7 @@ def _plain(client: Client, config: Config, workflow: type, activities: list[Call
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
-        deployment_config=_deployment(settings),  # its build id stands in every third event: the same for both
+        deployment_config=deployment(settings),  # its build id stands in every third event: the same for both
     )
 
 

@@ -10,7 +10,7 @@ ACTION = 50 / 1_000_000
 """Dollars an action."""
 ACTIVE_GB_HOUR = 0.042
 """Dollars for holding one GB of open history for one hour."""
-FRESH_RUN = 4_000
+FRESH_RUN = 2_600
 """Bytes that a continued run begins with: the state, the start event and the first workflow task, measured."""
 
 

@@ -16,7 +16,7 @@ from journey.hours import end_of_quiet
 from journey.outcomes import PassedOver, Status
 from journey.parcels import Parcel
 from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch, touch_id
-from journey.state import JourneyState
+from journey.state import JourneyState, Settled
 
 
 class Stop(NamedTuple):
@@ -133,6 +133,14 @@ def left_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tupl
             ending = _first_of(over, playbook.endings[touch.id])
             found.append(PassedOver(key=TouchKey(touch.id), rule=ending or "never_delivered"))
     return tuple(found)
+
+
+def ends_with(state: JourneyState, playbook: Playbook, stop: Stop, *, now: datetime) -> tuple[str, JourneyState] | None:
+    """Why the journey is over once this stop is settled, and the state it would leave; None when it goes on."""
+    settled = {**state.settled, stop.key: Settled(status=Status.SENT, at=now)}
+    after = state.but(settled=settled, send_now=tuple(key for key in state.send_now if key != stop.key))
+    step = next_step(after, playbook, now=now)
+    return (step.why, after) if isinstance(step, Finish) else None
 
 
 def phase(state: JourneyState, playbook: Playbook, *, now: datetime) -> str:

@@ -1,5 +1,6 @@
 """What became of a message: the answer of `deliver`, and what the journey remembers of it."""
 
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -73,10 +74,12 @@ class PassedOver(Frozen):
 
 
 class DeliverRequest(Frozen):
-    """Everything `deliver` is told. `now` is the journey's clock when it asked, `due` when the touch was due.
+    """Everything `deliver` is told; `due` is when the touch was due.
 
+    `now` is for callers outside of Temporal: an activity reads the journey's clock from its own schedule.
     `passed_over` are non-sends not yet in the ledger; they ride along so that each becomes a row without
-    an activity of its own.
+    an activity of its own. `last` says why the journey ends once this touch is settled, if it does: the books
+    are then closed in the same activity.
     """
 
     shop: str
@@ -85,23 +88,46 @@ class DeliverRequest(Frozen):
     key: TouchKey
     parcel: TrackingNumber | None = None
     due: Instant
-    now: Instant
+    now: Instant | None = None
     forced: bool = False
     passed_over: tuple[PassedOver, ...] = ()
+    last: str | None = None
 
 
 class DeliverAnswer(Frozen):
-    """The outcome, wrapped so that the union has one payload shape."""
+    """An outcome as it travels: flat, and without what the journey knows itself. `closed`: the books are, too."""
 
-    outcome: Outcome
+    status: Status
+    until: Instant | None = None
+    rule: str | None = None
+    closed: bool = False
+
+    @classmethod
+    def of(cls, outcome: Outcome, *, closed: bool = False) -> "DeliverAnswer":
+        """The answer that carries this outcome; fields without a value are left out of the payload."""
+        given = outcome.model_dump(exclude={"at"}) | ({"closed": True} if closed else {})
+        return cls.model_validate(given)
+
+    def outcome(self, *, now: datetime) -> Outcome:
+        """The outcome again; what was sent was sent by `now` of the journey's clock."""
+        match self.status:
+            case Status.SENT:
+                return Sent(at=now)
+            case Status.HELD:
+                return Held(until=self.until or now, rule=self.rule or "")
+            case Status.REFUSED:
+                return Refused(rule=self.rule or "")
+            case Status.FAILED:
+                return Failed(rule=self.rule or "")
+            case Status.IN_DOUBT:
+                return InDoubt(rule=self.rule or "")
 
 
 class CloseRequest(Frozen):
-    """The journey's end: the last non-sends, and why it ended, at `now` of its clock."""
+    """The journey's end: the last non-sends, and why it ended."""
 
     shop: str
     order_id: str
     playbook: str
-    now: Instant
     why: str
     passed_over: tuple[PassedOver, ...] = ()

@@ -117,15 +117,20 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
         # The ledger's last word on it is now the hold: should it be passed over later, that is news again.
         held = {**_without(state.held, reported), key: outcome}
         return state.but(held=held, reported=reported - {key}, send_now=send_now)
-    at = outcome.at if isinstance(outcome, Sent) else now
-    rule = None if isinstance(outcome, Sent) else outcome.rule
-    return state.but(
-        settled={**state.settled, key: Settled(status=Status(outcome.status), at=at, rule=rule)},
-        held=_without(state.held, {key} | reported),
-        last_sent_at=at if isinstance(outcome, Sent) else state.last_sent_at,
-        reported=reported,
-        send_now=send_now,
-    )
+    # What stays as it was is not mentioned: fields that nobody set are left out when a state is written down.
+    changes: dict[str, Any] = {}
+    if isinstance(outcome, Sent):
+        settled = Settled(status=Status.SENT, at=outcome.at)
+        changes["last_sent_at"] = outcome.at
+    else:
+        settled = Settled(status=Status(outcome.status), at=now, rule=outcome.rule)
+    if state.held:
+        changes["held"] = _without(state.held, {key} | reported)
+    if state.send_now:
+        changes["send_now"] = send_now
+    if request.passed_over:
+        changes["reported"] = reported
+    return state.but(settled={**state.settled, key: settled}, **changes)
 
 
 def report(state: JourneyState, passed_over: tuple[PassedOver, ...]) -> JourneyState:

@@ -21,7 +21,8 @@ _POLL_SECONDS = 1.0
 _SLOTS = 8
 _BACKOFF_CAP_SECONDS = 60
 # Less than the lease, so that a row is never in two hands.
-_TIME_LIMIT_SECONDS = inbox.LEASE.total_seconds() * 0.8
+_TIME_LIMIT_SECONDS = inbox.LEASE.total_seconds() * 0.6
+_HAND_BACK_TRIES = 8
 _SWEEP_EVERY = timedelta(seconds=30)
 _PASSING = {
     RPCStatusCode.UNAVAILABLE,
@@ -131,16 +132,22 @@ class Relay:
         kind = type(error).__name__
         delay = min(2 ** min(row.attempts - 1, _BACKOFF_CAP_SECONDS), _BACKOFF_CAP_SECONDS)
         log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=kind, attempts=row.attempts)
-        try:
-            if not passes(error) and now - row.received_at >= DEAD_AFTER:
-                log.error("dead letter")
-                await inbox.bury(self._pool, row.id, now=now, note=f"failed for a week: {kind}")
-                return
+        given_up = not passes(error) and now - row.received_at >= DEAD_AFTER
+        if given_up:
+            log.error("dead letter")
+        else:
             log.warning("put off", seconds=delay)
-            await inbox.retry(self._pool, row.id, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
-        except AWAY:
-            # The lease runs out by itself, and the row is taken again.
-            log.warning("database away")
+        # When the database itself is what is away, asking again soon hands the row back sooner than its lease does.
+        for _ in range(_HAND_BACK_TRIES):
+            try:
+                if given_up:
+                    await inbox.bury(self._pool, row.id, now=now, note=f"failed for a week: {kind}")
+                else:
+                    await inbox.retry(self._pool, row.id, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
+            except AWAY:
+                await asyncio.sleep(_POLL_SECONDS)
+            else:
+                return
 
 
 def _shown(subject: str) -> str | None:

@@ -25,4 +25,8 @@ async def connect(dsn: str, *, size: int = 10) -> Pool:
     Raises:
         OSError, asyncpg.PostgresError: the server is not there or refuses; nothing is retried here.
     """
-    return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=30)
+    return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=30, reset=_nothing_to_reset)
+
+
+async def _nothing_to_reset(_connection: object) -> None:
+    """No statement here leaves anything behind in a session: the reset between two uses would be a wasted trip."""

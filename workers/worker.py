@@ -5,6 +5,7 @@ import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
+from importlib.metadata import version
 
 import structlog
 from temporalio.client import Client
@@ -101,7 +102,7 @@ def build_worker(
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
-        deployment_config=_deployment(settings),
+        deployment_config=deployment(settings),
     )
 
 
@@ -111,9 +112,13 @@ def _runner(settings: Settings) -> WorkflowRunner:
     return SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner()
 
 
-def _deployment(settings: Settings) -> WorkerDeploymentConfig | None:
+def deployment(settings: Settings) -> WorkerDeploymentConfig:
+    """Worker versioning where it is configured, else a name for this build: it stands in every third event."""
     if settings.deployment_name is None or settings.build_id is None:
-        return None
+        # Left to itself the SDK hashes the code: 32 characters, some two kilobytes in a journey's history.
+        return WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion("postlude", version("postlude")), use_worker_versioning=False
+        )
     behaviour = VersioningBehavior.PINNED if settings.versioning == "pinned" else VersioningBehavior.AUTO_UPGRADE
     return WorkerDeploymentConfig(
         version=WorkerDeploymentVersion(settings.deployment_name, settings.build_id),

@@ -28,6 +28,7 @@ with workflow.unsafe.imports_passed_through():
         Deliver,
         Finish,
         Wait,
+        ends_with,
         find_stop,
         left_over,
         next_step,
@@ -51,6 +52,7 @@ SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PH
 # that a busy machine is not taken for a dead one: that would put a message in doubt that is on its way.
 HEARTBEAT = timedelta(seconds=15)
 ATTEMPT = timedelta(seconds=45)
+CLOSING = timedelta(seconds=15)
 # Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
 # message. Providers' troubles have their own, patient schedule inside `deliver`.
 RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
@@ -87,6 +89,7 @@ class OrderJourney:
         self._deadline: datetime | None = None
         self._woken = False
         self._sending: TouchKey | None = None
+        self._closed = False
         self._last_phase: str | None = None
         self._finished: str | None = None
 
@@ -103,7 +106,8 @@ class OrderJourney:
                     await self._wait(step)
                 case Finish():
                     # A fact may still arrive while the books are closed; it is then looked at once more.
-                    await self._close(step.why)
+                    if not self._closed:
+                        await self._close(step.why)
                     if not self._woken:
                         self._finished = step.why
                         self._tell()
@@ -120,15 +124,18 @@ class OrderJourney:
             playbook=self._state.playbook,
             key=stop.key,
             due=stop.due,
-            now=now,
         )
         if stop.parcel is not None:
             request = request.but(parcel=stop.parcel.tracking_number)
         if step.forced:
             request = request.but(forced=True)
-        if over := passed_over(self._state, self._playbook, now=now):
+        if end := ends_with(self._state, self._playbook, stop, now=now):
+            why, after = end
+            request = request.but(last=why, passed_over=left_over(after, self._playbook, now=now))
+        elif over := passed_over(self._state, self._playbook, now=now):
             request = request.but(passed_over=over)
-        self._sending = stop.key
+        self._sending, self._closed = stop.key, False
+        self._woken = False
         try:
             answer = await workflow.execute_activity(
                 "deliver",
@@ -142,11 +149,23 @@ class OrderJourney:
         finally:
             self._sending = None
         self._last_phase = stop.touch.phase
-        self._state = settle(self._state, request, answer.outcome, now=workflow.now())
+        now = workflow.now()
+        self._state = settle(self._state, request, answer.outcome(now=now), now=now)
+        # A fact that came meanwhile may have opened the books again.
+        self._closed = answer.closed and not self._woken
 
     async def _wait(self, step: Wait) -> None:
-        """Let the one timer run: it is kept over every event and replaced only when the deadline moves."""
-        if step.until != self._deadline or self._timer is None:
+        """Let the one timer run: it is kept over every event and replaced only when the deadline moves.
+
+        A bound that waits for no touch may ring early: parcels move it, and most journeys never reach it.
+        """
+        rings_early = (
+            step.key is None
+            and step.until is not None
+            and self._deadline is not None
+            and workflow.now() < self._deadline < step.until
+        )
+        if (step.until != self._deadline and not rings_early) or self._timer is None:
             self._drop_timer()
             await self._continue_as_new_if_worth(step)
             if step.until is not None:
@@ -167,12 +186,11 @@ class OrderJourney:
             shop=self._state.order.shop,
             order_id=self._state.order.order_id,
             playbook=self._state.playbook,
-            now=workflow.now(),
             why=why,
             passed_over=over,
         )
         await workflow.execute_activity(
-            "close", request, start_to_close_timeout=ATTEMPT, retry_policy=RETRIES, summary=why
+            "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=why
         )
         self._state = report(self._state, over)
 

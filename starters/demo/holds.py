@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from temporalio.api.history.v1 import HistoryEvent
@@ -58,17 +58,18 @@ def nights(order: OrderRow, messages: Iterable[LedgerRow], quiet: QuietHours | N
 
 async def _of_run(events: list[HistoryEvent], client: Client) -> tuple[list[Hold], str]:
     """The holds of one run, and the id of the run before it, empty for the first."""
-    asked: dict[int, DeliverRequest] = {}
+    asked: dict[int, tuple[DeliverRequest, datetime]] = {}
     found: list[Hold] = []
     for event in events:
         scheduled = event.activity_task_scheduled_event_attributes
         completed = event.activity_task_completed_event_attributes
         if scheduled.activity_type.name == "deliver":
             (request,) = await client.data_converter.decode(scheduled.input.payloads, [DeliverRequest])
-            asked[event.event_id] = request
+            asked[event.event_id] = request, event.event_time.ToDatetime(UTC)
         elif completed.scheduled_event_id in asked:
             (answer,) = await client.data_converter.decode(completed.result.payloads, [DeliverAnswer])
-            request = asked[completed.scheduled_event_id]
-            if isinstance(answer.outcome, Held):
-                found.append(Hold(request.key, answer.outcome.rule, request.now, answer.outcome.until))
+            request, at = asked[completed.scheduled_event_id]
+            outcome = answer.outcome(now=at)
+            if isinstance(outcome, Held):
+                found.append(Hold(request.key, outcome.rule, at, outcome.until))
     return found, events[0].workflow_execution_started_event_attributes.continued_execution_run_id

@@ -1,7 +1,7 @@
 """Sending outside of a workflow: the activity on real parts, crashed and tried again as Temporal would."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,8 +16,9 @@ from journey.outcomes import DeliverRequest, Held, Outcome
 from journey.playbook import Playbook
 from store.ledger import Ledger
 from store.pool import Pool
+from tests.support.loopback import Arrival
 from tests.support.orders import Order, Person, put
-from tests.support.providers import Arrival, Receiving
+from tests.support.providers import Receiving
 from tests.support.world import order_id
 
 PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -75,9 +76,8 @@ class Desk:
 
     async def order(self, **changes: Any) -> Order:
         """An order of somebody nobody wrote to before."""
-        order = Order(
-            **({"order_id": order_id(), "placed_at": PLACED, "person": Person(customer_id=order_id())} | changes)
-        )
+        usual = Order(order_id(), placed_at=PLACED, person=Person(customer_id=order_id()))
+        order = replace(usual, **changes)
         await put(self.pool, order, self.playbook.digest)
         return order
 
@@ -104,9 +104,9 @@ class Desk:
             except ApplicationError as again:
                 now = next_attempt(now, again)
                 continue
-            if not isinstance(answer.outcome, Held):
-                return answer.outcome
-            now = answer.outcome.until
+            if not isinstance(answer.outcome(now=now), Held):
+                return answer.outcome(now=now)
+            now = answer.outcome(now=now).until
         raise AssertionError("never settled")
 
     def arrived(self, order: Order) -> list[Arrival]:
@@ -115,10 +115,12 @@ class Desk:
 
     async def rows(self, order: Order) -> list[Any]:
         """The order's ledger, in order of attempt class."""
-        return await self.pool.fetch(
-            "SELECT * FROM ledger WHERE shop = $1 AND order_id = $2 ORDER BY touch_key, attempt_class",
-            order.shop,
-            order.order_id,
+        return list(
+            await self.pool.fetch(
+                "SELECT * FROM ledger WHERE shop = $1 AND order_id = $2 ORDER BY touch_key, attempt_class",
+                order.shop,
+                order.order_id,
+            )
         )
 
     async def row(self, order: Order) -> tuple[str, str | None]:

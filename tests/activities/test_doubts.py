@@ -10,9 +10,10 @@ from temporalio.exceptions import ApplicationError
 
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held, InDoubt, Refused, Sent
 from tests.activities.desk import MARKETING, TRANSACTIONAL, Crash, Desk, KilledError, at
+from tests.support.loopback import ERROR_AFTER_ACCEPTING, REFUSED, SERVER_ERROR, SILENT, SLOW
+from tests.support.loopback import too_many as too_many_requests
 from tests.support.orders import Order
-from tests.support.providers import ERROR_AFTER_ACCEPTING, REFUSED, SERVER_ERROR, SILENT, SLOW, PostmarkApi, ResendApi
-from tests.support.providers import too_many as too_many_requests
+from tests.support.providers import PostmarkApi, ResendApi
 
 EVENING = timedelta(hours=9, minutes=55)
 """From the order at eleven to five minutes before the quiet hours."""
@@ -36,7 +37,7 @@ async def crash(desk: Desk, request: DeliverRequest, gap: str) -> None:
 async def unclear(desk: Desk, request: DeliverRequest) -> str:
     """One attempt that settles nothing; its rule."""
     try:
-        outcome = (await desk.deliveries().deliver(request)).outcome
+        outcome = (await desk.deliveries().deliver(request)).outcome(now=request.now)
     except ApplicationError as again:
         return again.message
     assert isinstance(outcome, Held)
@@ -67,7 +68,7 @@ async def test_a_late_attempt_over_smtp_is_a_copy_that_the_ledger_counts(smtp_de
     order = await smtp_desk.order()
     request = smtp_desk.request(order, TRANSACTIONAL)
     async with stuck(smtp_desk, request, "before_send") as (late, go):
-        assert isinstance((await smtp_desk.deliveries().deliver(request)).outcome, Sent)
+        assert isinstance((await smtp_desk.deliveries().deliver(request)).outcome(now=request.now), Sent)
         go.set()
         await late
     rows = await smtp_desk.rows(order)
@@ -80,7 +81,7 @@ async def test_the_late_word_of_an_attempt_settles_what_was_left_in_doubt(smtp_d
     order = await smtp_desk.order()
     request = smtp_desk.request(order, MARKETING)
     async with stuck(smtp_desk, request, "before_send") as (late, go):
-        assert isinstance((await smtp_desk.deliveries().deliver(request)).outcome, InDoubt)
+        assert isinstance((await smtp_desk.deliveries().deliver(request)).outcome(now=request.now), InDoubt)
         go.set()
         await late
     assert await smtp_desk.row(order) == ("sent", None)
@@ -93,7 +94,7 @@ async def test_a_late_attempt_with_the_same_key_is_no_second_message(resend_desk
     order = await resend_desk.order()
     request = resend_desk.request(order, MARKETING)
     async with stuck(resend_desk, request, gap) as (late, go):
-        assert isinstance((await resend_desk.deliveries().deliver(request)).outcome, Sent)
+        assert isinstance((await resend_desk.deliveries().deliver(request)).outcome(now=request.now), Sent)
         go.set()
         await late
     assert await resend_desk.row(order) == ("sent", None)
@@ -105,7 +106,7 @@ async def test_an_attempt_that_stood_still_does_not_send_behind_a_look_up(postma
     order = await postmark_desk.order()
     request = postmark_desk.request(order, TRANSACTIONAL)
     async with stuck(postmark_desk, request, "before_send", claim_lasts=0) as (late, go):
-        assert isinstance((await postmark_desk.deliveries().deliver(request)).outcome, Sent)
+        assert isinstance((await postmark_desk.deliveries().deliver(request)).outcome(now=request.now), Sent)
         go.set()
         with pytest.raises(ApplicationError, match="attempt_stood_still"):
             await late
@@ -191,7 +192,7 @@ async def test_a_look_up_waits_until_the_log_has_caught_up(postmark_desk: Desk, 
     await crash(desk, request, "after_send")
     assert await unclear(desk, request) == "provider_log_not_settled"
     await asyncio.sleep(0.35)
-    assert isinstance((await desk.deliveries().deliver(request)).outcome, Sent)
+    assert isinstance((await desk.deliveries().deliver(request)).outcome(now=request.now), Sent)
     assert len(desk.arrived(order)) == 1
     await provider.aclose()
 
@@ -219,7 +220,9 @@ async def test_a_search_that_stays_away_ends_in_doubt(postmark_desk: Desk, postm
     await crash(postmark_desk, request, "after_send")
     postmark.search = 500
     later = request.but(now=request.due + postmark_desk.playbook.by_id[TRANSACTIONAL].patience)
-    assert (await postmark_desk.deliveries().deliver(later)).outcome == InDoubt(rule="provider_lookup_unavailable")
+    assert (await postmark_desk.deliveries().deliver(later)).outcome(now=request.now) == InDoubt(
+        rule="provider_lookup_unavailable"
+    )
     assert await postmark_desk.row(order) == ("in_doubt", "provider_lookup_unavailable")
 
 
@@ -231,13 +234,15 @@ async def test_quiet_hours_that_began_since_the_crash_are_kept(
         order = await desk.order()
         request = desk.request(order, MARKETING, after=EVENING)
         await crash(desk, request, "after_claim")
-        held = (await desk.deliveries().deliver(request.but(now=request.now + timedelta(minutes=10)))).outcome
+        held = (await desk.deliveries().deliver(request.but(now=request.now + timedelta(minutes=10)))).outcome(
+            now=request.now
+        )
         assert isinstance(held, Held)
         assert held.rule == "quiet_hours"
         (row,) = await desk.rows(order)
         assert row["status"] == "held"
         assert (row["claim"] is not None) is doubtful
-        assert isinstance((await desk.deliveries().deliver(request.but(now=held.until))).outcome, Sent)
+        assert isinstance((await desk.deliveries().deliver(request.but(now=held.until))).outcome(now=request.now), Sent)
         assert len(desk.arrived(order)) == 1
     order = await smtp_desk.order()
     request = smtp_desk.request(order, MARKETING, after=EVENING)

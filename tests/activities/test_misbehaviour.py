@@ -15,7 +15,7 @@ from activities.messaging.protocol import Accepted, Busy, Message, Receipt, Reje
 from activities.messaging.smtp import Smtp
 from journey.outcomes import DeliverRequest, Failed, Held, InDoubt, Refused, Sent
 from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk
-from tests.support.providers import (
+from tests.support.loopback import (
     CUT,
     ERROR_AFTER_ACCEPTING,
     GARBLED,
@@ -24,10 +24,9 @@ from tests.support.providers import (
     SERVER_ERROR,
     SILENT,
     Api,
-    PostmarkApi,
-    ResendApi,
     too_many,
 )
+from tests.support.providers import PostmarkApi, ResendApi
 from workers.mail_catcher import AnswerLate, MailCatcher
 
 UNCLEAR = {
@@ -86,7 +85,7 @@ async def test_too_many_requests_are_spaced_as_the_provider_wishes(http: tuple[D
     assert (error.message, error.next_retry_delay) == ("provider_http_429", timedelta(seconds=17))
     assert await desk.row(order) == ("held", "provider_http_429")
     now = request.now + timedelta(seconds=17)
-    held = (await desk.deliveries().deliver(request.but(now=now))).outcome
+    held = (await desk.deliveries().deliver(request.but(now=now))).outcome(now=request.now)
     assert held == Held(until=now + timedelta(hours=2), rule="provider_http_429")
     assert isinstance(await desk.settle(request.but(now=held.until)), Sent)
 
@@ -109,7 +108,7 @@ async def test_our_own_misconfiguration_loses_no_message(http: tuple[Desk, Api])
     api.then(LOGGED_OUT, LOGGED_OUT)
     assert (await again(desk, request)).message == "provider_http_401"
     last = request.but(now=request.due + desk.playbook.by_id[TRANSACTIONAL].patience)
-    assert (await desk.deliveries().deliver(last)).outcome == Failed(rule="provider_http_401")
+    assert (await desk.deliveries().deliver(last)).outcome(now=request.now) == Failed(rule="provider_http_401")
     assert await desk.row(order) == ("failed", "provider_http_401")
 
 

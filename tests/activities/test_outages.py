@@ -17,8 +17,9 @@ from journey.order import Buyer
 from journey.playbook import Playbook, load_playbook
 from store.pool import Pool
 from tests.activities.desk import Crash
+from tests.support.loopback import REFUSED, SERVER_ERROR, too_many
 from tests.support.orders import Order, Person
-from tests.support.providers import REFUSED, SERVER_ERROR, PostmarkApi, ResendApi, too_many
+from tests.support.providers import PostmarkApi, ResendApi
 from tests.support.world import World, order_id, world
 from workers.mail_catcher import MailCatcher
 from workers.settings import shipped_playbooks

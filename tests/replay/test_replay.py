@@ -56,7 +56,7 @@ async def test_every_recorded_history_replays(runner: WorkflowRunner) -> None:
 
 @pytest.mark.parametrize("story", STORIES)
 async def test_each_story_issues_the_commands_it_always_did(
-    client: Client, pool: Pool, smtp: Smtp, templates: Templates, playbook: Playbook, story: str
+    *, client: Client, pool: Pool, smtp: Smtp, templates: Templates, playbook: Playbook, story: str
 ) -> None:
     """A change of a command sequence is noticed here, with a text that says how to make it safely."""
     order = Order(order_id(), **buyer(story))  # type: ignore[arg-type]  # a story's own fields of Order

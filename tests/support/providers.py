@@ -1,38 +1,22 @@
 """Resend and Postmark on loopback, and what really reached the receiving side, whoever took it.
 
 The stand-ins speak the vendors' own wire formats (https://resend.com/docs/api-reference/errors,
-https://postmarkapp.com/developer/api/overview) and can be told to misbehave. They are written on bare sockets,
-because half an answer is something no HTTP framework will send.
+https://postmarkapp.com/developer/api/overview).
 """
 
 import asyncio
 import json
 import uuid
-from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
-from urllib.parse import parse_qs, urlsplit
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
 from activities.messaging.postmark import Postmark
 from activities.messaging.resend import Resend
+from tests.support.loopback import HOST, Api, Arrival
 from workers.mail_catcher import MailCatcher
-
-HOST = "127.0.0.1"
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """One message that was really accepted. `key` is the sender's name for it, empty where there is none."""
-
-    key: str
-    message_id: str
-    order: str
-    touch: str
-    to: str
 
 
 class Receiving(Protocol):
@@ -55,143 +39,6 @@ class CaughtMails:
             Arrival("", mail.message_id, mail.order or "", mail.touch or "", mail.recipients[0])
             for mail in self._catcher.messages()
         ]
-
-
-@dataclass(frozen=True)
-class Misdeed:
-    """How one request is treated.
-
-    `accepts` says whether its message is taken all the same. `answer` is `plain` (the status, with the vendor's
-    JSON), `garbled` (no JSON), `silent` (none until the client gives up), `cut` (half of it) or `slow` (taken and
-    answered once `release` is set).
-    """
-
-    status: int = 200
-    accepts: bool = False
-    retry_after: int | None = None
-    answer: Literal["plain", "garbled", "silent", "cut", "slow"] = "plain"
-
-
-SERVER_ERROR = Misdeed(status=500)
-ERROR_AFTER_ACCEPTING = Misdeed(status=500, accepts=True)
-GARBLED = Misdeed(accepts=True, answer="garbled")
-SILENT = Misdeed(accepts=True, answer="silent")
-CUT = Misdeed(accepts=True, answer="cut")
-SLOW = Misdeed(accepts=True, answer="slow")
-REFUSED = Misdeed(status=422)
-LOGGED_OUT = Misdeed(status=401)
-
-
-def too_many(retry_after: int) -> Misdeed:
-    """429 with Retry-After in seconds."""
-    return Misdeed(status=429, retry_after=retry_after)
-
-
-class Api:
-    """An HTTP API on loopback; `then` queues misdeeds for the next requests, `always` is for all after those."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.always: Misdeed | None = None
-        self.asked = asyncio.Event()
-        self.release = asyncio.Event()
-        self.port = 0
-        self._taken: list[Arrival] = []
-        self._script: deque[Misdeed] = deque()
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
-
-    def then(self, *misdeeds: Misdeed) -> None:
-        """Treat the next POSTs like this, one after the other, instead of what was queued before."""
-        self._script = deque(misdeeds)
-
-    def arrivals(self) -> list[Arrival]:
-        """Every message really accepted, in order."""
-        return list(self._taken)
-
-    async def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
-        self._server = await asyncio.start_server(self._serve, HOST, self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        """Refuse connections and drop those that are open."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
-        await server.wait_closed()
-
-    def post(self, headers: Mapping[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        """Take one message as the vendor does."""
-        raise NotImplementedError
-
-    def get(self, query: Mapping[str, list[str]]) -> tuple[int, dict[str, Any]]:
-        """Answer a search as the vendor does."""
-        raise NotImplementedError
-
-    def failure(self, status: int) -> dict[str, Any]:
-        """The vendor's own JSON for a status."""
-        raise NotImplementedError
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while await self._one(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = head[0].split(" ")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-        raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        if method == "GET":
-            status, answer = self.get(parse_qs(urlsplit(target).query))
-            writer.write(_http(status, json.dumps(answer).encode()))
-            return True
-        body = json.loads(raw)
-        self.requests.append(body)
-        self.asked.set()
-        misdeed = self._script.popleft() if self._script else self.always
-        if misdeed is not None and misdeed.answer == "slow":
-            await self._hold(headers)
-        status, answer = self.post(headers, body) if misdeed is None or misdeed.accepts else (0, {})
-        if misdeed is None or misdeed.answer == "slow":
-            writer.write(_http(status, json.dumps(answer).encode()))
-            return True
-        return await self._misbehave(misdeed, answer, reader, writer)
-
-    async def _hold(self, _headers: Mapping[str, str]) -> None:
-        await self.release.wait()
-
-    async def _misbehave(
-        self, misdeed: Misdeed, answer: dict[str, Any], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> bool:
-        more = {} if misdeed.retry_after is None else {"Retry-After": str(misdeed.retry_after)}
-        match misdeed.answer:
-            case "silent":
-                await reader.read()  # until the client hangs up
-                return False
-            case "garbled":
-                writer.write(_http(200, b"<html>welcome to the proxy</html>"))
-                return True
-            case "cut":
-                whole = _http(200, json.dumps(answer).encode())
-                writer.write(whole[: len(whole) - 10])
-                await writer.drain()
-                return False
-            case _:
-                writer.write(_http(misdeed.status, json.dumps(self.failure(misdeed.status)).encode(), more))
-                return True
 
 
 class ResendApi(Api):
@@ -318,9 +165,3 @@ class Impatient(httpx.AsyncHTTPTransport):
         """Send with a short read timeout."""
         request.extensions = {**request.extensions, "timeout": {"connect": 1.0, "read": 0.3, "write": 1.0, "pool": 1.0}}
         return await super().handle_async_request(request)
-
-
-def _http(status: int, body: bytes, more: Mapping[str, str] | None = None) -> bytes:
-    headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **(more or {})}
-    lines = [f"HTTP/1.1 {status} Said", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-    return "\r\n".join(lines).encode() + body

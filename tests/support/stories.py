@@ -44,7 +44,13 @@ async def shipped(world: World, order: Order, *numbers: str) -> None:
 
 
 async def scan(
-    world: World, order: Order, status: ParcelStatus, number: str = "T1", reason: Reason | None = None, late: int = 0
+    world: World,
+    order: Order,
+    status: ParcelStatus,
+    number: str = "T1",
+    *,
+    reason: Reason | None = None,
+    late: int = 0,
 ) -> None:
     """The carrier says something now, and a quarter of a day goes by."""
     now = await world.now(order)
@@ -72,7 +78,7 @@ async def split_and_late(world: World, order: Order) -> None:
     """Two parcels, one of them delayed and at a closed door first."""
     await shipped(world, order, "T1", "T2")
     await scan(world, order, ParcelStatus.DELIVERED, "T1")
-    await scan(world, order, ParcelStatus.IN_TRANSIT, "T2", Reason.DELAYED, late=6)
+    await scan(world, order, ParcelStatus.IN_TRANSIT, "T2", reason=Reason.DELAYED, late=6)
     await scan(world, order, ParcelStatus.ATTEMPT_FAILED, "T2")
     await scan(world, order, ParcelStatus.DELIVERED, "T2")
     await world.forward(order, 90)
@@ -83,9 +89,7 @@ async def lost(world: World, order: Order) -> None:
     await shipped(world, order, "T1")
     await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.LOST)
     await world.forward(order, 3)
-    await world.tell(
-        order, OrderRefunded(at=await world.now(order), refund_id="r1", amount=order.total, full=True)
-    )
+    await world.tell(order, OrderRefunded(at=await world.now(order), refund_id="r1", amount=order.total, full=True))
     await world.forward(order, 90)
 
 

@@ -1,0 +1,74 @@
+"""A ledger on a real database, and orders to ask it about."""
+
+from datetime import UTC, datetime
+
+from journey.base import TouchKey
+from journey.outcomes import DeliverRequest, PassedOver
+from journey.playbook import ContactRules, Playbook
+from store.claims import Ask, Claim
+from store.ledger import Ledger
+from store.pool import Pool
+from tests.support.orders import Order, Person, put
+from tests.support.world import order_id
+
+NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
+"""A Monday, noon in Berlin."""
+HIGHER, LOWER, CONFIRMATION = "review_request", "check_in", "order_confirmation"
+
+
+class Books:
+    """A ledger, and orders to ask it about."""
+
+    def __init__(self, pool: Pool, playbook: Playbook) -> None:
+        self.pool = pool
+        self.playbook = playbook
+        self.ledger = Ledger(pool, domain="shop.test")
+
+    async def order(self, person: Person | None = None, **changes: str) -> Order:
+        order = Order(order_id(), placed_at=NOON, person=person or Person(customer_id=order_id()), **changes)  # type: ignore[arg-type]  # only texts are changed here
+        await put(self.pool, order, self.playbook.digest)
+        return order
+
+    def request(self, order: Order, touch: str, now: datetime = NOON, over: tuple[str, ...] = ()) -> DeliverRequest:
+        return DeliverRequest(
+            shop=order.shop,
+            order_id=order.order_id,
+            playbook=self.playbook.digest,
+            key=TouchKey(touch),
+            due=now,
+            now=now,
+            passed_over=tuple(PassedOver(key=TouchKey(key), rule="condition") for key in over),
+        )
+
+    async def ask(self, order: Order, touch: str, now: datetime = NOON, *, due: datetime | None = None) -> Ask:
+        request = self.request(order, touch, now).but(due=due or now)
+        return await self.ledger.ask(request, self.playbook, now=now, provider="smtp")
+
+    async def send(self, order: Order, touch: str, now: datetime = NOON) -> None:
+        claim = await self.ask(order, touch, now)
+        assert isinstance(claim, Claim)
+        await self.ledger.record_sent(claim, now=now, provider_id=None)
+
+    async def rows(self, order: Order) -> dict[str, tuple[str, str | None]]:
+        rows = await self.pool.fetch(
+            "SELECT * FROM ledger WHERE shop = $1 AND order_id = $2", order.shop, order.order_id
+        )
+        return {row["touch_key"]: (row["status"], row["rule"]) for row in rows}
+
+    async def suppress(self, address: str, reason: str, shop: str = "acme") -> None:
+        await self.ledger.suppress(shop, address, reason, now=NOON)
+
+
+def with_rules(books: Books, **rules: int) -> Books:
+    """The same books under other contact rules."""
+    return Books(books.pool, books.playbook.but(contact=ContactRules(**{"per_week": 50, **rules})))
+
+
+async def withdraw(books: Books, order: Order) -> None:
+    """The customer says no."""
+    await books.pool.execute(
+        "INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, at)"
+        " VALUES ('acme', $1, 'email', 'marketing', false, 'test', $2)",
+        order.person.customer_id,
+        NOON,
+    )

@@ -1,0 +1,12 @@
+"""The books of one empty database."""
+
+import pytest
+
+from journey.playbook import Playbook
+from store.pool import Pool
+from tests.store.books import Books
+
+
+@pytest.fixture
+def books(pool: Pool, playbook: Playbook) -> Books:
+    return Books(pool, playbook)
