@@ -5,17 +5,18 @@ from datetime import datetime
 from store.intake import Customer
 from store.pool import Connection, Pool
 
-# A newer word replaces what is known, a late one only fills gaps.
+# A newer word replaces what is known, a late one only fills gaps. Judged where the row is locked: of two first words
+# at the same moment, one finds the other's row.
 _UPSERT = """
 INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (shop, customer_id) DO UPDATE SET
-    email = CASE WHEN $10 THEN coalesce($3, known.email) ELSE coalesce(known.email, $3) END,
-    phone = CASE WHEN $10 THEN coalesce($4, known.phone) ELSE coalesce(known.phone, $4) END,
-    first_name = CASE WHEN ($10 AND $5 <> '') OR known.first_name = '' THEN $5 ELSE known.first_name END,
-    locale = CASE WHEN $10 THEN $6 ELSE known.locale END,
-    time_zone = CASE WHEN $10 THEN coalesce($7, known.time_zone) ELSE coalesce(known.time_zone, $7) END,
-    country = CASE WHEN $10 THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
+    email = CASE WHEN $9 >= known.updated_at THEN coalesce($3, known.email) ELSE coalesce(known.email, $3) END,
+    phone = CASE WHEN $9 >= known.updated_at THEN coalesce($4, known.phone) ELSE coalesce(known.phone, $4) END,
+    first_name = CASE WHEN ($9 >= known.updated_at AND $5 <> '') OR known.first_name = '' THEN $5 ELSE known.first_name END,
+    locale = CASE WHEN $9 >= known.updated_at THEN $6 ELSE known.locale END,
+    time_zone = CASE WHEN $9 >= known.updated_at THEN coalesce($7, known.time_zone) ELSE coalesce(known.time_zone, $7) END,
+    country = CASE WHEN $9 >= known.updated_at THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
     updated_at = greatest(known.updated_at, $9)
 """
 
@@ -46,12 +47,6 @@ async def remember(
         source: the kind of event that said so.
         evidence: what to look up when the consent is questioned, such as `order 1001`.
     """
-    newer = not await connection.fetchval(
-        "SELECT updated_at > $3 FROM customers WHERE shop = $1 AND customer_id = $2 FOR UPDATE",
-        shop,
-        customer.customer_id,
-        at,
-    )
     await connection.execute(
         _UPSERT,
         shop,
@@ -63,7 +58,6 @@ async def remember(
         customer.time_zone,
         customer.country,
         at,
-        newer,
     )
     answers = {"email": customer.consent.email_marketing, "sms": customer.consent.sms_marketing}
     for channel, granted in answers.items():

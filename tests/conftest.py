@@ -1,5 +1,6 @@
 """One real server of each kind for the whole session; every test has ids, a task queue or a database of its own."""
 
+import logging
 import os
 import tempfile
 import uuid
@@ -9,6 +10,7 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+import structlog
 from temporalio.client import Client
 
 from activities.messaging.smtp import Smtp
@@ -21,6 +23,9 @@ from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.settings import shipped_playbooks
 from workflows.order_journey import SEARCH_ATTRIBUTES
+
+# A pretty line for every message of thousands of journeys costs more than the journeys.
+structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
 
 for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
     del os.environ[name]  # the tests' parts are their own, whatever the developer's shell says
