@@ -8,7 +8,6 @@ message does not. A provider that answered so that nobody can tell leaves the sa
 the doubt stays with the row while the journey waits for a provider that is away.
 """
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -17,19 +16,29 @@ from datetime import datetime, timedelta
 import structlog
 from temporalio import activity
 
-from activities.attempt import attempt_number, beating, count, domain_now, try_again
+from activities.attempt import (
+    QUICK_RETRIES,
+    attempt_number,
+    beating,
+    count,
+    discreet,
+    domain_now,
+    hold_until,
+    patiently,
+    soon,
+    try_again,
+)
 from activities.links import Links
-from activities.messaging.context import build_message
 from activities.messaging.protocol import (
     Accepted,
     Busy,
     EmailProvider,
     LookupUnavailableError,
-    Message,
     Rejected,
     Unclear,
 )
 from activities.messaging.templates import TemplateError, Templates
+from activities.writing import write
 from journey.contact import Go
 from journey.outcomes import (
     CloseRequest,
@@ -43,20 +52,15 @@ from journey.outcomes import (
     Sent,
 )
 from journey.playbook import Playbook, Touch, touch_id
-from store import messages
 from store.claims import AlreadySent, Claim, Doubt, Final, message_key
 from store.ledger import Ledger
-from store.pool import AWAY, Pool
+from store.pool import Pool
 
 log = structlog.get_logger()
 
 Gap = Callable[[str, DeliverRequest], Awaitable[None]]
 """Called in every gap between two steps with the gap's name; tests crash there."""
 
-QUICK_RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-"""Waits between the first tries within one activity; after them the journey itself holds the touch."""
-HOLDS = (timedelta(minutes=15), timedelta(hours=6))
-"""Shortest and longest hold while a provider is away: half of how long it has been, within these."""
 MOST_AGAIN = 2
 """How often a transactional message goes again in doubt before it is left there."""
 CLAIM_LASTS = 20.0
@@ -64,7 +68,8 @@ CLAIM_LASTS = 20.0
 have been taken for dead and its message looked up in vain, so that what it sends then would be a second one. With
 the time a provider has to answer this stays inside every `settles_after`."""
 CRASHED = "crash_between_send_and_record"
-_RECORD_PATIENCE = 25
+_OURS = ("provider_", "template_")
+"""What rules begin with that somebody here or at the provider has to mend, rather than the customer's day."""
 
 
 async def no_gap(_name: str, _request: DeliverRequest) -> None:
@@ -108,16 +113,18 @@ class Deliveries:
         """Send one touch, or say by which rule it did not go.
 
         Raises:
-            ApplicationError: the provider was busy or unclear, with `next_retry_delay`; ask again.
-            OSError, asyncpg.PostgresError: the database is away; ask again.
+            ApplicationError: the provider was busy or unclear, with `next_retry_delay`, or the database failed,
+                named by the error's type; ask again.
+            OSError: the database is away; ask again.
         """
         now = domain_now(request.now)
         with structlog.contextvars.bound_contextvars(order=f"{request.shop}/{request.order_id}", touch=request.key):
-            async with beating():
-                outcome = await self._deliver(request, now)
-                closes = request.last is not None and not isinstance(outcome, Held)
-                if request.last is not None and closes:
-                    await self._close(request, request.last, now)
+            with discreet():
+                async with beating():
+                    outcome = await self._deliver(request, now)
+                    closes = request.last is not None and not isinstance(outcome, Held)
+                    if request.last is not None and closes:
+                        await self._close(request, request.last, now)
             rule = None if isinstance(outcome, Sent) else outcome.rule
             log.info("touch_settled", outcome=outcome.status, rule=rule)
         count(request.key, outcome)
@@ -125,12 +132,17 @@ class Deliveries:
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
-        """Write the journey's last non-sends and its end."""
-        await self._close(request, request.why, domain_now(None))
+        """Write the journey's last non-sends and its end.
+
+        Raises:
+            ApplicationError, OSError: the database failed; ask again.
+        """
+        with discreet():
+            await self._close(request, request.why, domain_now(None))
 
     async def _close(self, request: DeliverRequest | CloseRequest, why: str, now: datetime) -> None:
         playbook = self._sender.playbook(request.playbook)
-        await self._ledger.close(request.shop, request.order_id, request.passed_over, playbook, now=now, why=why)
+        await self._ledger.close(request.shop, request.order_id, request.left_over, playbook, now=now, why=why)
 
     async def _deliver(self, request: DeliverRequest, now: datetime) -> Outcome:
         playbook = self._sender.playbook(request.playbook)
@@ -204,15 +216,21 @@ class Deliveries:
     async def _send(self, job: _Job, claim: Claim) -> Outcome:
         request, provider = job.request, self._sender.provider
         try:
-            message = await self._write(job, claim)
+            templates, links = self._sender.templates, self._sender.links
+            message = await write(self._pool, templates, links, request, claim, touch=job.touch, now=job.now)
         except TemplateError:
+            # Another worker may have it already, and this one after its next start.
             log.exception("template_failed", template=job.touch.template)
-            return await self._end(job, claim, Failed(rule="template_error"))
+            return await self._wait(job, claim, "template_error", None)
+        except BaseException:
+            # Nothing was sent, and only this process knows: nobody else should have to doubt it.
+            await self._release(claim, "attempt_failed", job.now)
+            raise
         if message is None:
             return await self._end(job, claim, Refused(rule="no_address"))
         await self._gap("before_send", request)
         if time.monotonic() - job.asked > self._claim_lasts:
-            await self._ledger.release(claim, "attempt_stood_still", until=job.now + QUICK_RETRIES[0])
+            await self._release(claim, "attempt_stood_still", job.now + QUICK_RETRIES[0])
             raise try_again("attempt_stood_still", QUICK_RETRIES[0])
         receipt = await provider.send(message)
         await self._gap("after_send", request)
@@ -223,29 +241,12 @@ class Deliveries:
                 return Sent(at=job.now)
             case Rejected():
                 if receipt.address_dead:
-                    await self._ledger.suppress(request.shop, message.to, "bounced", now=job.now)
+                    await patiently(lambda: self._ledger.suppress(request.shop, message.to, "bounced", now=job.now))
                 return await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
             case Busy():
                 return await self._wait(job, claim, f"provider_{receipt.rule}", receipt.retry_after)
             case Unclear():
                 return await self._unclear(job, claim, f"provider_{receipt.rule}")
-
-    async def _write(self, job: _Job, claim: Claim) -> Message | None:
-        request = job.request
-        facts = await messages.load(self._pool, request.shop, request.order_id)
-        if facts is None:
-            return None
-        return build_message(
-            self._sender.templates,
-            self._sender.links,
-            facts,
-            job.touch,
-            parcel=facts.parcel(request.parcel),
-            subject=request.key,
-            key=message_key(request, claim.attempt_class),
-            message_id=claim.message_id,
-            now=job.now,
-        )
 
     async def _unclear(self, job: _Job, claim: Claim, rule: str) -> Outcome:
         """Whether it was taken nobody here can tell. The claim stays, for the next attempt to settle the doubt."""
@@ -262,38 +263,31 @@ class Deliveries:
 
         Who is away still after a hold is not asked in quick succession again.
         """
-        now, due, patience = job.now, job.request.due, job.touch.patience
-        attempt = attempt_number()
-        away_still = attempt == 1 and (claim.held_by or "").startswith("provider_")
-        if attempt <= len(QUICK_RETRIES) and not away_still:
-            delay = max(QUICK_RETRIES[attempt - 1], retry_after or timedelta())
-            if delay < HOLDS[0] and now + delay <= due + patience:
-                await self._ledger.release(claim, rule, until=now + delay)
-                raise try_again(rule, delay)
-        shortest, longest = HOLDS
-        until = now + max(min((now - due) / 2, longest), shortest, retry_after or timedelta())
-        if until > due + patience:
+        now, attempt = job.now, attempt_number()
+        since = max(job.request.due, claim.asked_at or job.request.due)
+        away_still = attempt == 1 and (claim.held_by or "").startswith(_OURS)
+        delay = None if away_still else soon(attempt, retry_after)
+        if delay is not None:
+            await self._release(claim, rule, now + delay)
+            raise try_again(rule, delay)
+        until = hold_until(now, since, retry_after)
+        if until > since + job.touch.patience:
             return await self._end(job, claim, Failed(rule=rule))
-        await self._ledger.release(claim, rule, until=until)
+        await self._release(claim, rule, until)
         return Held(until=until, rule=rule)
+
+    async def _release(self, claim: Claim, rule: str, until: datetime) -> None:
+        await patiently(lambda: self._ledger.release(claim, rule, until=until))
 
     async def _end(self, job: _Job, claim: Claim, outcome: Failed | Refused) -> Outcome:
         if claim.doubtful:
             return await self._leave_in_doubt(claim, outcome.rule)
-        await self._ledger.record_end(claim, outcome.status, outcome.rule, now=job.now)
+        await patiently(lambda: self._ledger.record_end(claim, outcome.status, outcome.rule, now=job.now))
         return outcome
 
     async def _leave_in_doubt(self, claim: Claim, rule: str) -> Outcome:
-        await self._ledger.record_in_doubt(claim, rule)
+        await patiently(lambda: self._ledger.record_in_doubt(claim, rule))
         return InDoubt(rule=rule)
 
     async def _record(self, claim: Claim, now: datetime, provider_id: str | None) -> None:
-        """The message is out: a database that is away for a moment is worth waiting for here, not a doubt."""
-        for attempt in range(_RECORD_PATIENCE):
-            try:
-                return await self._ledger.record_sent(claim, now=now, provider_id=provider_id)
-            except AWAY:
-                if attempt == _RECORD_PATIENCE - 1:
-                    raise
-                await asyncio.sleep(1)
-        return None
+        await patiently(lambda: self._ledger.record_sent(claim, now=now, provider_id=provider_id))

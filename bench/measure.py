@@ -59,24 +59,27 @@ class Findings:
         self.rows.append(Row(figure, ours, bare, target, met))
 
 
-async def measure(world: World, sizes: Sizes) -> Findings:
-    """Run everything."""
+async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Findings:
+    """Run everything; `brief` leaves out what needs processes of its own: CPU, latency, memory and webhooks."""
     found = Findings()
     async with world.sides() as sides:
         _say("histories")
         ours = await _histories(world, sides, found)
         _say("replay")
         await _replay(world, sizes, found, ours)
-        _say("CPU")
-        await _cpu(world, sides, sizes, found)
-        _say("latency")
-        await _latency(world, sides, sizes, found)
-    _say("memory")
-    await _memory(world, sizes, found)
+        if not brief:
+            _say("CPU")
+            await _cpu(world, sides, sizes, found)
+            _say("latency")
+            await _latency(world, sides, sizes, found)
+    if not brief:
+        _say("memory")
+        await _memory(world, sizes, found)
     _say("core")
     _core(world, sizes, found)
-    _say("webhooks")
-    await _webhooks(world, sizes, found)
+    if not brief:
+        _say("webhooks")
+        await _webhooks(world, sizes, found)
     return found
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from journey.base import TouchKey
 from journey.conditions import ConditionError, holds
-from journey.facts import MOMENTS, ended, order_delivered_at
+from journey.facts import MOMENTS, Moment, ended, order_delivered_at
 from journey.hours import end_of_quiet
 from journey.outcomes import PassedOver, Status
 from journey.parcels import Parcel
@@ -159,21 +159,25 @@ def _next_stop(
     troubled = _trouble(state)
     blocked = False
     best: Stop | None = None
-    for candidate in _stops(state, playbook, now):
-        # Asked in this order because most lose on time alone, and the rules need not be asked about them.
-        if best is not None and not _goes_before(candidate, best, now):
-            continue
-        if _rule_against(state, playbook, over, candidate, now) is not None:
-            continue
-        if candidate.touch.marketing:
-            if troubled:
-                blocked = True
+    for touches, moment in _groups(state, playbook):
+        for candidate in _stops_of(state, playbook, touches, moment, now):
+            if best is not None:
+                # Within a group they come by due time, which nothing but delays: the rest of it is later still.
+                if best.at < candidate.due > now:
+                    break
+                if not _goes_before(candidate, best, now):
+                    continue
+            if _rule_against(state, playbook, over, candidate, now) is not None:
                 continue
-            stop = _awake(state, playbook, candidate, now)
-        else:
-            stop = candidate
-        if best is None or _goes_before(stop, best, now):
-            best = stop
+            if candidate.touch.marketing:
+                if troubled:
+                    blocked = True
+                    continue
+                stop = _awake(state, playbook, candidate, now)
+            else:
+                stop = candidate
+            if best is None or _goes_before(stop, best, now):
+                best = stop
     return best, blocked
 
 
@@ -187,22 +191,36 @@ def _goes_before(stop: Stop, other: Stop, now: datetime) -> bool:
     return stop.due < other.due
 
 
+def _groups(state: JourneyState, playbook: Playbook) -> Iterator[tuple[Sequence[Touch], Moment]]:
+    """Each fact that touches count from, with its touches by offset."""
+    for anchor, touches in playbook.by_anchor:
+        for moment in MOMENTS[anchor](state, playbook):
+            yield touches, moment
+
+
 def _stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[Stop]:
     """Every touch whose anchor is known and that is not settled."""
+    for touches, moment in _groups(state, playbook):
+        yield from _stops_of(state, playbook, touches, moment, now)
+
+
+def _stops_of(
+    state: JourneyState, playbook: Playbook, touches: Sequence[Touch], moment: Moment, now: datetime
+) -> Iterator[Stop]:
+    """The unsettled stops that count from one fact, by due time."""
     settled, held = state.settled, state.held
-    for anchor, touches in playbook.by_anchor:
-        for subject, since, parcel in MOMENTS[anchor](state, playbook):
-            for touch in touches:
-                key = touch.id if subject is None else f"{touch.id}:{subject}"
-                if key in settled:
-                    continue
-                due = at = since + touch.offset
-                hold = held.get(key) if held else None
-                if hold is not None and hold.until > due:
-                    at = hold.until
-                elif now > due and touch.late.policy is LatePolicy.RESCHEDULE and now - due > touch.late.after:
-                    at = _respaced(state, playbook, due)
-                yield Stop(touch, TouchKey(key), due, at, parcel, since)
+    subject, since, parcel = moment
+    for touch in touches:
+        key = touch.id if subject is None else f"{touch.id}:{subject}"
+        if key in settled:
+            continue
+        due = at = since + touch.offset
+        hold = held.get(key) if held else None
+        if hold is not None and hold.until > due:
+            at = hold.until
+        elif now > due and touch.late.policy is LatePolicy.RESCHEDULE and now - due > touch.late.after:
+            at = _respaced(state, playbook, due)
+        yield Stop(touch, TouchKey(key), due, at, parcel, since)
 
 
 def _awake(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> Stop:
@@ -290,8 +308,10 @@ def _what_remains(state: JourneyState, playbook: Playbook, now: datetime, *, blo
         return Finish("order refunded")
     if state.cancelled_at is not None:
         return _until(state.cancelled_at + playbook.after_cancel, now, "waiting for the refund", "order cancelled")
-    if order_delivered_at(state) is not None and not blocked:
-        return Finish("every touch is settled")
+    delivered = order_delivered_at(state)
+    if delivered is not None and not blocked:
+        # Somebody may still send it back: the refund is then told by a journey that is there to hear of it.
+        return _until(delivered + playbook.stays_open, now, "open for a refund or a return", "every touch is settled")
     # A parcel sent late, or a replacement months on, is waited for as long as one sent at once.
     sent = [parcel.shipped_at for parcel in state.parcels if parcel.shipped_at is not None and not parcel.void]
     horizon = max([state.order.placed_at, *sent]) + playbook.gives_up_after

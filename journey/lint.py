@@ -10,6 +10,7 @@ from journey.durations import format_duration
 from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch
 
 DAY: Final = timedelta(days=1)
+_SHORT_PATIENCE: Final = timedelta(hours=1)
 _LONGEST_OFFSET: Final = timedelta(days=400)
 _MANY: Final = 3
 """So many messages within a day are the textbook mistake."""
@@ -107,6 +108,9 @@ def _times(touch: Touch) -> Iterator[Finding]:
         )
     if touch.patience <= timedelta():
         yield _error(touch, "patience_missing", "with no patience the first hold or busy provider ends it; give it 1d")
+    elif not touch.marketing and touch.patience < _SHORT_PATIENCE:
+        patience = format_duration(touch.patience)
+        yield _warning(touch, "patience_short", f"a provider that is away for {patience} ends it; give it 1d")
     if touch.marketing and touch.late.policy is LatePolicy.SEND:
         yield _error(touch, "late_marketing_sent", "a late marketing message is worse than none: skip or reschedule it")
 

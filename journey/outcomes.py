@@ -79,7 +79,7 @@ class DeliverRequest(Frozen):
     `now` is for callers outside of Temporal: an activity reads the journey's clock from its own schedule.
     `passed_over` are non-sends not yet in the ledger; they ride along so that each becomes a row without
     an activity of its own. `last` says why the journey ends once this touch is settled, if it does: the books
-    are then closed in the same activity.
+    are then closed in the same activity, with the non-sends in `left_over`.
     """
 
     shop: str
@@ -92,6 +92,7 @@ class DeliverRequest(Frozen):
     forced: bool = False
     passed_over: tuple[PassedOver, ...] = ()
     last: str | None = None
+    left_over: tuple[PassedOver, ...] = ()
 
 
 class DeliverAnswer(Frozen):
@@ -130,4 +131,4 @@ class CloseRequest(Frozen):
     order_id: str
     playbook: str
     why: str
-    passed_over: tuple[PassedOver, ...] = ()
+    left_over: tuple[PassedOver, ...] = ()

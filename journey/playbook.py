@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
-from journey.base import Frozen, Span
+from journey.base import Authored, Span
 from journey.conditions import check_condition
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -83,7 +83,7 @@ class LatePolicy(StrEnum):
     RESCHEDULE = "reschedule"
 
 
-class Late(Frozen):
+class Late(Authored):
     """What happens to a touch whose time passed before it could be looked at.
 
     `send` it at once; `skip` it when more than `after` late; `reschedule` one more than `after` late to a
@@ -104,18 +104,18 @@ class Late(Frozen):
         return value
 
 
-class Phase(Frozen):
+class Phase(Authored):
     """A stretch of the journey; its `ends_on` goes for all its touches."""
 
     id: Name
     ends_on: frozenset[Ending] = frozenset()
 
 
-class Touch(Frozen):
+class Touch(Authored):
     """One message a customer may get.
 
-    `offset` counts from `anchor`; `patience` is how long after its due time it may still be held or retried
-    before it expires; `priority` decides between two that want the same slot, higher first.
+    `offset` counts from `anchor`; `patience` is how long after its due time, or after it was first asked for when
+    that came later, it may still be held or retried before it expires; `priority` decides between two that want the same slot, higher first.
     """
 
     id: Name
@@ -144,14 +144,14 @@ class Touch(Frozen):
         return self.purpose is Purpose.MARKETING
 
 
-class QuietHours(Frozen):
+class QuietHours(Authored):
     """The hours of the customer's day in which marketing rests: from `start` until `end`, over midnight or not."""
 
     start: time
     end: time
 
 
-class ContactRules(Frozen):
+class ContactRules(Authored):
     """What keeps marketing welcome, over all of a customer's journeys. Days are the customer's calendar days."""
 
     quiet_hours: QuietHours | None = None
@@ -164,12 +164,17 @@ class PlaybookError(ValueError):
     """A playbook that cannot be used; the message names the touch or field, what was wrong and what to do."""
 
 
-class Playbook(Frozen):
-    """A whole playbook. `gives_up_after` bounds the wait for a delivery, `after_cancel` the wait for a refund."""
+class Playbook(Authored):
+    """A whole playbook.
+
+    `gives_up_after` bounds the wait for a delivery, `after_cancel` the wait for a cancelled order's refund;
+    `stays_open` is for how long after delivery a journey with nothing left to send still hears of refunds.
+    """
 
     name: Name
     gives_up_after: Span = timedelta(days=90)
     after_cancel: Span = timedelta(days=14)
+    stays_open: Span = timedelta(days=30)
     negative_rating: int = Field(default=2, ge=1, le=4)
     contact: ContactRules = ContactRules()
     phases: tuple[Phase, ...] = Field(min_length=1)
@@ -201,11 +206,12 @@ class Playbook(Frozen):
 
     @cached_property
     def by_anchor(self) -> tuple[tuple[Anchor, tuple[Touch, ...]], ...]:
-        """The touches grouped by the fact they count from: one look at a fact serves all its touches."""
+        """The touches grouped by the fact they count from, by offset: one look at a fact serves all its touches."""
+        by_offset = sorted(self.touches, key=lambda touch: touch.offset)
         return tuple(
             (anchor, touches)
             for anchor in Anchor
-            if (touches := tuple(touch for touch in self.touches if touch.anchor is anchor))
+            if (touches := tuple(touch for touch in by_offset if touch.anchor is anchor))
         )
 
     @cached_property

@@ -140,10 +140,13 @@ def report(state: JourneyState, passed_over: tuple[PassedOver, ...]) -> JourneyS
 
 
 def _changed(state: JourneyState, **changes: Any) -> JourneyState:
-    """A copy whose circumstances may be others, so nothing judged before counts."""
+    """A copy whose circumstances may be others: only what was judged of an unchanged order alone still counts."""
     changed = state.but(**changes)
-    for judged in ("verdicts", "circumstances"):
-        changed.__dict__.pop(judged, None)
+    changed.__dict__.pop("circumstances", None)
+    judged = changed.__dict__.pop("verdicts", None)
+    if judged and "order" not in changes:
+        # A condition that does not say `journey` cannot read it.
+        changed.__dict__["verdicts"] = {said: verdict for said, verdict in judged.items() if "journey" not in said}
     return changed
 
 

@@ -5,6 +5,7 @@ started again, and a journey's fold takes a repeated fact for what it is. A cras
 same state. A fact whose order or parcel is unknown is put aside until that comes.
 """
 
+import contextlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
@@ -18,6 +19,10 @@ from store.pool import Connection, Pool
 ENDED = "journey has ended"
 
 
+class JourneyMissingError(Exception):
+    """There is no such journey where there should be one."""
+
+
 class Journeys(Protocol):
     """Where journeys run. Both calls may be repeated, and raise `RPCError` while Temporal is away."""
 
@@ -25,18 +30,24 @@ class Journeys(Protocol):
         """Start an order's journey under a playbook's digest; False when it exists already."""
 
     async def signal(self, shop: str, order_id: str, event: facts.Event) -> bool:
-        """Tell a journey one fact; False when none runs any more."""
+        """Tell a journey one fact; False when it has closed.
+
+        Raises:
+            JourneyMissingError: there is none by this name, or none any more.
+        """
 
 
-async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetime) -> str:
+async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetime, orders_ahead: bool = False) -> str:
     """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched` or `waiting`.
+
+    `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`.
 
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
     """
     event = intake.from_json(row.event)
     if isinstance(event, intake.OrderCreated):
-        return await _order_created(pool, journeys, row, event, now)
+        return await _order_created(pool, journeys, row, event, now, ahead=orders_ahead)
     if isinstance(event, intake.ShipmentUpdated):
         return await _parcel_scanned(pool, journeys, row, event, now)
     if isinstance(event, intake.CustomerUpdated):
@@ -45,25 +56,27 @@ async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetim
 
 
 async def _order_created(
-    pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderCreated, now: datetime
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderCreated, now: datetime, *, ahead: bool
 ) -> str:
     playbook = await playbooks.current(pool)
     async with pool.acquire() as connection, connection.transaction():
-        placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at)
-        others = await orders.siblings(connection, event.shop, event.order_id)
-    await journeys.start(placed.facts, placed.playbook)
-    mine = (placed.facts.placed_at, event.order_id)
-    for other in others:
-        # A late-coming older order learns of the newer one in the same way as the other way round.
-        if (other.placed_at, other.order_id) > mine:
-            newer = facts.CustomerReordered(at=other.placed_at, order_id=other.order_id)
-            await journeys.signal(event.shop, event.order_id, newer)
-        elif other.open:
-            newer = facts.CustomerReordered(at=placed.facts.placed_at, order_id=event.order_id)
-            await journeys.signal(event.shop, other.order_id, newer)
+        placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
+    if not placed.ended:
+        await journeys.start(placed.facts, placed.playbook)
+    # Looked up once this journey can be told: of two orders that come together the later one to look sees the other.
+    # The orders before the one just before were told when that one came.
+    beside = await orders.neighbours(pool, event.shop, event.order_id)
+    if beside.after is not None and beside.after_placed_at is not None:
+        newer = facts.CustomerReordered(at=beside.after_placed_at, order_id=beside.after)
+        await _tell(pool, journeys, event.shop, event.order_id, newer)
+    if beside.before is not None:
+        newer = facts.CustomerReordered(at=placed.facts.placed_at, order_id=event.order_id)
+        # Whether it runs only the telling shows. One still to be started will find this order by itself.
+        with contextlib.suppress(JourneyMissingError):
+            await journeys.signal(event.shop, beside.before, newer)
     async with pool.acquire() as connection, connection.transaction():
         await inbox.lock(connection, event.subject)
-        await inbox.done(connection, row.id, now=now, note=_noted(event.customer))
+        await inbox.done(connection, row, now=now, note=_noted(event.customer))
         parcels = await shipments.numbers_of(connection, event.shop, event.order_id)
         await inbox.release(connection, [event.subject, *(f"tracking:{number}" for number in parcels)], now=now)
     return "dispatched"
@@ -76,7 +89,7 @@ async def _order_fact(pool: Pool, journeys: Journeys, row: Claimed, event: intak
             await inbox.lock(connection, parcel)
         await inbox.lock(connection, event.subject)
         if not await _has_journey(connection, event.shop, event.order_id):
-            await inbox.wait(connection, row.id, note="its order is not known yet")
+            await inbox.wait(connection, row, note="its order is not known yet")
             return "waiting"
         tell, changed = await _write(connection, event)
     # A shop repeats itself with every update. On a second attempt the tables may know what the journey does not.
@@ -84,12 +97,12 @@ async def _order_fact(pool: Pool, journeys: Journeys, row: Claimed, event: intak
         tell = []
     alive = True
     for fact in tell:
-        alive = await journeys.signal(event.shop, event.order_id, fact)
+        alive = await _tell(pool, journeys, event.shop, event.order_id, fact)
     async with pool.acquire() as connection, connection.transaction():
         if parcel:
             await inbox.lock(connection, parcel)
         note = ENDED if not alive else None if tell else "nothing new"
-        await inbox.done(connection, row.id, now=now, note=note)
+        await inbox.done(connection, row, now=now, note=note)
         if parcel:
             await inbox.release(connection, [parcel], now=now)
     return "dispatched"
@@ -119,12 +132,22 @@ async def _parcel_scanned(
         for shop, order_id in places:
             await inbox.lock(connection, f"order:{shop}:{order_id}")
         if not places or not all([await _has_journey(connection, *place) for place in places]):
-            await inbox.wait(connection, row.id, note="its parcel is not known yet")
+            await inbox.wait(connection, row, note="its parcel is not known yet")
             return "waiting"
         tell = await shipments.scan(connection, event)
-    alive = [await journeys.signal(shop, order_id, fact) for shop, order_id in places for fact in tell]
+    alive = False
+    missing: JourneyMissingError | None = None
+    for shop, order_id in places:
+        # One order's trouble is not the other's: both are told before the trouble is.
+        try:
+            for fact in tell:
+                alive |= await _tell(pool, journeys, shop, order_id, fact)
+        except JourneyMissingError as error:
+            missing = error
+    if missing is not None:
+        raise missing
     async with pool.acquire() as connection:
-        await inbox.done(connection, row.id, now=now, note=None if any(alive) else ENDED)
+        await inbox.done(connection, row, now=now, note=None if alive else ENDED)
     return "dispatched"
 
 
@@ -134,8 +157,22 @@ async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpda
         await people.remember(
             connection, event.shop, event.customer, at=at, source=event.type, evidence=f"{row.source} {row.id}"
         )
-        await inbox.done(connection, row.id, now=now, note=_noted(event.customer))
+        await inbox.done(connection, row, now=now, note=_noted(event.customer))
     return "dispatched"
+
+
+async def _tell(pool: Pool, journeys: Journeys, shop: str, order_id: str, fact: facts.Event) -> bool:
+    """Tell a journey one fact; False when it has ended, be it so long ago that nobody but the tables remembers.
+
+    Raises:
+        JourneyMissingError: it is not there and never ended.
+    """
+    try:
+        return await journeys.signal(shop, order_id, fact)
+    except JourneyMissingError:
+        if await orders.ended(pool, shop, order_id):
+            return False
+        raise
 
 
 async def _has_journey(connection: Connection, shop: str, order_id: str) -> bool:

@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
@@ -22,6 +23,7 @@ from journey.events import (
 from journey.order import OrderFacts
 from journey.state import JourneyState
 from journey.timeline import about
+from starters.dispatch import JourneyMissingError
 from workflows.order_journey import JourneyInput, OrderJourney, search_attributes
 
 _RPC = timedelta(seconds=10)
@@ -68,16 +70,29 @@ class TemporalJourneys:
         return True
 
     async def signal(self, shop: str, order_id: str, event: Event) -> bool:
-        """Tell a journey one fact; False when there is none that still runs.
+        """Tell a journey one fact; False when it has closed.
 
         Raises:
+            JourneyMissingError: Temporal knows no such journey: never started, forgotten after its end, or looked for
+                in the wrong place.
             RPCError: Temporal is away; call again later.
         """
         handle = self._client.get_workflow_handle(workflow_id(shop, order_id))
         try:
             await handle.signal(SIGNALS[type(event)], args=[event], rpc_timeout=_RPC)
         except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:
-                return False
-            raise
+            if error.status is not RPCStatusCode.NOT_FOUND or not await _closed(handle):
+                raise
+            return False
         return True
+
+
+async def _closed(handle: WorkflowHandle[Any, Any]) -> bool:
+    """Whether a journey that takes no signal is one that ended; the same answer is given where there is none."""
+    try:
+        description = await handle.describe(rpc_timeout=_RPC)
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise JourneyMissingError("Temporal knows no such journey") from None
+        raise
+    return description.status is not WorkflowExecutionStatus.RUNNING

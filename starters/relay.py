@@ -12,11 +12,18 @@ from temporalio.service import RPCError, RPCStatusCode
 from starters.dispatch import Journeys, dispatch
 from store import inbox
 from store.inbox import Claimed
+from store.playbooks import NoPlaybookError
 from store.pool import AWAY, Pool
 
 _log = structlog.get_logger(__name__)
 
 DEAD_AFTER = timedelta(days=7)
+# What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
+# what was dispatched or ignored, a season for a dead letter, which somebody has yet to look into.
+FORGET_AFTER = timedelta(days=30)
+FORGET_DEAD_AFTER = timedelta(days=90)
+_FORGET_EVERY = timedelta(hours=1)
+_FORGET_AT_ONCE = 1000
 _POLL_SECONDS = 1.0
 _SLOTS = 8
 _BACKOFF_CAP_SECONDS = 60
@@ -43,30 +50,34 @@ def passes(error: BaseException) -> bool:
     """Whether patience alone mends this: the database or Temporal away, or no playbook published yet."""
     if isinstance(error, RPCError):
         return error.status in _PASSING
-    return isinstance(error, (*AWAY, TimeoutError, LookupError))
+    return isinstance(error, (*AWAY, TimeoutError, NoPlaybookError))
 
 
 class Relay:
     """One relay; any number may run against one database, in one process or several.
 
-    `clock` (UTC) decides what is due and what is too old; real time by default.
+    `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
+    have clocks that run ahead: an order may then be dated ahead too.
     """
 
-    def __init__(self, pool: Pool, journeys: Journeys, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(
+        self, pool: Pool, journeys: Journeys, *, clock: Callable[[], datetime] = _now, orders_ahead: bool = False
+    ) -> None:
         self._pool = pool
         self._journeys = journeys
         self._clock = clock
+        self._orders_ahead = orders_ahead
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
-        self._next_sweep = datetime.min.replace(tzinfo=UTC)
+        self._next_sweep = self._next_forget = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
         """Look into the inbox at once rather than at the next poll."""
         self._woken.set()
 
     async def run(self) -> None:
-        """Deliver until `stop`; outages of the database and of Temporal are waited out, whatever their length."""
+        """Deliver until `stop`, whatever happens; outages of the database and of Temporal are waited out."""
         self._stopping = False
         away = 0
         while not self._stopping:
@@ -75,9 +86,10 @@ class Relay:
             try:
                 taken = await self._take()
                 away = 0
-            except (*AWAY, asyncpg.PostgresError) as error:
+            except Exception as error:  # noqa: BLE001  # without a relay nothing is delivered at all
                 away += 1
-                _log.warning("database away", error=type(error).__name__)
+                known = isinstance(error, (*AWAY, asyncpg.PostgresError))
+                _log.warning("database away" if known else "relay stumbled", error=type(error).__name__)
             pause = min(_POLL_SECONDS * 2 ** min(away, 4), 10.0)
             if not taken and not self._stopping:
                 with contextlib.suppress(TimeoutError):
@@ -105,6 +117,15 @@ class Relay:
             self._next_sweep = now + _SWEEP_EVERY
             for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER):
                 _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
+        if now >= self._next_forget:
+            forgotten = await inbox.forget(
+                self._pool,
+                finished_before=now - FORGET_AFTER,
+                dead_before=now - FORGET_DEAD_AFTER,
+                limit=_FORGET_AT_ONCE,
+            )
+            if forgotten < _FORGET_AT_ONCE:
+                self._next_forget = now + _FORGET_EVERY
         free = _SLOTS - len(self._running)
         if free <= 0:
             return 0
@@ -122,7 +143,9 @@ class Relay:
     async def _deliver(self, row: Claimed) -> None:
         try:
             async with asyncio.timeout(_TIME_LIMIT_SECONDS):
-                outcome = await dispatch(self._pool, self._journeys, row, now=self._clock())
+                outcome = await dispatch(
+                    self._pool, self._journeys, row, now=self._clock(), orders_ahead=self._orders_ahead
+                )
             _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
         except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others
             await self._put_off(row, error)
@@ -141,10 +164,10 @@ class Relay:
         for _ in range(_HAND_BACK_TRIES):
             try:
                 if given_up:
-                    await inbox.bury(self._pool, row.id, now=now, note=f"failed for a week: {kind}")
+                    await inbox.bury(self._pool, row, now=now, note=f"failed for a week: {kind}")
                 else:
-                    await inbox.retry(self._pool, row.id, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
-            except AWAY:
+                    await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
+            except Exception:  # noqa: BLE001  # the lease hands the row back in any case
                 await asyncio.sleep(_POLL_SECONDS)
             else:
                 return

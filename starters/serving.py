@@ -57,10 +57,11 @@ async def serving(
     *,
     listener: socket.socket,
     more_routes: Sequence[APIRouter] = (),
+    orders_ahead: bool = False,
 ) -> AsyncIterator[str]:
     """Serve the gateway and run its relay; yields the URL it listens on. Leaving finishes what is under way.
 
-    `more_routes` are added to the gateway's own: the pages of the embedded stack.
+    `more_routes` are added to the gateway's own: the pages of the embedded stack. `orders_ahead` as the relay has it.
 
     Raises:
         SettingMissingError: the secret key is unset, or a webhook secret is malformed.
@@ -70,7 +71,7 @@ async def serving(
         sources=_sources(settings),
         links=Links(settings.needed("secret_key"), settings.public_url),
         brand=templates.brand,
-        relay=Relay(pool, TemporalJourneys(client, settings.task_queue)),
+        relay=Relay(pool, TemporalJourneys(client, settings.task_queue), orders_ahead=orders_ahead),
         temporal_ready=client.service_client.check_health,
     )
     app = create_app(services)

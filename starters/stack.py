@@ -110,7 +110,16 @@ async def whole_stack(
         tell("worker")
         pages: list[APIRouter] = [] if embedded.catcher is None else [mail_pages(embedded.catcher)]
         url = await running.enter_async_context(
-            serving(settings, pool, client, templates, listener=listener, more_routes=pages)
+            serving(
+                settings,
+                pool,
+                client,
+                templates,
+                listener=listener,
+                more_routes=pages,
+                # Whoever stands in the way of journeys moves their clocks.
+                orders_ahead=interceptor is not None,
+            )
         )
         tell("gateway")
         yield Stack(

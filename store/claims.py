@@ -15,7 +15,8 @@ class Claim:
     """The right to send one message, held by whoever has the token. `row` is the ledger's id.
 
     `doubtful` when an earlier try under the same name may have gone out: whatever comes of this one, the row
-    can then not say any more that nothing did. `held_by` is the rule that the message waited for until now.
+    can then not say any more that nothing did. `held_by` is the rule that the message waited for until now, and
+    `asked_at` when, by its journey's clock, it was asked for first: a touch's patience begins then or when it was due.
     """
 
     row: int
@@ -24,6 +25,7 @@ class Claim:
     message_id: str
     doubtful: bool = False
     held_by: str | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +52,20 @@ class Doubt:
     age: timedelta
     answer: Go | Held | Refused
     held_by: str | None = None
+    asked_at: datetime | None = None
 
     @property
     def claim(self) -> Claim:
         """The doubtful claim itself, to write down what became of it."""
-        return Claim(self.row, self.token, self.attempt_class, self.message_id, doubtful=True, held_by=self.held_by)
+        return Claim(
+            self.row,
+            self.token,
+            self.attempt_class,
+            self.message_id,
+            doubtful=True,
+            held_by=self.held_by,
+            asked_at=self.asked_at,
+        )
 
 
 @dataclass(frozen=True, slots=True)

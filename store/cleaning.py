@@ -75,20 +75,20 @@ def phone(value: object, country: str | None) -> str | None:
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
 
 
-def locale(value: object) -> str:
-    """The locale as a BCP 47 tag (`de-DE`), its language alone where only that is known, else `en`."""
-    return _locale(value) if isinstance(value, str) and len(value) <= _LOCALE_LENGTH and value.isascii() else "en"
+def locale(value: object) -> str | None:
+    """The locale as a BCP 47 tag (`de-DE`), its language alone where only that is known, else None."""
+    return _locale(value) if isinstance(value, str) and len(value) <= _LOCALE_LENGTH and value.isascii() else None
 
 
 @lru_cache(maxsize=512)
-def _locale(value: str) -> str:
+def _locale(value: str) -> str | None:
     tag = value.strip().replace("_", "-")
     for candidate in (tag, tag.partition("-")[0]):
         try:
             return str(Locale.parse(candidate, sep="-")).replace("_", "-")
         except (ValueError, UnknownLocaleError, TypeError):
             continue
-    return "en"
+    return None
 
 
 def country(value: object) -> str | None:

@@ -10,6 +10,9 @@ from pydantic import BeforeValidator, Field
 from store import cleaning
 
 ID_LENGTH = 200
+# In bytes of UTF-8: together they name a workflow, a Message-ID and a link, whose limits are in bytes.
+SHOP_BYTES = 60
+ORDER_ID_BYTES = 180
 NAME_LENGTH = 100
 TITLE_LENGTH = 300
 TEXT_LENGTH = 5000
@@ -41,10 +44,21 @@ def _identifier(value: object) -> str:
 
 
 def _shop(value: object) -> str:
-    # A workflow is `order:{shop}:{order_id}`: without a colon in the shop no two orders can share an id.
-    text = _identifier(value)
-    if ":" in text:
-        raise ValueError("must not contain a colon")
+    # A workflow is `order:{shop}:{order_id}`, operators and providers say `{shop}/{order_id}`: without these two in
+    # the shop no two orders can share a name.
+    text = _at_most(SHOP_BYTES, _identifier(value))
+    if ":" in text or "/" in text:
+        raise ValueError("must not contain a colon or a slash")
+    return text
+
+
+def _order_id(value: object) -> str:
+    return _at_most(ORDER_ID_BYTES, _identifier(value))
+
+
+def _at_most(size: int, text: str) -> str:
+    if len(text.encode()) > size:
+        raise ValueError(f"must be at most {size} bytes of UTF-8")
     return text
 
 
@@ -98,6 +112,7 @@ def _optional(value: object) -> str | None:
 
 
 Identifier = Annotated[str, BeforeValidator(_identifier)]
+OrderId = Annotated[str, BeforeValidator(_order_id)]
 Shop = Annotated[str, BeforeValidator(_shop)]
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 Day = Annotated[date | None, BeforeValidator(_day)]

@@ -36,10 +36,28 @@ UPDATE inbox SET attempts = attempts + 1, next_attempt = $1 + $3::interval FROM 
 RETURNING inbox.id, source, topic, subject, event, occurred_at, received_at, attempts
 """
 
+# What a relay says about a row counts only while the row is its own: one whose lease ran out was given out again,
+# with one attempt more, and is somebody else's.
+_SETTLE = """
+UPDATE inbox SET status = $3, note = $4, done_at = $5, next_attempt = coalesce($6, next_attempt)
+WHERE id = $1 AND attempts = $2 AND status = 'pending'
+"""
+
 _EXPIRE = """
 UPDATE inbox SET status = 'dead', note = 'its ' || split_part(subject, ':', 1) || ' never came', done_at = $1
 WHERE status = 'waiting' AND received_at <= $2
 RETURNING id, source, topic
+"""
+
+# A webhook names people, and the tables know by then what it said. The row itself stays, so that a late repeat is
+# still known for one. An empty body and no event is what was forgotten already.
+_FORGET = """
+UPDATE inbox SET body = '', event = NULL WHERE id IN (
+    SELECT id FROM inbox
+    WHERE (event IS NOT NULL OR octet_length(body) > 0)
+      AND (status IN ('dispatched', 'ignored') AND coalesce(done_at, received_at) <= $1
+           OR status = 'dead' AND coalesce(done_at, received_at) <= $2)
+    LIMIT $3 FOR UPDATE SKIP LOCKED)
 """
 
 _FIGURES = """
@@ -119,16 +137,14 @@ async def claim(pool: Pool, *, now: datetime, limit: int = 50) -> list[Claimed]:
     return [Claimed(**row) for row in sorted(rows, key=lambda row: (row["received_at"], row["id"]))]
 
 
-async def done(connection: Connection, row_id: int, *, now: datetime, note: str | None) -> None:
-    """Mark a row dispatched."""
-    await connection.execute(
-        "UPDATE inbox SET status = 'dispatched', done_at = $2, note = $3 WHERE id = $1", row_id, now, note
-    )
+async def done(connection: Connection, row: Claimed, *, now: datetime, note: str | None) -> None:
+    """Mark a row dispatched, if it is still this relay's."""
+    await connection.execute(_SETTLE, row.id, row.attempts, "dispatched", note, now, None)
 
 
-async def wait(connection: Connection, row_id: int, *, note: str) -> None:
-    """Put a row aside until `release` names its subject."""
-    await connection.execute("UPDATE inbox SET status = 'waiting', note = $2 WHERE id = $1", row_id, note)
+async def wait(connection: Connection, row: Claimed, *, note: str) -> None:
+    """Put a row aside until `release` names its subject, if it is still this relay's."""
+    await connection.execute(_SETTLE, row.id, row.attempts, "waiting", note, None, None)
 
 
 async def release(connection: Connection, subjects: Sequence[str], *, now: datetime) -> int:
@@ -142,14 +158,14 @@ async def release(connection: Connection, subjects: Sequence[str], *, now: datet
     return int(result.split()[-1])
 
 
-async def retry(pool: Pool, row_id: int, *, at: datetime, note: str) -> None:
-    """Try a row again at that moment; `note` says what went wrong, without anybody's data."""
-    await pool.execute("UPDATE inbox SET next_attempt = $2, note = $3 WHERE id = $1", row_id, at, note)
+async def retry(pool: Pool, row: Claimed, *, at: datetime, note: str) -> None:
+    """Try a row again at that moment, if it is still this relay's; `note` says what went wrong, without any data."""
+    await pool.execute(_SETTLE, row.id, row.attempts, "pending", note, None, at)
 
 
-async def bury(pool: Pool, row_id: int, *, now: datetime, note: str) -> None:
-    """Give a row up, for an operator to see."""
-    await pool.execute("UPDATE inbox SET status = 'dead', done_at = $2, note = $3 WHERE id = $1", row_id, now, note)
+async def bury(pool: Pool, row: Claimed, *, now: datetime, note: str) -> None:
+    """Give a row up, for an operator to see, if it is still this relay's."""
+    await pool.execute(_SETTLE, row.id, row.attempts, "dead", note, now, None)
 
 
 async def expire(pool: Pool, *, now: datetime, age: timedelta) -> list[asyncpg.Record]:
@@ -157,14 +173,25 @@ async def expire(pool: Pool, *, now: datetime, age: timedelta) -> list[asyncpg.R
     return list(await pool.fetch(_EXPIRE, now, now - age))
 
 
+async def forget(pool: Pool, *, finished_before: datetime, dead_before: datetime, limit: int) -> int:
+    """Blank the bodies and events of rows that ended by then, at most `limit`; how many that were."""
+    return int((await pool.execute(_FORGET, finished_before, dead_before, limit)).split()[-1])
+
+
 async def order_still_to_start(connection: Connection, shop: str, order_id: str) -> bool:
-    """Whether the order's own creation is not dispatched yet, so that there may be no journey to tell anything."""
-    return bool(
-        await connection.fetchval(
-            """SELECT EXISTS (SELECT 1 FROM inbox WHERE subject = $1 AND status = 'pending'
-               AND event->>'type' = 'order.created')""",
-            f"order:{shop}:{order_id}",
-        )
+    """Whether the order's own creation is not dispatched, or was given up: there may be no journey to tell anything."""
+    subject = f"order:{shop}:{order_id}"
+    found = await connection.fetch(
+        """SELECT DISTINCT status FROM inbox WHERE subject = $1 AND status IN ('pending', 'dead')
+           AND event->>'type' = 'order.created'""",
+        subject,
+    )
+    statuses = {row["status"] for row in found}
+    if statuses != {"dead"}:
+        return bool(statuses)
+    # Beside a creation that was given up another one may have begun the journey; nothing is dispatched before that.
+    return not await connection.fetchval(
+        "SELECT EXISTS (SELECT 1 FROM inbox WHERE subject = $1 AND status = 'dispatched')", subject
     )
 
 

@@ -4,8 +4,8 @@ Unlike the core's events these name people. They live in the inbox and become ro
 own events (`journey.events`) are what is left of them when they go to a workflow.
 
 Strict about what makes an order (ids, lines, money, moments), forgiving about what a shop cannot help: a missing
-or impossible e-mail address, phone, time zone or locale becomes None (or `en`), is noted, and the order's journey
-goes on without it. Fields nobody knows are ignored, since shops send more than is asked.
+or impossible e-mail address, phone, time zone or locale becomes None, is noted (a locale is not), and the order's
+journey goes on without it. Fields nobody knows are ignored, since shops send more than is asked.
 """
 
 import hashlib
@@ -32,6 +32,7 @@ from store.fields import (
     Identifier,
     Malformed,
     Moment,
+    OrderId,
     Shop,
     Skus,
     Word,
@@ -71,13 +72,16 @@ class Consent(_Edge):
 
 
 class Customer(_Edge):
-    """A person as the shop knows them. `notes` names what was given but could not be used, never the value."""
+    """A person as the shop knows them. `notes` names what was given but could not be used, never the value.
+
+    `locale` None is one that was not said or means nothing, so that a known one stays.
+    """
 
     customer_id: Identifier | None = None
     email: str | None = None
     phone: str | None = None
     first_name: Annotated[str, one_line(NAME_LENGTH)] = ""
-    locale: Annotated[str, BeforeValidator(cleaning.locale)] = "en"
+    locale: Annotated[str | None, BeforeValidator(cleaning.locale)] = None
     time_zone: str | None = None
     country: Annotated[str | None, BeforeValidator(cleaning.country)] = None
     consent: Consent = Consent()
@@ -137,7 +141,7 @@ Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
 class _OrderEvent(_Edge):
     at: Moment
     shop: Shop
-    order_id: Identifier
+    order_id: OrderId
 
     @property
     def subject(self) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 from journey.contact import WEEK, Contact, Evidence, Go, decide
 from journey.hours import possible_zones
 from journey.outcomes import DeliverRequest, Held, PassedOver, Refused
-from journey.playbook import Playbook, Touch, touch_id
+from journey.playbook import LatePolicy, Playbook, Touch, touch_id
 from store import ledger_sql as sql
 from store.claims import AlreadySent, Ask, Claim, Doubt, Final, message_key
 from store.pool import Connection, Pool
@@ -37,6 +37,9 @@ class Ledger:
             person = await connection.fetchrow(sql.PERSON, request.shop, request.order_id)
             if person is None:
                 return Refused(rule="order_unknown_or_erased")
+            if person["ended_at"] is not None:
+                # A fact came while the books were being closed: the journey goes on, so they are open again.
+                await connection.execute(sql.REOPEN, request.shop, request.order_id)
             await _pass_over(
                 connection,
                 (request.shop, request.order_id),
@@ -52,7 +55,11 @@ class Ledger:
                 return Final(row["status"], row["rule"] or "")
             evidence = await self._evidence(connection, request, person, now)
             touch = playbook.by_id[touch_id(request.key)]
-            answer = decide(touch, playbook.contact, evidence, due=request.due, now=now, forced=request.forced)
+            asked_at = (row["asked_at"] if row is not None else None) or now
+            since = max(request.due, asked_at)
+            answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
+            if isinstance(answer, Go) and _too_late(touch, request, now):
+                answer = Refused(rule="too_late")
             held_by = row["rule"] if row is not None and row["status"] == "held" else None
             if row is not None and (row["status"] == "claimed" or (row["status"] == "held" and row["claim"])):
                 return Doubt(
@@ -64,6 +71,7 @@ class Ledger:
                     row["age"],
                     answer,
                     held_by,
+                    asked_at,
                 )
             made = await self._write(
                 connection,
@@ -73,6 +81,7 @@ class Ledger:
                 customer_id=person["customer_id"],
                 attempt_class=row["attempt_class"] if row is not None else 0,
                 now=now,
+                asked_at=asked_at,
                 provider=provider,
             )
             return replace(made, held_by=held_by) if isinstance(made, Claim) else made
@@ -113,8 +122,9 @@ class Ledger:
                 token,
                 message_id,
                 provider,
+                doubt.asked_at,
             )
-        return Claim(row, token, next_class, message_id)
+        return Claim(row, token, next_class, message_id, asked_at=doubt.asked_at)
 
     async def record_sent(self, claim: Claim, *, now: datetime, provider_id: str | None) -> None:
         """It went out at `now`. A row that was already left in doubt is settled by this word too."""
@@ -187,9 +197,10 @@ class Ledger:
         customer_id: str,
         attempt_class: int,
         now: datetime,
+        asked_at: datetime,
         provider: str,
     ) -> Claim | Held | Refused:
-        claim = Claim(0, uuid.uuid4(), attempt_class, self.message_id(request, attempt_class))
+        claim = Claim(0, uuid.uuid4(), attempt_class, self.message_id(request, attempt_class), asked_at=asked_at)
         go = isinstance(answer, Go)
         row = await connection.fetchval(
             sql.WRITE,
@@ -202,8 +213,15 @@ class Ledger:
             claim.token if go else None,
             claim.message_id if go else None,
             provider if go else None,
+            asked_at,
         )
-        return answer if not isinstance(answer, Go) else Claim(row, claim.token, attempt_class, claim.message_id)
+        return answer if not isinstance(answer, Go) else replace(claim, row=row)
+
+
+def _too_late(touch: Touch, request: DeliverRequest, now: datetime) -> bool:
+    """Whether nobody was there to send it for longer than it may be late and may then wait."""
+    skips = touch.late.policy is LatePolicy.SKIP and not request.forced
+    return skips and now - request.due > touch.patience + touch.late.after
 
 
 def _columns(request: DeliverRequest, touch: Touch, customer_id: str, attempt_class: int) -> tuple[object, ...]:

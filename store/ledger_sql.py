@@ -8,7 +8,7 @@ WHERE o.shop = $1 AND o.order_id = $2
 FOR UPDATE OF c
 """
 PERSON = """
-SELECT o.status AS order_status, c.customer_id, c.email, c.time_zone, c.country,
+SELECT o.status AS order_status, o.ended_at, c.customer_id, c.email, c.time_zone, c.country,
        s.reason AS suppressed,
        (SELECT granted FROM consents k
          WHERE k.shop = c.shop AND k.customer_id = c.customer_id AND k.channel = 'email' AND k.purpose = 'marketing'
@@ -18,9 +18,12 @@ JOIN customers c USING (shop, customer_id)
 LEFT JOIN suppressions s ON s.shop = c.shop AND s.channel = 'email' AND s.address = lower(c.email)
 WHERE o.shop = $1 AND o.order_id = $2
 """
+REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
+# What was sent under any name was sent, also when that word came after the message was claimed once more.
 LATEST = """
 SELECT *, now() - claimed_at AS age FROM ledger
-WHERE shop = $1 AND order_id = $2 AND touch_key = $3 ORDER BY attempt_class DESC LIMIT 1
+WHERE shop = $1 AND order_id = $2 AND touch_key = $3
+ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1
 """
 # What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead.
 # A held row with a claim may have gone out.
@@ -32,13 +35,14 @@ WHERE shop = $1 AND customer_id = $2 AND purpose = 'marketing'
 """
 WRITE = """
 INSERT INTO ledger (shop, order_id, touch_key, attempt_class, touch, purpose, channel, priority, customer_id,
-                    status, rule, due, at, until, claim, claimed_at, message_id, provider)
+                    status, rule, due, at, until, claim, claimed_at, message_id, provider, asked_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17)
+        CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17, $18)
 ON CONFLICT (shop, order_id, touch_key, attempt_class) DO UPDATE SET
     status = excluded.status, rule = excluded.rule, due = excluded.due, at = excluded.at, until = excluded.until,
     claim = excluded.claim, claimed_at = excluded.claimed_at, message_id = excluded.message_id,
-    provider = excluded.provider, priority = excluded.priority
+    provider = excluded.provider, priority = excluded.priority,
+    asked_at = coalesce(ledger.asked_at, excluded.asked_at)
     WHERE ledger.status IN ('held', 'refused')
 RETURNING id
 """

@@ -11,32 +11,51 @@ from decimal import Decimal
 from journey import events
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from store import intake, people
-from store.pool import Connection
+from store.pool import Connection, Pool
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An order as it was first written down, with the digest of the playbook it pinned then."""
+    """An order as it was first written down, with the digest of the playbook it pinned then.
+
+    `ended` when its journey wrote down its end, so that none is to be started, even where Temporal forgot it.
+    """
 
     facts: OrderFacts
     playbook: str
+    ended: bool
 
 
 @dataclass(frozen=True, slots=True)
-class Sibling:
-    """Another order of the same customer at the same shop; `open` while its journey runs."""
+class Neighbours:
+    """The customer's orders at this shop next to one of them, by the moments they were placed; ids."""
 
-    order_id: str
-    placed_at: datetime
-    open: bool
+    before: str | None
+    after: str | None
+    after_placed_at: datetime | None
 
 
-async def create(connection: Connection, event: intake.OrderCreated, *, playbook: str, received_at: datetime) -> Placed:
+async def create(
+    connection: Connection,
+    event: intake.OrderCreated,
+    *,
+    playbook: str,
+    received_at: datetime,
+    ahead: bool = False,
+) -> Placed:
     """Write an order down with its customer, consent and lines; a second time answers what the first one wrote.
 
     A buyer is a repeat buyer when an order of theirs was placed earlier, or the shop has counted more than one.
+
+    Args:
+        connection: in a transaction.
+        event: the order.
+        playbook: the digest it pins when it is new.
+        received_at: when it came; an order dated later was placed then.
+        ahead: whether an order may be dated ahead all the same, where journeys have clocks that run ahead.
     """
     customer = event.customer
+    placed_at = event.at if ahead else min(event.at, received_at)
     await people.remember(
         connection,
         event.shop,
@@ -50,7 +69,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
            WHERE shop = $1 AND customer_id = $2 AND placed_at < $3 AND order_id <> $4)""",
         event.shop,
         customer.customer_id,
-        event.at,
+        placed_at,
         event.order_id,
     )
     buyer = Buyer.REPEAT if known or (customer.orders_count or 0) > 1 else Buyer.FIRST
@@ -60,7 +79,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
         event.shop,
         event.order_id,
         customer.customer_id,
-        event.at,
+        placed_at,
         event.channel,
         event.currency,
         event.total,
@@ -70,7 +89,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
     if new:
         await _write_lines(connection, event.shop, event.order_id, event.lines)
     kept = await connection.fetchrow(
-        """SELECT placed_at, channel, currency, total, buyer, playbook, country, time_zone
+        """SELECT placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
            FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
         event.shop,
         event.order_id,
@@ -92,7 +111,7 @@ async def create(connection: Connection, event: intake.OrderCreated, *, playbook
         buyer=Buyer(kept["buyer"]),
         lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
     )
-    return Placed(facts, kept["playbook"])
+    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None)
 
 
 async def exists(connection: Connection, shop: str, order_id: str) -> bool:
@@ -100,17 +119,33 @@ async def exists(connection: Connection, shop: str, order_id: str) -> bool:
     return bool(await connection.fetchval("SELECT true FROM orders WHERE shop = $1 AND order_id = $2", shop, order_id))
 
 
-async def siblings(connection: Connection, shop: str, order_id: str) -> list[Sibling]:
-    """The customer's other orders at this shop, oldest first."""
-    rows = await connection.fetch(
-        """SELECT other.order_id, other.placed_at, other.ended_at IS NULL AS open
-           FROM orders mine JOIN orders other USING (shop, customer_id)
-           WHERE mine.shop = $1 AND mine.order_id = $2 AND other.order_id <> $2
-           ORDER BY other.placed_at, other.order_id""",
+async def ended(pool: Pool, shop: str, order_id: str) -> bool:
+    """Whether the order's journey wrote down its end."""
+    return bool(
+        await pool.fetchval("SELECT ended_at IS NOT NULL FROM orders WHERE shop = $1 AND order_id = $2", shop, order_id)
+    )
+
+
+async def neighbours(pool: Pool, shop: str, order_id: str) -> Neighbours:
+    """The customer's orders at this shop just before and just after this one, whatever became of their journeys."""
+    row = await pool.fetchrow(
+        """SELECT before.order_id AS before, after.order_id AS after, after.placed_at AS after_placed_at
+           FROM orders mine
+           LEFT JOIN LATERAL (
+               SELECT order_id FROM orders other
+               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id
+                 AND (other.placed_at, other.order_id) < (mine.placed_at, mine.order_id)
+               ORDER BY placed_at DESC, order_id DESC LIMIT 1) before ON true
+           LEFT JOIN LATERAL (
+               SELECT order_id, placed_at FROM orders other
+               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id
+                 AND (other.placed_at, other.order_id) > (mine.placed_at, mine.order_id)
+               ORDER BY placed_at, order_id LIMIT 1) after ON true
+           WHERE mine.shop = $1 AND mine.order_id = $2""",
         shop,
         order_id,
     )
-    return [Sibling(**row) for row in rows]
+    return Neighbours(**row) if row is not None else Neighbours(None, None, None)
 
 
 async def edit(connection: Connection, event: intake.OrderEdited) -> tuple[list[events.Event], bool]:

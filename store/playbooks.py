@@ -6,6 +6,10 @@ from journey.playbook import Playbook
 from store.pool import Pool
 
 
+class NoPlaybookError(LookupError):
+    """None was ever published."""
+
+
 async def publish(pool: Pool, playbook: Playbook) -> str:
     """Store a playbook and let new journeys pin it; publishing the same one again changes nothing."""
     async with pool.acquire() as connection, connection.transaction():
@@ -26,11 +30,11 @@ async def current(pool: Pool) -> str:
     """The digest that new journeys pin.
 
     Raises:
-        LookupError: none was ever published.
+        NoPlaybookError: none was ever published.
     """
     digest = await pool.fetchval("SELECT digest FROM current_playbook")
     if digest is None:
-        raise LookupError("no playbook is published: run `postlude playbook publish playbooks/default.yaml`")
+        raise NoPlaybookError("no playbook is published: run `postlude playbook publish playbooks/default.yaml`")
     return str(digest)
 
 

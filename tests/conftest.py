@@ -1,10 +1,10 @@
-"""One real server of each kind for the whole session; every test has ids, a task queue or a database of its own."""
+"""One real server of each kind for each test process; every test has ids, a task queue or a database of its own."""
 
 import logging
 import os
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -29,6 +29,22 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
     del os.environ[name]  # the tests' parts are their own, whatever the developer's shell says
+
+
+@pytest.fixture
+def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Tells the reader of the run a seed or a figure, whether the test passes or not; see `pytest_terminal_summary`."""
+    return lambda text: record_property("said", text)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests had to say, also when they ran in a process of their own."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", None) == "call":
+                for name, text in report.user_properties:
+                    if name == "said":
+                        terminalreporter.write_line(f"{report.nodeid.rpartition('::')[2]}: {text}")
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
 
+import asyncpg
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
@@ -23,7 +24,7 @@ from activities.links import Links
 from activities.messaging.protocol import EmailProvider
 from activities.messaging.providers import email_provider
 from activities.messaging.templates import Templates
-from journey.playbook import load_playbook
+from journey.playbook import PlaybookError, load_playbook
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
@@ -39,7 +40,11 @@ _REFRESH = 10.0
 async def load_playbooks(pool: Pool) -> None:
     """Make every published playbook known to this process."""
     for digest, content in (await playbooks.unknown_to(pool, PLAYBOOKS.digests())).items():
-        PLAYBOOKS.add(digest, load_playbook(content))
+        try:
+            PLAYBOOKS.add(digest, load_playbook(content))
+        except PlaybookError:
+            # Written by a newer version: its journeys wait for a worker that can read it, all others go on.
+            log.error("playbook_unreadable", playbook=digest)  # noqa: TRY400  the content says nothing a log needs
 
 
 @asynccontextmanager
@@ -55,7 +60,7 @@ async def playbooks_kept_fresh(pool: Pool) -> AsyncIterator[None]:
             missed.clear()
             try:
                 await load_playbooks(pool)
-            except AWAY as error:
+            except (*AWAY, asyncpg.PostgresError) as error:
                 log.warning("playbooks_not_refreshed", error=type(error).__name__)
 
     await load_playbooks(pool)

@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
         left_over,
         next_step,
         passed_over,
-        upcoming,
+        phase,
     )
     from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest
     from journey.playbook import touch_id
@@ -51,7 +51,8 @@ SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PH
 # A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider. Long enough
 # that a busy machine is not taken for a dead one: that would put a message in doubt that is on its way.
 HEARTBEAT = timedelta(seconds=15)
-ATTEMPT = timedelta(seconds=45)
+# A mail relay may take minutes over its last word (RFC 5321 4.5.3.2.6); the heartbeat finds the dead much sooner.
+ATTEMPT = timedelta(minutes=10)
 CLOSING = timedelta(seconds=15)
 # Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
 # message. Providers' troubles have their own, patient schedule inside `deliver`.
@@ -131,7 +132,9 @@ class OrderJourney:
             request = request.but(forced=True)
         if end := ends_with(self._state, self._playbook, stop, now=now):
             why, after = end
-            request = request.but(last=why, passed_over=left_over(after, self._playbook, now=now))
+            request = request.but(last=why)
+            if rest := left_over(after, self._playbook, now=now):
+                request = request.but(left_over=rest)
         elif over := passed_over(self._state, self._playbook, now=now):
             request = request.but(passed_over=over)
         self._sending, self._closed = stop.key, False
@@ -153,6 +156,8 @@ class OrderJourney:
         self._state = settle(self._state, request, answer.outcome(now=now), now=now)
         # A fact that came meanwhile may have opened the books again.
         self._closed = answer.closed and not self._woken
+        if answer.closed:
+            self._state = report(self._state, request.left_over)
 
     async def _wait(self, step: Wait) -> None:
         """Let the one timer run: it is kept over every event and replaced only when the deadline moves.
@@ -187,7 +192,7 @@ class OrderJourney:
             order_id=self._state.order.order_id,
             playbook=self._state.playbook,
             why=why,
-            passed_over=over,
+            left_over=over,
         )
         await workflow.execute_activity(
             "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=why
@@ -195,21 +200,23 @@ class OrderJourney:
         self._state = report(self._state, over)
 
     async def _continue_as_new_if_worth(self, step: Wait) -> None:
-        """Begin a new run at a phase boundary when the wait ahead costs more to store than an action."""
-        if step.until is None or self._last_phase is None:
-            return
+        """Begin a new run at a phase boundary when the wait ahead costs more to store than an action.
+
+        Or whenever the server says that this history has become too long.
+        """
         now = workflow.now()
-        ahead = upcoming(self._state, self._playbook, now=now)
-        if not ahead or ahead[0].touch.phase == self._last_phase:
-            return
-        if not worth_a_new_run(workflow.info().get_current_history_size(), step.until - now):
-            return
+        current = phase(self._state, self._playbook, now=now)
+        if not workflow.info().is_continue_as_new_suggested():
+            if step.until is None or step.key is None or self._last_phase in {None, current}:
+                return
+            if not worth_a_new_run(workflow.info().get_current_history_size(), step.until - now):
+                return
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._woken:
             return
         workflow.continue_as_new(
             JourneyInput(state=self._state),
-            search_attributes=search_attributes(self._state, ahead[0].touch.phase),
+            search_attributes=search_attributes(self._state, current),
         )
 
     def _drop_timer(self) -> None:

@@ -53,8 +53,8 @@ def _failure(answer: httpx.Response) -> Receipt:
     code = answer.status_code
     if code in _MAYBE:
         return Unclear(f"http_{code}")
-    # 401 and 403 are our own misconfiguration: somebody will mend it, and the message is worth waiting for.
-    if code in {401, 403, 408, 409, 425, 429} or code >= 500:  # noqa: PLR2004  the border of server errors
+    # 401, 403, 404 and 405 are our own misconfiguration: somebody will mend it, and the message is worth the wait.
+    if code in {401, 403, 404, 405, 408, 409, 425, 429} or code >= 500:  # noqa: PLR2004  the border of server errors
         return Busy(f"http_{code}", _retry_after(answer))
     return Rejected(f"http_{code}")
 

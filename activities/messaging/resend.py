@@ -11,7 +11,10 @@ import httpx
 
 from activities.messaging.http import client, post
 from activities.messaging.mime import address, header_text, mailbox
-from activities.messaging.protocol import Accepted, LookupUnavailableError, Message, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Message, Receipt, Rejected, Unclear
+
+# Errors about our sender or our account, not about the message: https://resend.com/docs/api-reference/errors
+_OURS = frozenset({"invalid_from_address", "invalid_access", "invalid_region"})
 
 
 class Resend:
@@ -64,6 +67,9 @@ class Resend:
 
 
 def _explain(status: int, answer: dict[str, Any]) -> Receipt | None:
+    name = answer.get("name")
+    if isinstance(name, str) and name in _OURS:
+        return Busy(f"http_{status}")
     if status != httpx.codes.CONFLICT:
         return None
     # A key used before with another body (a date in the text moved on) says that the first one was taken; one
@@ -72,7 +78,7 @@ def _explain(status: int, answer: dict[str, Any]) -> Receipt | None:
         "invalid_idempotent_request": Accepted(None),
         "concurrent_idempotent_requests": Unclear("http_409"),
     }
-    return known.get(answer.get("name"))
+    return known.get(name)
 
 
 def base_url(url: SplitResult, default_host: str) -> str:

@@ -3,15 +3,20 @@
 `smtp://[user:password@]host[:port]` (STARTTLS when offered), `smtps://…` for TLS from the first byte.
 """
 
+import asyncio
 from datetime import timedelta
 from urllib.parse import SplitResult, unquote
 
 import aiosmtplib
+from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from activities.messaging.mime import address, as_email
 from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Message, Receipt, Rejected, Unclear
 
-_PERMANENT = 500
+_GO_AHEAD = 354
+# RFC 5321 4.2.1: the first digit says it all; what has another one is no answer.
+_DONE, _TRANSIENT, _PERMANENT = 2, 4, 5
+_POLICY = 550
 # RFC 3463: these say that the recipient's mailbox or its domain is not there; others of 5.1 are about the sender.
 _DEAD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
 # RFC 4954: log in first, log in otherwise. Ours to mend, and the message is worth waiting for.
@@ -19,20 +24,26 @@ _LOGIN = frozenset({530, 534, 535, 538})
 
 
 class Smtp:
-    """An SMTP relay. A connection a message: a stale one would turn into doubt about what was sent."""
+    """An SMTP relay. A connection a message: a stale one would turn into doubt about what was sent.
+
+    `timeout` is in seconds and for everything up to the server's word that it wants the message. After the
+    message it has `answer_timeout` seconds: RFC 5321 4.5.3.2.6 asks for patience there, because who hangs up on a
+    relay that is at work on a message gets that message sent twice.
+    """
 
     name = "smtp"
     remembers: timedelta | None = None
     looks_up = False
     settles_after = timedelta(0)
 
-    def __init__(self, url: SplitResult, *, timeout: float = 20.0) -> None:
+    def __init__(self, url: SplitResult, *, timeout: float = 20.0, answer_timeout: float = 300.0) -> None:
         self._host = url.hostname or "127.0.0.1"
         self._tls = url.scheme == "smtps"
         self._port = url.port or (465 if self._tls else 25)
         self._user = unquote(url.username) if url.username else None
         self._password = unquote(url.password) if url.password else None
         self._timeout = timeout
+        self._answer_timeout = answer_timeout
 
     async def send(self, message: Message) -> Receipt:
         """Hand the message over; see `Receipt` for what can come of it."""
@@ -50,27 +61,32 @@ class Smtp:
             timeout=self._timeout,
         )
         try:
-            await client.connect()
-        except aiosmtplib.SMTPAuthenticationError as error:
-            return Busy(f"smtp_{error.code}")
-        except (aiosmtplib.SMTPException, OSError):
-            return Busy("smtp_unreachable")
-        try:
-            return await self._hand_over(client, sender, to, mail.as_bytes(), utf8=utf8)
+            async with asyncio.timeout(self._timeout):
+                stopped = await _connected(client) or await _envelope(client, sender, to, utf8=utf8)
+            return stopped or await self._hand_over(client, mail.as_bytes())
+        except TimeoutError:
+            return Busy("smtp_unreachable" if client.protocol is None else "smtp_dropped_before_data")
         finally:
             client.close()
 
-    async def _hand_over(self, client: aiosmtplib.SMTP, sender: str, to: str, body: bytes, *, utf8: bool) -> Receipt:
-        stopped = await _envelope(client, sender, to, utf8=utf8)
-        if stopped is not None:
-            return stopped
+    async def _hand_over(self, client: aiosmtplib.SMTP, body: bytes) -> Receipt:
+        """Write the message to a server that waits for it."""
+        protocol = client.protocol
+        if protocol is None or not protocol.is_connected:
+            return Busy("smtp_dropped_before_data")
+        protocol.write(PERIOD_REGEX.sub(b"..", normalize_message_line_endings(body)) + b".\r\n")
         try:
-            answer = await client.data(body)
-        except aiosmtplib.SMTPResponseException as error:
-            return _refused(error.code, error.message)
+            answer = await protocol.read_response(self._answer_timeout)
+        except aiosmtplib.SMTPResponseException:
+            return Unclear("smtp_garbled_answer")
         except (aiosmtplib.SMTPException, OSError):
             return Unclear("smtp_dropped_in_data")
-        return Accepted(_queue_id(answer.message))
+        if answer.code // 100 == _DONE:
+            return Accepted(_queue_id(answer.message))
+        if answer.code // 100 not in {_TRANSIENT, _PERMANENT}:
+            return Unclear("smtp_garbled_answer")
+        # Policy on what was written is the message's own matter, but for 550, which is about who we are.
+        return _refused(answer.code, answer.message, policy_is_ours=answer.code == _POLICY)
 
     async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
         """SMTP has no memory.
@@ -84,28 +100,44 @@ class Smtp:
         """Nothing is kept open."""
 
 
+async def _connected(client: aiosmtplib.SMTP) -> Receipt | None:
+    """Connect and log in; None when the server is ready, else why not."""
+    try:
+        await client.connect()
+    except aiosmtplib.SMTPAuthenticationError as error:
+        return Busy(f"smtp_{error.code}")
+    except (aiosmtplib.SMTPException, OSError):
+        return Busy("smtp_unreachable")
+    return None
+
+
 async def _envelope(client: aiosmtplib.SMTP, sender: str, to: str, *, utf8: bool) -> Receipt | None:
-    """Say who writes to whom; None when the server wants the message, else why not. Nothing is on the wire yet."""
-    encoding = "utf-8" if utf8 else "ascii"
+    """Say who writes to whom; None when the server wants the message, else why not.
+
+    Nothing of it is on the wire yet, so whatever goes wrong here is no doubt.
+    """
     try:
         await client.ehlo()
         if utf8 and not client.supports_extension("smtputf8"):
             return Rejected("address_needs_smtputf8")
+        encoding = "utf-8" if utf8 else "ascii"
         await client.mail(sender, options=["SMTPUTF8"] if utf8 else [], encoding=encoding)
         await client.rcpt(to, encoding=encoding)
+        answer = await client.execute_command(b"DATA")
     except aiosmtplib.SMTPSenderRefused as error:
         # Our own address is not welcome: somebody will mend that, and the customer's is not to blame.
         return Busy(f"smtp_sender_{error.code}")
     except aiosmtplib.SMTPResponseException as error:
-        return _refused(error.code, error.message)
+        return _refused(error.code, error.message, policy_is_ours=True)
     except (aiosmtplib.SMTPException, OSError):
         return Busy("smtp_dropped_before_data")
-    return None
+    return None if answer.code == _GO_AHEAD else _refused(answer.code, answer.message, policy_is_ours=True)
 
 
-def _refused(code: int, text: str) -> Receipt:
-    if code < _PERMANENT or code in _LOGIN:
-        return Busy(f"smtp_{code}")
+def _refused(code: int, text: str, *, policy_is_ours: bool) -> Receipt:
+    """What a refusal means. RFC 3463 5.7, security and policy, is often a relay that does not know us."""
+    if code // 100 != _PERMANENT or code in _LOGIN or (policy_is_ours and text.startswith("5.7.")):
+        return Busy(f"smtp_{code}" if code > 0 else "smtp_garbled_answer")
     return Rejected(f"smtp_{code}", address_dead=text.split(" ", 1)[0] in _DEAD)
 
 

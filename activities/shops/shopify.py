@@ -3,8 +3,9 @@
 - The shop is `X-Shopify-Shop-Domain`, the order id the payload's numeric `id`, since fulfilments and refunds know
   an order by it alone; `name` (`#1001`), which customers see, is not unique over shops and can be edited.
 - The event id is `X-Shopify-Event-Id` with the topic (one event fires several topics), else the delivery's
-  `X-Shopify-Webhook-Id`. Headers are not under the signature, so a repeat under another id is possible: every
-  later step is idempotent.
+  `X-Shopify-Webhook-Id`. One event may create several fulfilments, which are told apart by their bodies; a retry
+  repeats its body. Headers are not under the signature, so a repeat under another id is possible: every later step
+  is idempotent.
 - A well-formed webhook that says nothing for a journey (no tracking number yet, an order edited down to nothing)
   is ignored with its reason, never refused: Shopify drops a subscription whose deliveries keep failing.
 """
@@ -54,6 +55,7 @@ _PARCEL_STATUS = {
     "failure": ParcelStatus.EXCEPTION,
 }
 _OPTED_IN = "subscribed"
+_SPLIT = "fulfillments/create"
 
 
 class Shopify:
@@ -70,7 +72,7 @@ class Shopify:
             "orders/create": self._created,
             "orders/updated": self._updated,
             "orders/cancelled": self._cancelled,
-            "fulfillments/create": self._fulfilled,
+            _SPLIT: self._fulfilled,
             "fulfillments/update": self._fulfilled,
             "refunds/create": self._refunded,
         }
@@ -83,11 +85,12 @@ class Shopify:
             raise SignatureError("No matching signature found" if given else "Missing X-Shopify-Hmac-Sha256")
 
     def event_id(self, delivery: Delivery) -> str:
-        """The event with its topic, else the delivery, else the body's hash with its topic."""
+        """The event, topic and (of a fulfilment) body, else the delivery, else the body's hash with its topic."""
         event = delivery.headers.get("x-shopify-event-id")
+        topic = self.topic(delivery)
         if event:
-            return f"{event}:{self.topic(delivery)}"
-        return delivery.headers.get("x-shopify-webhook-id") or f"{delivery.digest}:{self.topic(delivery)}"
+            return f"{event}:{topic}:{delivery.digest}" if topic == _SPLIT else f"{event}:{topic}"
+        return delivery.headers.get("x-shopify-webhook-id") or f"{delivery.digest}:{topic}"
 
     def topic(self, delivery: Delivery) -> str:
         """The header `X-Shopify-Topic`."""
@@ -238,7 +241,7 @@ def _customer(order: payloads.Order) -> Mapping[str, Any]:
         "email": customer.email or order.email or order.contact_email,
         "phone": customer.phone or order.phone or address.phone,
         "first_name": customer.first_name or address.first_name or "",
-        "locale": order.customer_locale or "en",
+        "locale": order.customer_locale,
         "country": address.country_code,
         "orders_count": customer.orders_count,
         "consent": {

@@ -13,6 +13,9 @@ from typing import Any
 
 from standardwebhooks import Webhook
 
+from activities.shops.protocol import Delivery
+from activities.shops.shopify import Shopify
+
 
 @dataclass(frozen=True, slots=True)
 class Post:
@@ -57,7 +60,11 @@ class Senders:
             "X-Shopify-Triggered-At": datetime.now(UTC).isoformat(),
             "X-Shopify-Hmac-Sha256": base64.b64encode(digest).decode(),
         }
-        return Post("shopify", f"{event}:{topic}", headers, body)
+        # As the adapter names it.
+        event_id = Shopify(self.shopify_secret, secret_key="").event_id(
+            Delivery({name.lower(): value for name, value in headers.items()}, body)
+        )
+        return Post("shopify", event_id, headers, body)
 
     def easypost(self, tracker: Mapping[str, Any]) -> Post:
         """EasyPost's `tracker.updated`."""

@@ -128,6 +128,7 @@ CREATE TABLE ledger (
     status text NOT NULL CHECK (status IN ('claimed', 'sent', 'held', 'refused', 'failed', 'in_doubt')),
     rule text,
     due timestamptz NOT NULL,
+    asked_at timestamptz,
     at timestamptz NOT NULL,
     until timestamptz,
     claim uuid,

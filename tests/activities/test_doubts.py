@@ -220,6 +220,7 @@ async def test_a_search_that_stays_away_ends_in_doubt(postmark_desk: Desk, postm
     await crash(postmark_desk, request, "after_send")
     postmark.search = 500
     later = request.but(now=request.due + postmark_desk.playbook.by_id[TRANSACTIONAL].patience)
+    assert await unclear(postmark_desk, later) == "provider_lookup_unavailable"
     assert (await postmark_desk.deliveries().deliver(later)).outcome(now=request.now) == InDoubt(
         rule="provider_lookup_unavailable"
     )

@@ -211,7 +211,9 @@ async def test_only_a_mailbox_that_is_not_there_is_suppressed(
     ("replies", "expected"),
     [
         ({"RCPT": "550 5.1.1 unknown"}, Rejected("smtp_550", address_dead=True)),
-        ({"RCPT": "550 5.7.1 not you"}, Rejected("smtp_550")),
+        ({"RCPT": "550 5.7.1 we do not relay"}, Busy("smtp_550")),
+        ({"RCPT": "554 5.7.1 relay access denied"}, Busy("smtp_554")),
+        ({"RCPT": "550 no such user"}, Rejected("smtp_550")),
         ({"RCPT": "452 4.2.2 full"}, Busy("smtp_452")),
         ({"RCPT": "530 5.7.0 log in first"}, Busy("smtp_530")),
         ({"MAIL": "553 5.1.8 whose domain is that"}, Busy("smtp_sender_553")),

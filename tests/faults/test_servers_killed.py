@@ -98,10 +98,11 @@ async def outages(
 
 
 async def test_servers_killed_while_webhooks_come_and_mails_go(
-    own_stack: EmbeddedStack, templates: Templates, playbook: Playbook, capsys: pytest.CaptureFixture[str]
+    own_stack: EmbeddedStack, templates: Templates, playbook: Playbook, say: Callable[[str], None]
 ) -> None:
     """Every acknowledged webhook reaches its journey, every journey finishes, nothing is missing or wrongly doubled."""
     seed = chosen_seed()
+    say(f"seed {seed}")
     rng = random.Random(seed)
     temporal, postgres = own_stack.temporal, own_stack.postgres
     assert temporal is not None
@@ -144,15 +145,14 @@ async def test_servers_killed_while_webhooks_come_and_mails_go(
             everything.create_task(outages(postgres, rng, kills=2, ended=kills, after=0.5))
             journeys = [everything.create_task(outlive(place, teller.order_id)) for _, teller in told]
     books = await accounts(pool, SHOP, caught(own_stack.mail, SHOP))
-    with capsys.disabled():
-        print(  # noqa: T201  the figures are what the run is for
-            f"\nseed {seed}: {len(kills)} servers killed; {len(senders.acknowledged)} webhooks acknowledged,"
-            f" {senders.refused} refused in between, all told in {acknowledged - started:.0f} s, dispatched"
-            f" {dispatched_by - acknowledged:.0f} s later; {JOURNEYS} journeys over in"
-            f" {time.monotonic() - dispatched_by:.0f} s; {len(books.arrivals)} mails, {len(books.doubts)} in doubt,"
-            f" {sum(books.copies.values())} duplicates (all transactional, all counted by the ledger);"
-            f" {dict(Counter(journey.result() for journey in journeys))}"
-        )
+    say(
+        f"seed {seed}: {len(kills)} servers killed; {len(senders.acknowledged)} webhooks acknowledged,"
+        f" {senders.refused} refused in between, all told in {acknowledged - started:.0f} s, dispatched"
+        f" {dispatched_by - acknowledged:.0f} s later; {JOURNEYS} journeys over in"
+        f" {time.monotonic() - dispatched_by:.0f} s; {len(books.arrivals)} mails, {len(books.doubts)} in doubt,"
+        f" {sum(books.copies.values())} duplicates (all transactional, all counted by the ledger);"
+        f" {dict(Counter(journey.result() for journey in journeys))}"
+    )
     await all_dispatched(pool, senders)
     books.check([expected(teller, *EXPECTED[story]) for story, teller in told], idempotent=False)
     pool.terminate()

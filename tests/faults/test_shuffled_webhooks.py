@@ -3,9 +3,9 @@
 import asyncio
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import pytest
 from temporalio.client import Client
 
 from activities.links import Links
@@ -60,10 +60,11 @@ async def test_webhooks_shuffled_and_repeated_tell_the_same_story(  # noqa: PLR0
     smtp: Smtp,
     templates: Templates,
     playbook: Playbook,
-    capsys: pytest.CaptureFixture[str],
+    say: Callable[[str], None],
 ) -> None:
     """Over 200 seeds an order's webhooks, each sent five times and shuffled, make the journey they make in order."""
     first = chosen_seed()
+    say(f"first seed {first}")
     base, zone, started = datetime.now(UTC), noon_zone(), time.monotonic()
     room = asyncio.Semaphore(SENDERS)
 
@@ -106,11 +107,10 @@ async def test_webhooks_shuffled_and_repeated_tell_the_same_story(  # noqa: PLR0
             endings = await asyncio.gather(*(ending(place, pool, name) for name in names))
     expected, got = endings[: len(STORIES)], endings[len(STORIES) :]
     posts = sum(len(teller.told) for teller in orders) * TIMES
-    with capsys.disabled():
-        print(  # noqa: T201  the figures are what the run is for
-            f"\nseeds {first} to {first + SEEDS - 1}: {posts} webhooks in {sent - started:.0f} s, dispatched"
-            f" {told_by - sent:.0f} s later, journeys over in {time.monotonic() - told_by:.0f} s"
-        )
+    say(
+        f"seeds {first} to {first + SEEDS - 1}: {posts} webhooks in {sent - started:.0f} s, dispatched"
+        f" {told_by - sent:.0f} s later, journeys over in {time.monotonic() - told_by:.0f} s"
+    )
     different = {
         first + number: (STORIES[number % len(STORIES)].__name__, one, expected[number % len(STORIES)])
         for number, one in enumerate(got)

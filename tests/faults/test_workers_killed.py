@@ -5,7 +5,7 @@ import json
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -62,7 +62,7 @@ async def test_workers_killed_in_the_middle_of_everything(  # noqa: PLR0917  fix
     templates: Templates,
     playbook: Playbook,
     tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
+    say: Callable[[str], None],
 ) -> None:
     """200 journeys outlive two dozen SIGKILLs: all finish, nothing is missing, and no doubt ends in a duplicate.
 
@@ -70,6 +70,7 @@ async def test_workers_killed_in_the_middle_of_everything(  # noqa: PLR0917  fix
     mail through SMTP exactly those the ledger itself counts as sent again.
     """
     seed = chosen_seed()
+    say(f"seed {seed}")
     rng = random.Random(seed)
     slow_smtp.seed(seed)
     pauses = random.Random(seed)
@@ -117,15 +118,14 @@ async def test_workers_killed_in_the_middle_of_everything(  # noqa: PLR0917  fix
         await accounts(pool, shops[1], api.arrivals),
     ]
     in_time = sum(moment < max(ended) for moment in killed)
-    with capsys.disabled():
-        print(  # noqa: T201  the figures are what the run is for
-            f"\nseed {seed}: {len(plan)} journeys in {max(ended) - started:.0f} s, {in_time} kills meanwhile;"
-            f" SMTP: {len(both[0].arrivals)} mails, {len(both[0].doubts)} in doubt,"
-            f" {sum(row.rule == 'sent_again' for row in both[0].doubts)} sent again,"
-            f" {sum(both[0].copies.values())} duplicates (all transactional, all counted by the ledger);"
-            f" API: {len(both[1].arrivals)} mails, {api.repeats} repeated keys, {len(both[1].copies)} duplicates;"
-            f" {dict(why)}"
-        )
+    say(
+        f"seed {seed}: {len(plan)} journeys in {max(ended) - started:.0f} s, {in_time} kills meanwhile;"
+        f" SMTP: {len(both[0].arrivals)} mails, {len(both[0].doubts)} in doubt,"
+        f" {sum(row.rule == 'sent_again' for row in both[0].doubts)} sent again,"
+        f" {sum(both[0].copies.values())} duplicates (all transactional, all counted by the ledger);"
+        f" API: {len(both[1].arrivals)} mails, {api.repeats} repeated keys, {len(both[1].copies)} duplicates;"
+        f" {dict(why)}"
+    )
     for which, books in enumerate(both):
         expected = [(order, life.must, life.may) for _, life, order in plan if order.shop == shops[which]]
         books.check(expected, idempotent=which == 1)

@@ -15,6 +15,7 @@ from standardwebhooks import Webhook
 from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import workflow_id
+from starters.dispatch import JourneyMissingError
 
 SECRET_KEY = "test-secret-key"  # noqa: S105  # a test secret
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty bytes!").decode()
@@ -37,7 +38,10 @@ class Clock:
 
 
 class Recorder:
-    """Journeys that only remember what they were told; `away` plays an outage, `ended` a finished journey."""
+    """Journeys that only remember what they were told.
+
+    `away` plays an outage, `ended` a finished journey, `lost` one that Temporal does not know.
+    """
 
     def __init__(self):
         self.started = {}
@@ -46,6 +50,7 @@ class Recorder:
         self.away = False
         self.broken = set()
         self.ended = set()
+        self.lost = set()
         self.first = asyncio.Event()
 
     async def start(self, facts, playbook):
@@ -57,7 +62,9 @@ class Recorder:
     async def signal(self, shop, order_id, event):
         self._outage(shop, order_id)
         key = workflow_id(shop, order_id)
-        if key not in self.started or key in self.ended:
+        if key not in self.started or key in self.lost:
+            raise JourneyMissingError
+        if key in self.ended:
             return False
         self.told.append((key, event))
         return True

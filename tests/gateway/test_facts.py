@@ -6,7 +6,8 @@ from decimal import Decimal
 from journey import events
 from journey.base import workflow_id
 from journey.order import Buyer
-from tests.gateway.kit import order_data
+from starters.relay import Relay
+from tests.gateway.kit import Recorder, order_data
 
 AT = "2026-11-23T08:00:00Z"
 
@@ -37,8 +38,8 @@ async def test_an_order_waits_with_its_parcels_while_its_journey_is_not_there(ga
     assert gate.journeys.kinds("acme", "1001") == ["ShipmentCreated"]
 
 
-async def test_a_newer_order_is_told_to_the_older_ones(gate):
-    """A known customer is a repeat buyer, and their open journeys learn of the newer order, in whatever order."""
+async def test_a_newer_order_is_told_to_the_one_before(gate):
+    """A known customer is a repeat buyer, and each journey learns of the next order, in whatever order they come."""
     await gate.send.order(order_id="2", placed_at="2026-11-22T09:00:00Z")
     await gate.relay.drain()
     await gate.send.order(order_id="3", placed_at="2026-11-22T09:30:00Z")
@@ -47,10 +48,79 @@ async def test_a_newer_order_is_told_to_the_older_ones(gate):
     told = {(key, event.order_id) for key, event in gate.journeys.told}
     assert {
         (workflow_id("acme", "1"), "2"),
-        (workflow_id("acme", "1"), "3"),
         (workflow_id("acme", "2"), "3"),
     } == told
     assert gate.journeys.started[workflow_id("acme", "3")].buyer is Buyer.REPEAT
+
+
+async def test_an_order_tells_two_journeys_at_most(gate):
+    """However many orders a customer has, a new one is told to its neighbours alone."""
+    for hour in range(8):
+        await gate.send.order(order_id=str(hour), placed_at=f"2026-11-21T0{hour}:00:00Z")
+        await gate.relay.drain()
+    assert len(gate.journeys.told) == 7
+    await gate.send.order(order_id="late", placed_at="2026-11-21T03:30:00Z")
+    await gate.relay.drain()
+    told = {(key, event.order_id) for key, event in gate.journeys.told[7:]}
+    assert told == {(workflow_id("acme", "3"), "late"), (workflow_id("acme", "late"), "4")}
+
+
+async def test_a_reopened_journey_is_told_of_the_next_order(gate):
+    """What the journey answers counts, not what the tables say of its end; one that is gone is no trouble."""
+    await gate.send.order(order_id="1", placed_at="2026-11-21T09:00:00Z")
+    await gate.relay.drain()
+    await gate.pool.execute("UPDATE orders SET ended_at = now()")
+    await gate.send.order(order_id="2", placed_at="2026-11-21T10:00:00Z")
+    await gate.relay.drain()
+    assert gate.journeys.kinds("acme", "1") == ["CustomerReordered"]
+    gate.journeys.lost.add(workflow_id("acme", "2"))
+    await gate.send.order(order_id="3", placed_at="2026-11-21T11:00:00Z")
+    await gate.relay.drain()
+    assert await gate.states() == ["dispatched"] * 3
+
+
+class _Meanwhile(Recorder):
+    """While it starts order 1, somebody else writes order 2 down and looks in vain for order 1's journey."""
+
+    def __init__(self, pool):
+        super().__init__()
+        self.pool = pool
+
+    async def start(self, facts, playbook):
+        await self.pool.execute(
+            "INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)"
+            " SELECT shop, '2', customer_id, placed_at + interval '1 second', currency, total, buyer, playbook"
+            " FROM orders"
+        )
+        return await super().start(facts, playbook)
+
+
+async def test_an_order_that_comes_while_a_journey_starts_is_told(gate):
+    """Of two orders that come together the older one learns of the newer, whichever is the slower."""
+    journeys = _Meanwhile(gate.pool)
+    await gate.send.order(order_id="1")
+    await Relay(gate.pool, journeys, clock=gate.clock).drain()
+    assert [(key, event.order_id) for key, event in journeys.told] == [(workflow_id("acme", "1"), "2")]
+
+
+async def test_an_order_dated_ahead_was_placed_when_it_came(gate):
+    """A shop whose clock runs ahead does not make a journey that begins in years."""
+    await gate.send.order(placed_at="2099-01-01T00:00:00Z")
+    await gate.relay.drain()
+    placed_at = await gate.pool.fetchval("SELECT placed_at FROM orders")
+    assert placed_at == gate.clock.now == gate.journeys.started[workflow_id("acme", "1001")].placed_at
+
+
+async def test_a_locale_that_is_not_said_stays(gate):
+    """A newer order without a locale, or with an impossible one, leaves the known one alone."""
+    for number, customer in enumerate(({}, {"locale": None}, {"locale": "xx-QQ-zz"})):
+        placed_at = f"2026-11-22T09:0{number}:00Z"
+        await gate.send.order(order_id=str(number), placed_at=placed_at, customer=customer)
+        await gate.relay.drain()
+    assert await gate.pool.fetchval("SELECT locale FROM customers") == "de-DE"
+    await gate.send.order(order_id="9", placed_at="2026-11-22T09:30:00Z", customer={"locale": "en"})
+    await gate.relay.drain()
+    assert await gate.pool.fetchval("SELECT locale FROM customers") == "en"
 
 
 async def test_a_customer_the_shop_has_counted_is_a_repeat_buyer(gate):

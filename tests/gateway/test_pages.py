@@ -183,3 +183,52 @@ def test_links_say_nothing_of_people():
     assert links.read_order(links.order("acme", "1001").rpartition("/")[2]) == ("acme", "1001")
     with pytest.raises(ValueError, match="secret key"):
         Links("", "https://shop.example")
+
+
+async def _marketing(gate):
+    """Whether the newest word is a yes, as the ledger reads it, with every row's source, oldest first."""
+    rows = await gate.pool.fetch("SELECT granted, source FROM consents WHERE channel = 'email' ORDER BY at, id")
+    return rows[-1]["granted"], [row["source"] for row in rows]
+
+
+async def test_a_ticked_box_does_not_undo_an_opt_out(placed):
+    """After the link an order's yes is kept as evidence and changes nothing, even from another address."""
+    await placed.client.post(placed.links.unsubscribe("acme", "1001"))
+    placed.clock.forward(days=1)
+    moment = placed.clock.now.isoformat()
+    for _ in range(2):
+        await placed.send.order(order_id="2", placed_at=moment, customer={"email": "new@example.com"})
+        await placed.relay.drain()
+    assert await _marketing(placed) == (
+        False,
+        ["order.created", "unsubscribe_link", "order.created", "opt_out_upheld"],
+    )
+
+
+async def test_a_customers_own_word_undoes_an_opt_out(placed):
+    """Whoever turns marketing on again in their account means it, and the orders after that may say yes too."""
+    await placed.client.post(placed.links.unsubscribe("acme", "1001"))
+    placed.clock.forward(days=1)
+    person = {"customer_id": "c-17", "consent": {"email_marketing": True}}
+    await placed.send.event("customer.updated", timestamp=placed.clock.now.isoformat(), shop="acme", customer=person)
+    await placed.relay.drain()
+    placed.clock.forward(days=1)
+    await placed.send.order(order_id="2", placed_at=placed.clock.now.isoformat())
+    await placed.relay.drain()
+    assert await _marketing(placed) == (
+        True,
+        ["order.created", "unsubscribe_link", "customer.updated", "order.created"],
+    )
+
+
+async def test_an_opt_out_counts_where_no_box_was_ticked(gate):
+    """The link is remembered even where the order itself had said no, so that the next order's box is none."""
+    await gate.send.order(customer={"consent": {"email_marketing": False}})
+    await gate.relay.drain()
+    gate.clock.forward(minutes=1)
+    await gate.client.post(gate.links.unsubscribe("acme", "1001"))
+    gate.clock.forward(minutes=1)
+    moment = gate.clock.now.isoformat()
+    await gate.send.order(order_id="2", placed_at=moment, customer={"email": "new@example.com"})
+    await gate.relay.drain()
+    assert (await _marketing(gate))[0] is False

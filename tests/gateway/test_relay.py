@@ -202,7 +202,7 @@ async def test_without_a_playbook_orders_wait_for_one(gate):
     await gate.send.order()
     await gate.relay.drain()
     (row,) = await gate.rows()
-    assert (row["status"], row["note"]) == ("pending", "put off: LookupError")
+    assert (row["status"], row["note"]) == ("pending", "put off: NoPlaybookError")
 
 
 async def test_a_row_nobody_can_read_is_given_up_after_a_week(gate):

@@ -132,8 +132,12 @@ async def test_unknown_topics_are_taken_and_recorded(gate):
         ({"total": "79.001"}, "data.total"),
         ({"order_id": ""}, "data.order_id"),
         ({"order_id": "a\nb"}, "data.order_id"),
-        ({"order_id": "x" * 201}, "data.order_id"),
+        ({"order_id": "x" * 181}, "data.order_id"),
+        ({"order_id": "漢" * 61}, "data.order_id"),
         ({"shop": "a:b"}, "data.shop"),
+        ({"shop": "a/b"}, "data.shop"),
+        ({"shop": "x" * 61}, "data.shop"),
+        ({"shop": "漢" * 21}, "data.shop"),
         ({"shop": None}, "data.shop"),
         ({"placed_at": "yesterday"}, "data.placed_at"),
         ({"placed_at": "2026-11-22T10:00:00"}, "data.placed_at"),
@@ -190,7 +194,7 @@ async def test_what_a_shop_cannot_help_is_forgiven(gate):
         None,
         None,
         None,
-        "en",
+        None,
         None,
     ]
     assert kept["notes"] == ["email_invalid", "phone_invalid", "time_zone_invalid"]
@@ -203,6 +207,15 @@ async def test_orders_of_other_times_are_taken(gate, placed_at):
     """An order years old or in the future is an order."""
     answer = await gate.send.order(placed_at=placed_at)
     assert answer.status_code == 202
+
+
+async def test_the_longest_ids_are_taken(gate):
+    """A shop of 60 bytes and an order id of 180 are within the limits, whatever the script."""
+    answers = [
+        await gate.send.order(shop="s" * 60, order_id="x" * 180),
+        await gate.send.order(shop="漢" * 20, order_id="漢" * 60),
+    ]
+    assert [answer.status_code for answer in answers] == [202, 202]
 
 
 async def test_amounts_without_minor_units_are_taken(gate):

@@ -127,3 +127,11 @@ def test_patience_longer_than_the_gap_to_the_next_touch_is_a_warning():
     [finding] = lint(playbook)
     assert (finding.touch, finding.rule, finding.level) == ("one", "patience_meets_next", Level.WARNING)
     assert "warning: touch 'one': patience_meets_next: " in str(finding)
+
+
+def test_a_transactional_touch_that_a_short_outage_ends_is_a_warning():
+    """Less than an hour of patience is less than many providers' bad mornings."""
+    text = "id: hello, phase: feedback, purpose: transactional, template: hello, anchor: order_delivered, patience: "
+    [finding] = lint(small(text + "30m"))
+    assert (finding.touch, finding.rule, finding.level) == ("hello", "patience_short", Level.WARNING)
+    assert lint(small(text + "1h")) == []

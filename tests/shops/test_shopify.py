@@ -178,6 +178,18 @@ def test_the_event_id_tells_topics_apart():
     assert event_id().startswith("sha256:")
 
 
+def test_the_fulfilments_of_one_event_are_told_apart():
+    """A split shipment's fulfilments may share an event id; a repeat of one of them has its first id."""
+
+    def event_id(**changes):
+        headers = {"x-shopify-topic": "fulfillments/create", "x-shopify-event-id": "e"}
+        return ADAPTER.event_id(Delivery(headers, json.dumps(FULFILMENT | changes).encode()))
+
+    assert event_id() == event_id()
+    assert event_id().startswith("e:fulfillments/create:sha256:")
+    assert event_id() != event_id(id=123457)
+
+
 TOPICS = {
     "orders/create": ORDER,
     "orders/updated": ORDER,

@@ -205,3 +205,37 @@ async def test_the_timeline_tells_what_is_next_and_why(journeys: World) -> None:
     assert timeline.next.touch == "care"
     assert timeline.parcels[0].status == "delivered"
     assert [stop.touch for stop in timeline.ahead][:2] == ["care", "check_in"]
+
+
+async def test_a_field_from_a_newer_version_does_not_lose_the_fact(journeys: World, stack: EmbeddedStack) -> None:
+    """A gateway deployed before its workers may say more than they know; what they know still counts."""
+    order = Order(order_id(), person=Person(customer_id=order_id()))
+    handle = await journeys.place(order)
+    said = {"at": (await journeys.now(order)).isoformat(), "by": "somebody in a later version"}
+    await handle.signal("order_cancelled", said)
+    await journeys.forward(order, 30)
+    await handle.result()
+    assert "order_cancelled" in mails(stack, order)
+
+
+async def test_a_refund_after_the_last_message_is_still_told(journeys: World, stack: EmbeddedStack) -> None:
+    """A journey with nothing left to sell stays to hear of a return."""
+    order = Order(order_id(), kind=LineKind.DIGITAL, person=Person(customer_id=order_id()))
+    handle = await journeys.place(order)
+    await journeys.forward(order, 4.6)
+    await journeys.tell(order, ReviewPosted(at=await journeys.now(order), rating=1))
+    await journeys.forward(order, 5)
+    refund = OrderRefunded(at=await journeys.now(order), refund_id="r9", amount=order.total, full=True)
+    await journeys.tell(order, refund)
+    await journeys.forward(order, 60)
+    assert await handle.result() == "order refunded"
+    assert mails(stack, order)[-1] == "order_refunded:r9"
+
+
+async def test_a_journey_without_a_word_left_ends_by_itself(journeys: World) -> None:
+    """Staying open has a bound, and the last non-sends reach the ledger with it."""
+    order = Order(order_id(), kind=LineKind.DIGITAL, person=Person(customer_id=order_id(), consent=False))
+    handle = await journeys.place(order)
+    await journeys.forward(order, 90)
+    assert await handle.result() == "every touch is settled"
+    assert "claimed" not in {status for status, _ in (await journeys.ledger(order)).values()}
