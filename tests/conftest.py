@@ -37,6 +37,16 @@ def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]
     return lambda text: record_property("said", text)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that one process is not left alone with them at the end."""
+    longest = ("test_workers_killed", "test_servers_killed", "test_shuffled_webhooks", "test_demo", "test_bench_smoke")
+
+    def turn(item: pytest.Item) -> int:
+        return next((place for place, name in enumerate(longest) if name in item.nodeid), len(longest))
+
+    items.sort(key=turn)
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what tests had to say, also when they ran in a process of their own."""
     for reports in terminalreporter.stats.values():
