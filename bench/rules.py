@@ -86,10 +86,10 @@ def pairs_a_second(playbook: Playbook, *, seconds: float) -> float:
     moments = _moments(playbook) * 50
     rates, until = [], time.perf_counter() + seconds
     while time.perf_counter() < until:
-        began = time.perf_counter()
+        began = time.process_time()
         for state, event in moments:
             next_step(apply(state, event, now=event.at), playbook, now=event.at)
-        rates.append(len(moments) / (time.perf_counter() - began))
+        rates.append(len(moments) / (time.process_time() - began))
     return statistics.median(rates)
 
 

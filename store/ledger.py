@@ -53,8 +53,8 @@ class Ledger:
                 return AlreadySent(row["at"])
             if row is not None and row["status"] in {"failed", "in_doubt"}:
                 return Final(row["status"], row["rule"] or "")
-            evidence = await self._evidence(connection, request, person, now)
             touch = playbook.by_id[touch_id(request.key)]
+            evidence = await self._evidence(connection, request, person, now, marketing=touch.marketing)
             asked_at = (row["asked_at"] if row is not None else None) or now
             since = max(request.due, asked_at)
             answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
@@ -164,11 +164,17 @@ class Ledger:
         name = uuid.uuid5(uuid.NAMESPACE_URL, message_key(request, attempt_class))
         return f"<{name}@{self._domain}>"
 
-    async def _evidence(self, connection: Connection, request: DeliverRequest, person: Any, now: datetime) -> Evidence:
+    async def _evidence(
+        self, connection: Connection, request: DeliverRequest, person: Any, now: datetime, *, marketing: bool
+    ) -> Evidence:
         sent, waiting = [], []
         # Journeys have clocks of their own: what lies further ahead than any skew has not happened for this one.
         window = (now - WEEK, now - timedelta(days=1), now + timedelta(days=1))
-        for row in await connection.fetch(sql.CONTACTS, request.shop, person["customer_id"], *window):
+        # Caps are for marketing alone; a word about the order need not wait for the count.
+        contacts = (
+            await connection.fetch(sql.CONTACTS, request.shop, person["customer_id"], *window) if marketing else []
+        )
+        for row in contacts:
             if row["order_id"] == request.order_id and row["touch_key"] == request.key:
                 continue
             if row["waiting"]:

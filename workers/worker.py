@@ -1,6 +1,7 @@
 """The worker process: runs journeys and sends their messages."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
@@ -150,6 +151,8 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         async with playbooks_kept_fresh(pool):
             worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links, gap=gap)
+            # Templates and models stay for ever: looking them over in every full collection would stall the loop.
+            gc.freeze()
             async with worker:
                 log.info("worker_started", task_queue=settings.task_queue, build_id=settings.build_id)
                 await stopping.wait()
