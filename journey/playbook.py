@@ -114,8 +114,9 @@ class Phase(Authored):
 class Touch(Authored):
     """One message a customer may get.
 
-    `offset` counts from `anchor`; `patience` is how long after its due time, or after it was first asked for when
-    that came later, it may still be held or retried before it expires; `priority` decides between two that want the same slot, higher first.
+    `offset` counts from `anchor`. `patience` is how long after its due time, or after it was first asked for when
+    that came later, it may still be held or retried before it expires. `priority` decides between two that want
+    the same slot, higher first.
     """
 
     id: Name
