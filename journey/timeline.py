@@ -2,7 +2,7 @@
 
 from journey.base import Frozen, Instant
 from journey.facts import order_delivered_at
-from journey.itinerary import Deliver, Finish, next_step, non_sends, phase, upcoming
+from journey.itinerary import Deliver, Finish, Stop, next_step, non_sends, phase, upcoming
 from journey.order import OrderFacts
 from journey.playbook import Playbook
 from journey.state import JourneyState
@@ -77,12 +77,13 @@ def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str
         for stop, rule in non_sends(state, playbook, now=now)
     ]
     past.sort(key=lambda touch: touch.at)
+    ahead = [] if finished is not None else upcoming(state, playbook, now=now)
     past += [PastTouch(touch=key, status="held", at=held.until, rule=held.rule) for key, held in state.held.items()]
     return Timeline(
         order=f"{state.order.shop}/{state.order.order_id}",
         about=about(state.order),
         status="finished" if finished is not None else "paused" if state.paused else "running",
-        phase="finished" if finished is not None else phase(state, playbook, now=now),
+        phase=_phase(state, playbook, ahead, finished, now=now),
         now=now,
         next=following,
         parcels=tuple(
@@ -96,9 +97,7 @@ def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str
             for parcel in state.parcels
         ),
         past=tuple(past),
-        ahead=()
-        if finished is not None
-        else tuple(Ahead(touch=stop.key, at=stop.at) for stop in upcoming(state, playbook, now=now)),
+        ahead=tuple(Ahead(touch=stop.key, at=stop.at) for stop in ahead),
         notes=tuple(_notes(state)),
     )
 
@@ -136,6 +135,12 @@ def markdown(timeline: Timeline) -> str:
     if timeline.ahead:
         lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
     return "\n".join(lines)
+
+
+def _phase(state: JourneyState, playbook: Playbook, ahead: list[Stop], finished: str | None, *, now: Instant) -> str:
+    if finished is not None:
+        return "finished"
+    return ahead[0].touch.phase if ahead else phase(state, playbook, now=now)
 
 
 def about(order: OrderFacts) -> str:

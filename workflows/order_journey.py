@@ -205,12 +205,14 @@ class OrderJourney:
         Or whenever the server says that this history has become too long.
         """
         now = workflow.now()
-        current = phase(self._state, self._playbook, now=now)
         if not workflow.info().is_continue_as_new_suggested():
-            if step.until is None or step.key is None or self._last_phase in {None, current}:
+            if step.until is None or step.key is None:
+                return
+            if self._last_phase in {None, self._playbook.by_id[touch_id(step.key)].phase}:
                 return
             if not worth_a_new_run(workflow.info().get_current_history_size(), step.until - now):
                 return
+        current = phase(self._state, self._playbook, now=now)
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._woken:
             return
