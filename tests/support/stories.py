@@ -40,7 +40,7 @@ async def shipped(world: World, order: Order, *numbers: str) -> None:
         await world.tell(
             order, ShipmentCreated(at=now, tracking_number=number, carrier="DHL", estimated_delivery=promised)
         )
-    await world.forward(order, 0.25)
+        await world.forward(order, 0.25)
 
 
 async def scan(
