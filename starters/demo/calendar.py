@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from rich.console import Group, RenderableType
@@ -135,8 +135,8 @@ def _refused(diaries: Sequence[Diary]) -> RenderableType:
 
 def _short(hold: Hold) -> str:
     """How long it waited, in whole hours from one hour on."""
-    seconds = (hold.until - hold.since).total_seconds()
-    return f"{round(seconds / 3600)}h" if seconds >= 3600 else format_duration(hold.until - hold.since)  # noqa: PLR2004
+    waited, hour = hold.until - hold.since, timedelta(hours=1)
+    return f"{round(waited / hour)}h" if waited >= hour else format_duration(waited)
 
 
 def _who(diary: Diary) -> str:
