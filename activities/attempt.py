@@ -93,7 +93,7 @@ def discreet() -> Iterator[None]:
     """
     try:
         yield
-    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         raise ApplicationError(type(error).__name__, type="Database") from None
 
 

@@ -14,6 +14,8 @@ AWAY = (
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.InterfaceError,
+    # What the driver says of a connection that the server hung up on in the middle of a word.
+    asyncpg.InternalClientError,
     asyncpg.TooManyConnectionsError,
 )
 """Errors that a little patience mends: refused, restarting, dropped."""

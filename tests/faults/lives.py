@@ -143,5 +143,5 @@ async def live(world: World, life: Life, order: Order) -> str:
     """Start an order's journey, live its life, let the months pass, and return why the journey ended."""
     handle = await world.place(order)
     await life.live(world, order)
-    await world.skipper.fast_forward(handle, LONG_ENOUGH)
+    await world.clocks.forward(order.shop, order.order_id, LONG_ENOUGH)
     return await handle.result()

@@ -81,7 +81,7 @@ async def patiently(attempt: Callable[[], Awaitable[object]]) -> object:
 async def outlive(place: World, order: str) -> str:
     """Let the months pass for one journey, whatever is away meanwhile; why it ended."""
     handle = place.client.get_workflow_handle_for(OrderJourney.run, workflow_id(SHOP, order))
-    await patiently(lambda: place.skipper.fast_forward(handle, LONG_ENOUGH))
+    await patiently(lambda: place.clocks.forward(SHOP, order, LONG_ENOUGH))
     return str(await patiently(handle.result))
 
 

@@ -40,7 +40,7 @@ async def send_shuffled(senders: Senders, webhooks: list[Webhook], seed: int) ->
 async def ending(place: World, pool: Pool, order: str) -> Ending:
     """How an order's journey ended, as its timeline and the ledger tell it, without the order's own names."""
     handle = place.client.get_workflow_handle_for(OrderJourney.run, workflow_id(SHOP, order))
-    await place.skipper.fast_forward(handle, LONG_ENOUGH)
+    await place.clocks.forward(SHOP, order, LONG_ENOUGH)
     why = await handle.result()
     timeline = await handle.query(OrderJourney.timeline)
     rows = await pool.fetch("SELECT touch_key, status, rule FROM ledger WHERE shop = $1 AND order_id = $2", SHOP, order)

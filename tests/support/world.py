@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from temporalio.client import Client, WorkflowHandle
-from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from activities.deliver import Gap, no_gap
 from activities.links import Links
@@ -18,6 +17,7 @@ from journey.base import workflow_id
 from journey.events import Event
 from journey.playbook import Playbook
 from journey.timeline import Timeline
+from starters.fast_forward import Clocks
 from starters.journeys import TemporalJourneys
 from store import playbooks
 from store.pool import Pool
@@ -41,7 +41,7 @@ class World:
     settings: Settings
     playbook: Playbook
     journeys: TemporalJourneys
-    skipper: TimeSkipper
+    clocks: Clocks
 
     async def place(self, order: Order) -> WorkflowHandle[OrderJourney, str]:
         """Put the order into the tables and start its journey."""
@@ -55,7 +55,7 @@ class World:
 
     async def now(self, order: Order) -> datetime:
         """The journey's own clock."""
-        return await self.skipper.get_current_time(self.handle(order))
+        return await self.clocks.now(order.shop, order.order_id)
 
     async def ship(self, order: Order, number: str) -> None:
         """The parcel's row, as the relay would have written it."""
@@ -67,7 +67,7 @@ class World:
 
     async def forward(self, order: Order, days: float) -> bool:
         """Let that many days pass for this journey; False when it ended on the way."""
-        return await self.skipper.fast_forward(self.handle(order), timedelta(days=days))
+        return await self.clocks.forward(order.shop, order.order_id, timedelta(days=days))
 
     async def timeline(self, order: Order) -> Timeline:
         """The journey's own account."""
@@ -108,7 +108,7 @@ async def world(
         settings,
         playbook,
         TemporalJourneys(client, settings.task_queue),
-        TimeSkipper(client, config=TimeSkippingConfig(enabled=False)),
+        Clocks(client),
     )
     links = Links("test-secret-key", "http://shop.test")
     async with playbooks_kept_fresh(pool):
