@@ -4,7 +4,7 @@ from datetime import datetime
 
 from activities.links import Links
 from activities.messaging.context import build_message
-from activities.messaging.protocol import Message
+from activities.messaging.protocol import Mail
 from activities.messaging.templates import Templates
 from journey.outcomes import DeliverRequest
 from journey.playbook import Touch
@@ -22,7 +22,7 @@ async def write(
     *,
     touch: Touch,
     now: datetime,
-) -> Message | None:
+) -> Mail | None:
     """The message at `now` of the journey's clock; None when the order has no address any more.
 
     Raises:

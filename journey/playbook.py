@@ -73,6 +73,14 @@ class Channel(StrEnum):
     """How a message travels."""
 
     EMAIL = "email"
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    WEB_PUSH = "web_push"
+    """To a browser the customer let notify them."""
+    PUSH = "push"
+    """To the shop's app on the customer's phone."""
+    INBOX = "inbox"
+    """A row that the customer's page and an API show."""
 
 
 class LatePolicy(StrEnum):

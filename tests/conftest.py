@@ -13,7 +13,7 @@ import pytest
 import structlog
 from temporalio.client import Client
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.playbook import Playbook, load_playbook
 from store.migrate import migrate

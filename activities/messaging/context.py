@@ -11,7 +11,7 @@ from babel.numbers import format_currency
 
 from activities.links import Links
 from activities.messaging.mime import header_text
-from activities.messaging.protocol import Message
+from activities.messaging.protocol import Mail
 from activities.messaging.templates import Templates
 from journey.hours import possible_zones
 from journey.playbook import Touch
@@ -29,7 +29,7 @@ def build_message(
     key: str,
     message_id: str,
     now: datetime,
-) -> Message | None:
+) -> Mail | None:
     """The mail of one touch at `now` of the journey's clock; None when the person has no address.
 
     `subject` is the touch key: its later parts say which problem a mail is about.
@@ -50,7 +50,7 @@ def build_message(
     if unsubscribe is not None:
         # RFC 8058: one click at the mail program, no page.
         headers += [("List-Unsubscribe", f"<{unsubscribe}>"), ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")]
-    return Message(
+    return Mail(
         key=key,
         message_id=message_id,
         sender=brand.sender.address,

@@ -7,7 +7,7 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import Any
 
-from activities.messaging.protocol import Message
+from activities.messaging.protocol import Mail
 
 # C0 and C1 controls, and what Unicode and Python take for line ends.
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -68,7 +68,7 @@ def mailbox(name: str, addr_spec: str) -> str:
     return str(Address(header_text(name), known.username, known.domain))
 
 
-def as_email(message: Message) -> tuple[EmailMessage, bool]:
+def as_email(message: Mail) -> tuple[EmailMessage, bool]:
     """The message as MIME: a text part, then an HTML part; UTF-8, Message-ID as given.
 
     Returns:

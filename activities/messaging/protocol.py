@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class Mail:
     """One mail, ready. `key` names it for ever at the provider, `message_id` is its RFC 5322 Message-ID.
 
     `headers` are further header fields, already free of line breaks.
@@ -25,6 +25,60 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """One SMS, ready. `key` names it for ever; `to` is E.164.
+
+    `lasts` is for how long the network may try to deliver it (what is left of the hours in which it may ring),
+    None for as long as the provider likes; `callback` where its provider tells what became of it.
+    """
+
+    key: str
+    to: str
+    body: str
+    lasts: timedelta | None = None
+    callback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsApp:
+    """One WhatsApp message, ready. `to` is E.164.
+
+    Outside of the 24 hours after the customer's own last word only an approved template may be sent: `template` is
+    its name at the provider, `language` its code there (`de`, `en_GB`), `parameters` the values of its placeholders
+    in order. `body` says the same in full, and goes as it is where `conversing`.
+    """
+
+    key: str
+    to: str
+    template: str
+    language: str
+    parameters: tuple[str, ...]
+    body: str
+    conversing: bool = False
+    callback: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One notification, ready. `to` is an FCM registration token, or a Web Push subscription as its JSON.
+
+    `topic` replaces an older one on the screen that has the same (RFC 8030 5.4); after `lasts` it is not shown any
+    more.
+    """
+
+    key: str
+    to: str
+    title: str
+    body: str
+    link: str
+    topic: str
+    lasts: timedelta
+
+
+Message = Mail | Text | WhatsApp | Push
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """The provider has it; `provider_id` is its own name for it, if it gave one."""
 
@@ -33,10 +87,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """It will never pass as it is. `rule` carries a code, never a text that might name a person."""
+    """It will never pass as it is. `rule` carries a code, never a text that might name a person.
+
+    `address_dead` when nothing will ever reach this address again; `opted_out` when the provider knows that the
+    person does not want to hear from this sender.
+    """
 
     rule: str
     address_dead: bool = False
+    opted_out: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +120,11 @@ class LookupUnavailableError(Exception):
     """The provider could not be asked just now."""
 
 
-class EmailProvider(Protocol):
-    """A way to send mail.
+M = TypeVar("M", bound=Message, contravariant=True)
+
+
+class Provider(Protocol[M]):
+    """A way to send one kind of message.
 
     `remembers` is for how long the provider answers a repeated `key` with the first send (None: it does not);
     `looks_up` whether it can be asked what became of a key; `settles_after` how long its log may lag behind.
@@ -73,7 +135,7 @@ class EmailProvider(Protocol):
     looks_up: bool
     settles_after: timedelta
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: M) -> Receipt:
         """Ask the provider to send. Every failure is a `Receipt`; nothing is raised but a bug."""
         ...
 
@@ -88,3 +150,9 @@ class EmailProvider(Protocol):
     async def aclose(self) -> None:
         """Give connections back."""
         ...
+
+
+EmailProvider = Provider[Mail]
+TextProvider = Provider[Text]
+WhatsAppProvider = Provider[WhatsApp]
+PushProvider = Provider[Push]

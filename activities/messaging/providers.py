@@ -2,10 +2,10 @@
 
 from urllib.parse import urlsplit
 
-from activities.messaging.postmark import Postmark
+from activities.messaging.email.postmark import Postmark
+from activities.messaging.email.resend import Resend
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.protocol import EmailProvider
-from activities.messaging.resend import Resend
-from activities.messaging.smtp import Smtp
 
 
 def email_provider(url: str) -> EmailProvider:

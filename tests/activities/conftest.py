@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.playbook import Playbook
 from store.pool import Pool

@@ -11,8 +11,8 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.attempt import domain_now
-from activities.messaging.protocol import Busy, Message
-from activities.messaging.resend import Resend
+from activities.messaging.email.resend import Resend
+from activities.messaging.protocol import Busy, Mail
 from journey.outcomes import DeliverRequest, Failed, Held, Outcome, Sent
 from journey.playbook import load_playbook
 from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk, at
@@ -157,6 +157,6 @@ async def test_a_fault_of_ours_at_resend_is_waited_out(status: int, name: str) -
     """A wrong URL or a sender that is not set up is ours to mend, and blames no message."""
     transport = httpx.MockTransport(lambda _request: httpx.Response(status, json={"name": name}))
     provider = Resend(urlsplit("resend://re_test@127.0.0.1"), transport=transport)
-    mail = Message("k", "<1@s.test>", "shop@s.test", "Shop", "ada@example.com", "shop@s.test", "Hi", "<p>Hi</p>", "Hi")
+    mail = Mail("k", "<1@s.test>", "shop@s.test", "Shop", "ada@example.com", "shop@s.test", "Hi", "<p>Hi</p>", "Hi")
     assert await provider.send(mail) == Busy(f"http_{status}")
     await provider.aclose()

@@ -4,7 +4,7 @@ from itertools import product
 
 import pytest
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from journey.outcomes import InDoubt, Sent
 from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash, Desk
 

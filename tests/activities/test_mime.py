@@ -10,7 +10,7 @@ import pytest
 
 from activities.links import Links
 from activities.messaging.mime import address, as_email, header_text, mailbox
-from activities.messaging.protocol import Message
+from activities.messaging.protocol import Mail
 from journey.outcomes import Sent
 from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk
 from tests.support.orders import Order, Person
@@ -27,7 +27,7 @@ EXPECTED = {
 LIST = {"List-Unsubscribe", "List-Unsubscribe-Post"}
 
 
-def message(**changes: object) -> Message:
+def message(**changes: object) -> Mail:
     """A harmless one, unless changed."""
     plain = {
         "key": "k/1",
@@ -41,10 +41,10 @@ def message(**changes: object) -> Message:
         "text": "Hello",
         "headers": (("X-Postlude-Order", "acme/1"),),
     }
-    return Message(**(plain | changes))  # type: ignore[arg-type]  # each test changes texts for texts
+    return Mail(**(plain | changes))  # type: ignore[arg-type]  # each test changes texts for texts
 
 
-def parsed(made: Message) -> EmailMessage:
+def parsed(made: Mail) -> EmailMessage:
     """As a mail program reads it."""
     return BytesParser(_class=EmailMessage, policy=default).parsebytes(as_email(made)[0].as_bytes())
 

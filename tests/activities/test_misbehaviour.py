@@ -11,8 +11,8 @@ import pytest
 from aiosmtpd.smtp import SMTP
 from temporalio.exceptions import ApplicationError
 
-from activities.messaging.protocol import Accepted, Busy, Message, Receipt, Rejected
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected
 from journey.outcomes import DeliverRequest, Failed, Held, InDoubt, Refused, Sent
 from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk
 from tests.support.loopback import (
@@ -256,9 +256,9 @@ def raising(error: Exception) -> Any:
     return behave
 
 
-def message(to: str = "ada@example.com") -> Message:
+def message(to: str = "ada@example.com") -> Mail:
     """A small one."""
-    return Message("k/1", "<1@shop.test>", "shop@shop.test", "Shop", to, "shop@shop.test", "Hi", "<p>Hi</p>", "Hi")
+    return Mail("k/1", "<1@shop.test>", "shop@shop.test", "Shop", to, "shop@shop.test", "Hi", "<p>Hi</p>", "Hi")
 
 
 @asynccontextmanager

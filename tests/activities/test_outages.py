@@ -9,8 +9,8 @@ import pytest
 from temporalio.client import Client
 
 from activities.deliver import Gap, no_gap
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.protocol import EmailProvider
-from activities.messaging.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.events import ShipmentCreated
 from journey.order import Buyer

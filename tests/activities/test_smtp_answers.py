@@ -7,10 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from activities.messaging.protocol import Accepted, Busy, Message, Receipt, Rejected, Unclear
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear
 
-MESSAGE = Message(
+MESSAGE = Mail(
     "k/1", "<1@shop.test>", "shop@shop.test", "Shop", "ada@example.com", "shop@shop.test", "Hi", "<p>Hi</p>", ".Hi\n."
 )
 SILENCE = b""

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.playbook import Playbook

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio.client import Client
 
 from activities.links import Links
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.playbook import Playbook

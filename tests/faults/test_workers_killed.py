@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from temporalio.client import Client
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.playbook import Playbook
 from store.pool import Pool

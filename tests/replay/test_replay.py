@@ -7,7 +7,7 @@ from temporalio.client import Client, WorkflowHistory
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.messaging.smtp import Smtp
+from activities.messaging.email.smtp import Smtp
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.playbook import Playbook, load_playbook

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from activities.messaging.postmark import Postmark
-from activities.messaging.resend import Resend
+from activities.messaging.email.postmark import Postmark
+from activities.messaging.email.resend import Resend
 from tests.support.loopback import HOST, Api, Arrival
 from workers.mail_catcher import MailCatcher
 

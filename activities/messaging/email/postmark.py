@@ -10,18 +10,18 @@ from urllib.parse import SplitResult, unquote
 
 import httpx
 
+from activities.messaging.email.resend import base_url
 from activities.messaging.http import client, post
 from activities.messaging.mime import address, header_text, mailbox
 from activities.messaging.protocol import (
     Accepted,
     Busy,
     LookupUnavailableError,
-    Message,
+    Mail,
     Receipt,
     Rejected,
     Unclear,
 )
-from activities.messaging.resend import base_url
 
 # Error codes that come with HTTP 422: https://postmarkapp.com/developer/api/overview#error-codes
 _INACTIVE = 406  # the address bounced or complained before
@@ -53,7 +53,7 @@ class Postmark:
         if settles_after is not None:
             self.settles_after = settles_after
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Mail) -> Receipt:
         """One POST /email; see `Receipt` for what can come of it."""
         try:
             sender, to = mailbox(message.sender_name, message.sender), address(message.to).addr_spec

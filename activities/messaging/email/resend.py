@@ -11,7 +11,7 @@ import httpx
 
 from activities.messaging.http import client, post
 from activities.messaging.mime import address, header_text, mailbox
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Message, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
 
 # Errors about our sender or our account, not about the message: https://resend.com/docs/api-reference/errors
 _OURS = frozenset({"invalid_from_address", "invalid_access", "invalid_region"})
@@ -32,7 +32,7 @@ class Resend:
             raise ValueError("POSTLUDE_EMAIL_URL: resend:// needs the API key: resend://re_…@api.resend.com")
         self._http = client(base_url(url, "api.resend.com"), {"authorization": f"Bearer {key}"}, transport=transport)
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Mail) -> Receipt:
         """One POST /emails; see `Receipt` for what can come of it."""
         try:
             sender, to = mailbox(message.sender_name, message.sender), address(message.to).addr_spec

@@ -11,7 +11,7 @@ import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from activities.messaging.mime import address, as_email
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Message, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
 
 _GO_AHEAD = 354
 # RFC 5321 4.2.1: the first digit says it all; what has another one is no answer.
@@ -45,7 +45,7 @@ class Smtp:
         self._timeout = timeout
         self._answer_timeout = answer_timeout
 
-    async def send(self, message: Message) -> Receipt:
+    async def send(self, message: Mail) -> Receipt:
         """Hand the message over; see `Receipt` for what can come of it."""
         try:
             mail, utf8 = as_email(message)

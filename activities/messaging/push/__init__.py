@@ -1,0 +1,1 @@
+"""Providers of notifications, one a file."""
