@@ -120,10 +120,10 @@ class LookupUnavailableError(Exception):
     """The provider could not be asked just now."""
 
 
-M = TypeVar("M", bound=Message, contravariant=True)
+M_contra = TypeVar("M_contra", bound=Message, contravariant=True)
 
 
-class Provider(Protocol[M]):
+class Provider(Protocol[M_contra]):
     """A way to send one kind of message.
 
     `remembers` is for how long the provider answers a repeated `key` with the first send (None: it does not);
@@ -135,7 +135,7 @@ class Provider(Protocol[M]):
     looks_up: bool
     settles_after: timedelta
 
-    async def send(self, message: M) -> Receipt:
+    async def send(self, message: M_contra) -> Receipt:
         """Ask the provider to send. Every failure is a `Receipt`; nothing is raised but a bug."""
         ...
 
