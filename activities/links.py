@@ -1,10 +1,31 @@
 """Signed links to a customer's own pages. A token holds an order's ids, never anything about the person."""
 
+import hashlib
+import hmac
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
 from itsdangerous import BadData, URLSafeSerializer
+
+from journey.playbook import Channel
 
 _ORDER = "postlude.order-page"
 _UNSUBSCRIBE = "postlude.unsubscribe"
+_PREFERENCES = "postlude.preferences"
+_CONFIRM = "postlude.confirm"
+_CLICK = "postlude.click"
+_SOURCE = b"postlude.source-address"
 _PARTS = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """What a click link's token says: the message it stands in, and where it leads."""
+
+    shop: str
+    order_id: str
+    touch_key: str
+    url: str
 
 
 class Links:
@@ -27,6 +48,10 @@ class Links:
             raise ValueError("the secret key may not be empty: it signs the customers' links")
         self._order = URLSafeSerializer(secret_key, salt=_ORDER)
         self._unsubscribe = URLSafeSerializer(secret_key, salt=_UNSUBSCRIBE)
+        self._preferences = URLSafeSerializer(secret_key, salt=_PREFERENCES)
+        self._confirm = URLSafeSerializer(secret_key, salt=_CONFIRM)
+        self._click = URLSafeSerializer(secret_key, salt=_CLICK)
+        self._source = hmac.new(secret_key.encode(), _SOURCE, hashlib.sha256).digest()
         self._base = public_url.rstrip("/")
 
     def order(self, shop: str, order_id: str) -> str:
@@ -44,6 +69,74 @@ class Links:
     def read_unsubscribe(self, token: str) -> tuple[str, str] | None:
         """The (shop, order id) of an unsubscribe link's token; None when it was cut, altered or made elsewhere."""
         return _read(self._unsubscribe, token)
+
+    def preferences(self, shop: str, order_id: str, channel: Channel = Channel.EMAIL) -> str:
+        """The address of the order's customer's preference centre; `channel` is how the message with it travels.
+
+        Whoever follows it has the address it was sent to, which is what a double opt-in asks for.
+        """
+        return f"{self._base}/p/{_text(self._preferences.dumps([shop, order_id, channel.value]))}"
+
+    def read_preferences(self, token: str) -> tuple[str, str, Channel] | None:
+        """The (shop, order id, channel) of a preference link's token; None as for the other links."""
+        parts = _load(self._preferences, token)
+        if not isinstance(parts, list) or len(parts) != _PARTS + 1 or not all(isinstance(part, str) for part in parts):
+            return None
+        return parts[0], parts[1], Channel(parts[2])
+
+    def confirm(self, nonce: str) -> str:
+        """The address that confirms a double opt-in; it goes to the address that is to be confirmed, nowhere else."""
+        return f"{self._base}/confirm/{_text(self._confirm.dumps(nonce))}"
+
+    def read_confirm(self, token: str) -> str | None:
+        """The nonce of a confirmation link's token; None when it was cut, altered or made elsewhere."""
+        nonce = _load(self._confirm, token)
+        return nonce if isinstance(nonce, str) else None
+
+    def click(self, shop: str, order_id: str, touch_key: str, url: str) -> str:
+        """An address of ours that leads on to `url` and counts the click for that touch of the order.
+
+        The whole target is signed, so the gateway leads nowhere that we did not write.
+
+        Raises:
+            ValueError: the target is not on the web (`mailto:`, `javascript:`, no host), or not fit for a header.
+        """
+        if not _leads_on(url):
+            raise ValueError("a click link leads to an http or https address only")
+        return f"{self._base}/c/{_text(self._click.dumps([shop, order_id, touch_key, url]))}"
+
+    def read_click(self, token: str) -> Click | None:
+        """What a click link's token says; None when it was cut, altered or made elsewhere."""
+        parts = _load(self._click, token)
+        if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
+            return None
+        return Click(*parts) if len(parts) == len(Click.__slots__) and _leads_on(parts[-1]) else None
+
+    def source_hash(self, address: str | None) -> str | None:
+        """A keyed hash of a network address, as evidence of where a word came from; without the key it says nothing."""
+        if not address:
+            return None
+        return hmac.new(self._source, address.encode("utf-8", "replace"), hashlib.sha256).hexdigest()[:32]
+
+
+def _leads_on(url: str) -> bool:
+    """Whether an address is of the web and can stand in a header as it is."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isprintable() and " " not in url
+
+
+def _load(signer: URLSafeSerializer, token: str) -> object:
+    try:
+        return signer.loads(token)
+    except (BadData, ValueError):
+        return None
+
+
+def _text(token: str | bytes) -> str:
+    return token if isinstance(token, str) else token.decode()
 
 
 def _sign(signer: URLSafeSerializer, shop: str, order_id: str) -> str:

@@ -226,8 +226,14 @@ def _stops_of(
 def _awake(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> Stop:
     """The stop when the customer's quiet hours are over: asking earlier would only be told to wait."""
     start = max(stop.at, now)
-    at = end_of_quiet(start, playbook.contact.quiet_hours, state.order.zones)
+    at = _end_of_quiet(state, playbook, stop.touch, start)
     return stop if at == start else stop._replace(at=at)
+
+
+def _end_of_quiet(state: JourneyState, playbook: Playbook, touch: Touch, moment: datetime) -> datetime:
+    """When the first of the touch's channels is out of the playbook's quiet hours: which one it takes is seen then."""
+    zones, quiet = state.order.zones, playbook.contact.quiet
+    return min(end_of_quiet(moment, quiet(channel), zones) for channel in touch.channels)
 
 
 def _respaced(state: JourneyState, playbook: Playbook, due: datetime) -> datetime:
@@ -266,7 +272,7 @@ def _too_late(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime
         return False
     if not stop.touch.marketing:
         return True
-    return now - end_of_quiet(stop.at, playbook.contact.quiet_hours, state.order.zones) > late.after
+    return now - _end_of_quiet(state, playbook, stop.touch, stop.at) > late.after
 
 
 def _ending(playbook: Playbook, over: Sequence[Ending], stop: Stop) -> str | None:

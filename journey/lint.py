@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from journey.durations import format_duration
-from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch
+from journey.playbook import Anchor, Channel, Ending, LatePolicy, Playbook, Touch
 
 DAY: Final = timedelta(days=1)
 _SHORT_PATIENCE: Final = timedelta(hours=1)
@@ -48,6 +48,7 @@ def lint(
     template_names: Collection[str] | None = None,
     offers: Collection[str] | None = None,
     template_purposes: Mapping[str, str] | None = None,
+    template_channels: Mapping[str, Collection[str]] | None = None,
 ) -> list[Finding]:
     """Every finding, errors first and otherwise in the playbook's order.
 
@@ -56,21 +57,26 @@ def lint(
         template_names: the templates there are; None when nobody knows.
         offers: the offers the brand knows; None when nobody knows.
         template_purposes: by template, transactional, marketing or either; None when nobody knows.
+        template_channels: by template, the channels it has a part for; None when nobody knows.
     """
     found = list(_whole(playbook))
     for touch in playbook.touches:
         found += _known(touch, template_names, offers, template_purposes or {})
+        found += _channels(touch, template_channels or {})
         found += _times(touch)
         found += _purpose(touch)
         found += _endings(touch, playbook)
         found += _patience(touch, playbook)
+    found += _merges(playbook)
     found += _crowds(playbook)
     return sorted(found, key=lambda finding: finding.level is not Level.ERROR)
 
 
 def _whole(playbook: Playbook) -> Iterator[Finding]:
-    marketing = any(touch.marketing for touch in playbook.touches)
-    if marketing and playbook.contact.quiet_hours is None:
+    used = {channel for touch in playbook.touches if touch.marketing for channel in touch.channels}
+    # An inbox row wakes nobody, and a channel that has a line of its own was thought about.
+    open_all_night = used - {Channel.INBOX} - playbook.contact.quiet_by_channel.keys()
+    if open_all_night and playbook.contact.quiet_hours is None:
         yield _error(None, "quiet_hours_missing", "marketing touches need contact.quiet_hours, such as 21:00 to 08:00")
     if playbook.contact.per_day > _MOST_A_DAY:
         yield _error(
@@ -94,6 +100,22 @@ def _known(
     if meant not in {"either", touch.purpose}:
         yield _error(
             touch, "template_purpose", f"template {touch.template!r} is {meant}, and the touch is {touch.purpose}"
+        )
+
+
+def _channels(touch: Touch, parts: Mapping[str, Collection[str]]) -> Iterator[Finding]:
+    has = parts.get(touch.template)
+    if has is not None:
+        for channel in touch.channels:
+            if channel not in has:
+                yield _error(
+                    touch,
+                    "template_part_missing",
+                    f"template {touch.template!r} has no part for {channel}; it has {', '.join(sorted(has)) or 'none'}",
+                )
+    if touch.marketing and Channel.SMS in touch.channels and touch.most_segments is None:
+        yield _warning(
+            touch, "sms_without_limit", "each segment is paid for: set most_segments, such as 2, to bound a text"
         )
 
 
@@ -166,6 +188,18 @@ def _patience(touch: Touch, playbook: Playbook) -> Iterator[Finding]:
             f"it may be held {format_duration(touch.patience)}, and {following.id!r} follows after"
             f" {format_duration(following.offset - touch.offset)}",
         )
+
+
+def _merges(playbook: Playbook) -> Iterator[Finding]:
+    """A merge group of one has nothing to be merged with: most likely a misspelt name."""
+    groups: dict[str, list[Touch]] = {}
+    for touch in playbook.touches:
+        if touch.merge is not None:
+            groups.setdefault(touch.merge, []).append(touch)
+    for name, members in groups.items():
+        if len(members) == 1:
+            others = ", ".join(sorted(groups.keys() - {name})) or "no other"
+            yield _warning(members[0], "merge_alone", f"no other touch is in merge group {name!r}; there is {others}")
 
 
 def _crowds(playbook: Playbook) -> Iterator[Finding]:

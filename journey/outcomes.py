@@ -1,5 +1,6 @@
 """What became of a message: the answer of `deliver`, and what the journey remembers of it."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Literal
@@ -43,10 +44,11 @@ class Held(_Tagged):
 
 
 class Refused(_Tagged):
-    """It will not go, by `rule`. Final."""
+    """It will not go, by `rule`. Final. `why` says by channel what spoke against it there, in rules' names only."""
 
     status: Literal["refused"] = "refused"
     rule: str
+    why: Mapping[str, str] = Field(default={}, exclude_if=lambda why: not why)
 
 
 class Failed(_Tagged):

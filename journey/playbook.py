@@ -5,25 +5,40 @@ A playbook is named by its digest, so a journey that pinned one sees the same ru
 
 import hashlib
 import json
-from datetime import time, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from journey.base import Authored, Span
 from journey.conditions import check_condition
+from journey.contact_rules import Caps, Channel, ContactRules, Purpose, QuietHours, Topic, added
+
+__all__ = [
+    "PARCEL_ANCHORS",
+    "Anchor",
+    "Caps",
+    "Channel",
+    "ContactRules",
+    "Ending",
+    "Late",
+    "LatePolicy",
+    "Name",
+    "Phase",
+    "Playbook",
+    "PlaybookError",
+    "Purpose",
+    "QuietHours",
+    "Topic",
+    "Touch",
+    "load_playbook",
+    "touch_id",
+]
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-
-
-class Purpose(StrEnum):
-    """Why a message exists: its primary purpose decides (15 USC 7702(17))."""
-
-    TRANSACTIONAL = "transactional"
-    MARKETING = "marketing"
 
 
 class Anchor(StrEnum):
@@ -69,20 +84,6 @@ class Ending(StrEnum):
     PARCEL_DELIVERED = "parcel_delivered"
 
 
-class Channel(StrEnum):
-    """How a message travels."""
-
-    EMAIL = "email"
-    SMS = "sms"
-    WHATSAPP = "whatsapp"
-    WEB_PUSH = "web_push"
-    """To a browser the customer let notify them."""
-    PUSH = "push"
-    """To the shop's app on the customer's phone."""
-    INBOX = "inbox"
-    """A row that the customer's page and an API show."""
-
-
 class LatePolicy(StrEnum):
     """What to do with a touch whose time has passed before it could be looked at."""
 
@@ -112,6 +113,15 @@ class Late(Authored):
         return value
 
 
+_TOPICS: Final = {
+    "onboarding": Topic.TIPS,
+    "feedback": Topic.REVIEWS,
+    "cross_sell": Topic.OFFERS,
+    "replenishment": Topic.OFFERS,
+}
+"""By phase; news is what every other one tells."""
+
+
 class Phase(Authored):
     """A stretch of the journey; its `ends_on` goes for all its touches."""
 
@@ -125,6 +135,10 @@ class Touch(Authored):
     `offset` counts from `anchor`. `patience` is how long after its due time, or after it was first asked for when
     that came later, it may still be held or retried before it expires. `priority` decides between two that want
     the same slot, higher first.
+
+    `channels` are tried in this order, the customer's preferred one before the others. `falls_through`: what a
+    provider refuses for good on one channel goes on to the next. Touches of one `merge` group that wait together may
+    go as one message. `most_segments` is the longest SMS it may be, in segments; a longer one takes another channel.
     """
 
     id: Name
@@ -140,6 +154,9 @@ class Touch(Authored):
     patience: Span = timedelta(days=3)
     priority: int = Field(default=50, ge=0, le=100)
     offer: Name | None = None
+    falls_through: bool = added(True)
+    merge: Name | None = added(None)
+    most_segments: int | None = added(None, ge=1)
 
     @model_validator(mode="after")
     def _condition_compiles(self) -> "Touch":
@@ -152,21 +169,12 @@ class Touch(Authored):
         """Whether consent, caps and quiet hours stand before it."""
         return self.purpose is Purpose.MARKETING
 
-
-class QuietHours(Authored):
-    """The hours of the customer's day in which marketing rests: from `start` until `end`, over midnight or not."""
-
-    start: time
-    end: time
-
-
-class ContactRules(Authored):
-    """What keeps marketing welcome, over all of a customer's journeys. Days are the customer's calendar days."""
-
-    quiet_hours: QuietHours | None = None
-    per_day: int = Field(default=1, ge=1)
-    per_week: int = Field(default=4, ge=1)
-    spacing: Span = timedelta(days=1)
+    @property
+    def topic(self) -> Topic | None:
+        """What a customer would call it who chooses topics: whatever carries an offer is one; None: not marketing."""
+        if not self.marketing:
+            return None
+        return Topic.OFFERS if self.offer is not None else _TOPICS.get(self.phase, Topic.NEWS)
 
 
 class PlaybookError(ValueError):

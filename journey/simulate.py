@@ -8,13 +8,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
-from journey.contact import WEEK, Contact, Evidence, Go, decide
+from journey.contact import WEEK, Contact, Evidence, Go, Reach, decide
 from journey.events import Event, ShipmentCreated, ShipmentUpdated
 from journey.itinerary import Deliver, Finish, Wait, left_over, next_step, passed_over
 from journey.order import OrderFacts
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent
 from journey.parcels import ParcelStatus
-from journey.playbook import Playbook, touch_id
+from journey.playbook import Channel, Playbook, Touch, touch_id
 from journey.state import JourneyState, apply, report, settle, start
 
 _PARCEL: Final = TrackingNumber("PARCEL-1")
@@ -22,16 +22,22 @@ _MOST_STEPS: Final = 10_000
 
 
 class Recipient(Frozen):
-    """What the contact rules need of a person: whether they can be reached, and agreed to marketing."""
+    """What the contact rules need of a person: whether they can be reached, and agreed to marketing, on any channel.
+
+    `preferred` is the channel they like best, `region` the ISO 3166-2 code of where they live.
+    """
 
     address: bool = True
     consent: bool = True
+    preferred: Channel | None = None
+    region: str | None = None
 
 
 class Entry(Frozen):
-    """One thing that became of a touch (`touch` is its key): sent, held until `until`, or refused, at `at`.
+    """One thing that became of a touch, at `at`: sent on `channel`, held until `until`, or refused.
 
-    `due` is when its offset was up; what was sent later than that waited for the customer's morning or for a slot.
+    `touch` is its key, `due` when its offset was up: what was sent later than that waited for the customer's morning
+    or for a slot.
     """
 
     touch: TouchKey
@@ -41,6 +47,7 @@ class Entry(Frozen):
     due: Instant | None = None
     rule: str | None = None
     until: Instant | None = None
+    channel: Channel | None = None
 
 
 class Simulation(Frozen):
@@ -85,7 +92,7 @@ class _Run:
         self._ahead = sorted(story, key=lambda event: event.at)
         self._now = order.placed_at
         self._state = start(JourneyState(order=order, playbook=playbook.digest), now=self._now)
-        self._marketing: list[Contact] = []
+        self._sent: list[Contact] = []
         self._entries: list[Entry] = []
 
     def to_the_end(self) -> Simulation:
@@ -120,28 +127,36 @@ class _Run:
             now=self._now,
             passed_over=over,
         )
-        outcome = self._ask(key, due)
-        self._state = settle(self._state, request, outcome, now=self._now)
-        self._enter(key, outcome, due)
-
-    def _ask(self, key: TouchKey, due: datetime) -> Sent | Held | Refused:
         touch = self._playbook.by_id[touch_id(key)]
-        recent = [contact for contact in self._marketing if contact.at > self._now - WEEK]
-        evidence = Evidence(
-            address=self._recipient.address,
-            consent=self._recipient.consent,
-            order_status="cancelled" if self._state.cancelled_at is not None else "open",
-            zones=self._state.order.zones,
-            sent=recent,
-        )
-        answer = decide(touch, self._playbook.contact, evidence, due=due, now=self._now)
-        if not isinstance(answer, Go):
-            return answer
-        if touch.marketing:
-            self._marketing.append(Contact(at=self._now, priority=touch.priority, touch=touch.id))
-        return Sent(at=self._now)
+        answer = decide(touch, self._playbook.contact, self._evidence(touch), due=due, now=self._now)
+        outcome = Sent(at=self._now) if isinstance(answer, Go) else answer
+        channel = answer.channel if isinstance(answer, Go) else None
+        if channel is not None:
+            sent = Contact(self._now, touch.priority, touch.id, channel, touch.purpose, touch.merge, key)
+            self._sent.append(sent)
+        self._state = settle(self._state, request, outcome, now=self._now)
+        self._enter(key, outcome, due, channel)
 
-    def _enter(self, key: TouchKey, outcome: Outcome, due: datetime | None = None) -> None:
+    def _evidence(self, touch: Touch) -> Evidence:
+        refusal = "no_consent" if touch.marketing and not self._recipient.consent else None
+        order = self._state.order
+        return Evidence(
+            reaches=[
+                Reach(channel, self._recipient.address, refusal)
+                for channel in touch.channels
+                if channel is not Channel.INBOX
+            ],
+            preferred=self._recipient.preferred,
+            order_status="cancelled" if self._state.cancelled_at is not None else "open",
+            zones=order.zones,
+            country=order.country,
+            region=self._recipient.region,
+            sent=[contact for contact in self._sent if contact.at > self._now - WEEK],
+        )
+
+    def _enter(
+        self, key: TouchKey, outcome: Outcome, due: datetime | None = None, channel: Channel | None = None
+    ) -> None:
         self._entries.append(
             Entry(
                 touch=key,
@@ -151,6 +166,7 @@ class _Run:
                 due=due,
                 rule=None if isinstance(outcome, Sent) else outcome.rule,
                 until=outcome.until if isinstance(outcome, Held) else None,
+                channel=channel,
             )
         )
 

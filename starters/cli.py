@@ -17,6 +17,7 @@ _PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "db": ("processes", "database"),
     "order": ("orders", "app"),
     "playbook": ("playbooks", "app"),
+    "template": ("templates", "app"),
 }
 """For each command its module in `starters.commands`, and its name there: a function, or an app of subcommands."""
 

@@ -26,8 +26,11 @@ _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sa
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'none'"
 
 
-def mail_pages(mails: MailFolder) -> APIRouter:
-    """`/dev/mails`, `/dev/mails/{id}` and its body alone, over the caught mails."""
+def mail_pages(mails: MailFolder, *, gallery: APIRouter | None = None) -> APIRouter:
+    """`/dev/mails`, `/dev/mails/{id}` and its body alone, over the caught mails; and the gallery, where there is one.
+
+    `gallery` is what `starters.gallery.gallery_pages` makes.
+    """
     env = Environment(
         loader=PackageLoader("starters", "pages/dev"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
@@ -40,7 +43,9 @@ def mail_pages(mails: MailFolder) -> APIRouter:
         groups: dict[str, list[CaughtMail]] = {}
         for mail in caught:
             groups.setdefault(mail.order or "", []).append(mail)
-        page = env.get_template("mails.html").render(groups=groups, count=len(caught), order=order)
+        page = env.get_template("mails.html").render(
+            groups=groups, count=len(caught), order=order, gallery=gallery is not None
+        )
         return _html(page, _PAGE_POLICY)
 
     @router.get("/mails/{mail_id}")
@@ -63,7 +68,12 @@ def mail_pages(mails: MailFolder) -> APIRouter:
             return _html("<p>There is no such mail.</p>", _MAIL_POLICY, 404)
         return _html(mail.html() or "<p>This mail has no HTML part.</p>", _MAIL_POLICY)
 
-    return router
+    if gallery is None:
+        return router
+    both = APIRouter()
+    both.include_router(router)
+    both.include_router(gallery)
+    return both
 
 
 def _find(mails: MailFolder, mail_id: str) -> CaughtMail | None:

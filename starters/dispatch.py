@@ -12,11 +12,13 @@ from typing import Protocol
 
 from journey import events as facts
 from journey.order import OrderFacts
-from store import inbox, intake, orders, people, playbooks, shipments
+from store import feedback, inbox, intake, orders, people, playbooks, shipments
 from store.inbox import Claimed
 from store.pool import Connection, Pool
 
 ENDED = "journey has ended"
+UNKNOWN_MESSAGE = "unknown message"
+_HEARD = frozenset({"replied", "opted_out"})
 
 
 class JourneyMissingError(Exception):
@@ -37,10 +39,19 @@ class Journeys(Protocol):
         """
 
 
-async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetime, orders_ahead: bool = False) -> str:
+async def dispatch(
+    pool: Pool,
+    journeys: Journeys,
+    row: Claimed,
+    *,
+    now: datetime,
+    orders_ahead: bool = False,
+    replies: feedback.Replies = feedback.unheard,
+) -> str:
     """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched` or `waiting`.
 
-    `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`.
+    `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
+    answer to messages.
 
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
@@ -52,6 +63,8 @@ async def dispatch(pool: Pool, journeys: Journeys, row: Claimed, *, now: datetim
         return await _parcel_scanned(pool, journeys, row, event, now)
     if isinstance(event, intake.CustomerUpdated):
         return await _customer_updated(pool, row, event, now)
+    if isinstance(event, intake.MessageFeedback):
+        return await _message_feedback(pool, replies, row, event, now)
     return await _order_fact(pool, journeys, row, event, now)
 
 
@@ -158,6 +171,19 @@ async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpda
             connection, event.shop, event.customer, at=at, source=event.type, evidence=f"{row.source} {row.id}"
         )
         await inbox.done(connection, row, now=now, note=_noted(event.customer))
+    return "dispatched"
+
+
+async def _message_feedback(
+    pool: Pool, replies: feedback.Replies, row: Claimed, event: intake.MessageFeedback, now: datetime
+) -> str:
+    # All in one transaction: what a person writes is heard once.
+    async with pool.acquire() as connection, connection.transaction():
+        recorded = await feedback.record(connection, event)
+        if event.kind in _HEARD and (recorded is None or recorded.new):
+            await replies(connection, event)
+        note = UNKNOWN_MESSAGE if recorded is None else None if recorded.new else "nothing new"
+        await inbox.done(connection, row, now=now, note=note)
     return "dispatched"
 
 

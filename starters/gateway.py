@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -18,18 +19,18 @@ from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
-from activities.carriers.easypost import EasyPost
 from activities.links import Links
 from activities.messaging.brand import Brand
-from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError, Source
-from activities.shops.shopify import Shopify
-from activities.shops.standard import StandardWebhooks
-from starters import portal
+from activities.shops.protocol import Delivery, Ignored, Inquiring, Malformed, SignatureError, Source, UnreachableError
+from starters import clicks, portal
 from starters.metrics import Metrics
 from starters.relay import Relay
+from starters.sources import answer, greetings, sources
 from store import cleaning, inbox
 from store.intake import Event
 from store.pool import AWAY, Pool
+
+__all__ = ["BODY_LIMIT", "Services", "create_app", "sources"]
 
 _log = structlog.get_logger(__name__)
 
@@ -39,32 +40,11 @@ _DISCARDED = 4 * BODY_LIMIT
 _KEY_LENGTH = 255
 _TOPIC_LENGTH = 100
 _READY_SECONDS = 2.0
+_RETRY = {"Retry-After": "5"}
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def sources(
-    *,
-    secret_key: str,
-    webhook_secret: str | None = None,
-    shopify_secret: str | None = None,
-    easypost_secret: str | None = None,
-) -> dict[str, Source]:
-    """The adapters whose secret is set, by the last part of their endpoint; the others stay closed.
-
-    Raises:
-        ValueError: a secret is not what it should be.
-    """
-    opened: list[Source] = []
-    if webhook_secret:
-        opened.append(StandardWebhooks(webhook_secret, secret_key=secret_key))
-    if shopify_secret:
-        opened.append(Shopify(shopify_secret, secret_key=secret_key))
-    if easypost_secret:
-        opened.append(EasyPost(easypost_secret))
-    return {source.name: source for source in opened}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +73,7 @@ class Services:
 def create_app(services: Services) -> FastAPI:
     """The gateway's app; its life runs the relay, if it was given one."""
     metrics = Metrics()
+    clicked = clicks.Clicks(services.pool, clock=services.clock)
 
     @asynccontextmanager
     async def life(_app: FastAPI) -> AsyncIterator[None]:
@@ -102,6 +83,7 @@ def create_app(services: Services) -> FastAPI:
         if relay is not None and running is not None:
             relay.stop()
             await running
+        await clicked.finish()
 
     # The interactive docs would load scripts from elsewhere.
     app = FastAPI(title="Postlude", docs_url=None, redoc_url=None, lifespan=life)
@@ -145,6 +127,8 @@ def create_app(services: Services) -> FastAPI:
     app.include_router(
         portal.router(pool=services.pool, links=services.links, brand=services.brand, clock=services.clock)
     )
+    app.include_router(greetings(services.sources))
+    app.include_router(clicks.router(clicked, links=services.links, brand=services.brand))
     return app
 
 
@@ -158,12 +142,10 @@ async def _take(services: Services, source: Source, request: Request) -> tuple[s
         # Closed, since the rest of a far too large body is still on its way and nobody reads it.
         refusal = {"error": f"the body is larger than {BODY_LIMIT} bytes"}
         return "too_large", JSONResponse(refusal, status_code=413, headers={"Connection": "close"})
-    delivery = Delivery(dict(request.headers), body)
-    try:
-        source.verify(delivery)
-    except SignatureError as error:
-        _log.warning("bad signature", source=source.name, problem=str(error))
-        return "bad_signature", JSONResponse({"error": "bad signature"}, status_code=401)
+    delivery = Delivery(dict(request.headers), body, query=dict(request.query_params), target=_target(request.scope))
+    unproven = await _prove(source, delivery)
+    if unproven is not None:
+        return unproven
     topic = ""
     try:
         topic = cleaning.plain(source.topic(delivery), _TOPIC_LENGTH)
@@ -177,10 +159,35 @@ async def _take(services: Services, source: Source, request: Request) -> tuple[s
     except AWAY as error:
         _log.warning("database away", source=source.name, topic=topic, error=type(error).__name__)
         refusal = {"error": "not kept: send it again"}
-        return "unavailable", JSONResponse(refusal, status_code=503, headers={"Retry-After": "5"})
+        return "unavailable", JSONResponse(refusal, status_code=503, headers=_RETRY)
     if outcome == "accepted" and services.relay is not None:
         services.relay.wake()
-    return outcome, JSONResponse({"status": outcome}, status_code=202)
+    return outcome, answer(source.name, outcome)
+
+
+async def _prove(source: Source, delivery: Delivery) -> tuple[str, Response] | None:
+    """None when the sender is proven, else the outcome and the answer."""
+    try:
+        if isinstance(source, Inquiring):
+            await source.inquire(delivery)
+        source.verify(delivery)
+        if isinstance(source, Inquiring):
+            await source.confirm(delivery)
+    except SignatureError as error:
+        _log.warning("bad signature", source=source.name, problem=str(error))
+        return "bad_signature", JSONResponse({"error": "bad signature"}, status_code=401)
+    except UnreachableError as error:
+        _log.warning("sender unreachable", source=source.name, problem=str(error))
+        refusal = {"error": "not proven just now: send it again"}
+        return "unproven", JSONResponse(refusal, status_code=503, headers=_RETRY)
+    return None
+
+
+def _target(scope: Mapping[str, Any]) -> str:
+    """The path and query as they came, not decoded: some senders sign them."""
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{path}?{query}" if query else path
 
 
 async def _keep(

@@ -16,6 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from activities.links import Links
 from activities.messaging.brand import Brand
+from journey.consent import How
 from journey.hours import is_zone
 from journey.order import LineKind
 from journey.parcels import ParcelStatus, Reason
@@ -122,6 +123,10 @@ class Pages:
             text="This page is taking a short break. Nothing is lost: please try again in a minute.",
         )
 
+    def way_out(self, preferences: str) -> HTMLResponse:
+        """The button that ends marketing mail, with the address of the preference centre beside it."""
+        return self.render("unsubscribe.html", preferences=preferences)
+
     def order(self, order: OrderView) -> HTMLResponse:
         """An order with its parcels."""
         locale = (order.locale if order.locale.partition("-")[0] == "en" else "en").replace("-", "_")
@@ -161,7 +166,8 @@ def router(*, pool: Pool, links: Links, brand: Brand, clock: Callable[[], dateti
     @routes.get("/u/{token}")
     async def ask(token: str) -> Response:
         # Scanners follow links in mails, so looking at this page must not change anything (RFC 8058).
-        return pages.not_found() if links.read_unsubscribe(token) is None else pages.render("unsubscribe.html")
+        ids = links.read_unsubscribe(token)
+        return pages.not_found() if ids is None else pages.way_out(links.preferences(*ids))
 
     @routes.post("/u/{token}")
     async def opt_out(token: str, request: Request) -> Response:
@@ -171,7 +177,14 @@ def router(*, pool: Pool, links: Links, brand: Brand, clock: Callable[[], dateti
             return PlainTextResponse("Unknown link.\n", status_code=404) if one_click else pages.not_found()
         shop, order_id = ids
         try:
-            done = await people.opt_out(pool, shop=shop, order_id=order_id, at=clock())
+            done = await people.opt_out(
+                pool,
+                shop=shop,
+                order_id=order_id,
+                at=clock(),
+                how=How.ONE_CLICK if one_click else How.UNSUBSCRIBE_LINK,
+                source_hash=source_of(links, request),
+            )
         except AWAY:
             # Mail programs and people try again on a 503; a 200 would promise what has not happened.
             return PlainTextResponse("Try again.\n", status_code=503) if one_click else pages.away()
@@ -188,6 +201,11 @@ def router(*, pool: Pool, links: Links, brand: Brand, clock: Callable[[], dateti
         )
 
     return routes
+
+
+def source_of(links: Links, request: Request) -> str | None:
+    """Where a request came from, as evidence: hashed with a key, see `Links.source_hash`."""
+    return links.source_hash(request.client.host if request.client else None)
 
 
 async def _one_click(request: Request) -> bool:

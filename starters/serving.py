@@ -24,6 +24,20 @@ from workers.worker import load_templates
 
 log = structlog.get_logger()
 
+_SECRETS = (
+    "webhook_secret",
+    "shopify_secret",
+    "easypost_secret",
+    "resend_secret",
+    "sendgrid_key",
+    "postmark_login",
+    "mailgun_secret",
+    "ses_topics",
+    "twilio_secret",
+    "whatsapp_secret",
+    "whatsapp_verify_token",
+)
+
 
 async def run_gateway(settings: Settings, *, temporal_address: str | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then finish the requests and deliveries under way.
@@ -130,10 +144,10 @@ def stop_signal() -> asyncio.Event:
 def _sources(settings: Settings) -> dict[str, Source]:
     secrets = {
         name: getattr(settings, name).get_secret_value() if getattr(settings, name) is not None else None
-        for name in ("webhook_secret", "shopify_secret", "easypost_secret")
+        for name in _SECRETS
     }
     try:
-        return sources(secret_key=settings.needed("secret_key"), **secrets)
+        return sources(secret_key=settings.needed("secret_key"), public_url=settings.public_url, **secrets)
     except ValueError as error:
         raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
 

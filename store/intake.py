@@ -38,6 +38,7 @@ from store.fields import (
     Word,
     one_line,
 )
+from store.message_feedback import MessageFeedback
 
 __all__ = [
     "Customer",
@@ -45,6 +46,7 @@ __all__ = [
     "Event",
     "Line",
     "Malformed",
+    "MessageFeedback",
     "OrderCancelled",
     "OrderCreated",
     "OrderEdited",
@@ -236,9 +238,9 @@ class CustomerUpdated(_Edge):
 
 
 OrderEvent = OrderCreated | OrderEdited | OrderCancelled | OrderRefunded | ShipmentCreated | ReviewPosted
-Event = OrderEvent | ShipmentUpdated | CustomerUpdated
+Event = OrderEvent | ShipmentUpdated | CustomerUpdated | MessageFeedback
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
-_E = TypeVar("_E", bound=_Edge)
+_E = TypeVar("_E", bound=BaseModel)
 
 
 def from_json(text: str) -> Event:

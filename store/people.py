@@ -1,9 +1,15 @@
 """Customers and what they agreed to. Consent is a history: every answer is a row, the newest one holds."""
 
+from dataclasses import replace
 from datetime import datetime
 
+from journey.consent import Answer, How, word_that_holds
+from journey.playbook import Channel, Purpose
+from store import consents
+from store.consents import Evidence
 from store.intake import Customer
 from store.pool import Connection, Pool
+from store.standing import Standing, standing
 
 # A newer word replaces what is known, a late one only fills gaps. Judged where the row is locked: of two first words
 # at the same moment, one finds the other's row.
@@ -20,33 +26,10 @@ ON CONFLICT (shop, customer_id) DO UPDATE SET
                      ELSE coalesce(known.time_zone, $7) END,
     country = CASE WHEN $9 >= known.updated_at THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
     updated_at = greatest(known.updated_at, $9)
+RETURNING country
 """
 
-_CONSENT = """
-INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, evidence, at)
-SELECT $1::text, $2::text, $3::text, 'marketing', $4::boolean, $5::text, $6::text, $7::timestamptz
-WHERE NOT EXISTS (
-    SELECT 1 FROM consents WHERE shop = $1 AND customer_id = $2 AND channel = $3 AND purpose = 'marketing'
-       AND granted = $4 AND source = $5 AND evidence IS NOT DISTINCT FROM $6 AND at = $7)
-"""
-
-# An opt-out by link that stands at a moment: no later word of the customer's own (an update of their account) took
-# it back. A box at a checkout is ticked by default in many shops, so an order takes nothing back.
-_STANDING_OPT_OUT = """
-SELECT evidence FROM consents said
-WHERE shop = $1 AND customer_id = $2 AND channel = $3 AND purpose = 'marketing' AND source = 'unsubscribe_link'
-  AND NOT granted AND at <= $4 AND NOT EXISTS (
-    SELECT 1 FROM consents later
-    WHERE later.shop = said.shop AND later.customer_id = said.customer_id AND later.channel = said.channel
-      AND later.purpose = said.purpose AND later.source = 'customer.updated' AND later.granted
-      AND later.at <= $4 AND (later.at, later.id) > (said.at, said.id))
-ORDER BY at DESC, id DESC LIMIT 1
-"""
-
-_OPT_OUT = """
-INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, 'email', lower($2), 'opted_out', $3)
-ON CONFLICT (shop, channel, address) DO NOTHING
-"""
+_HOW = {"order.created": How.ORDER_CHECKBOX, "customer.updated": How.SHOP_API}
 
 
 async def remember(
@@ -54,8 +37,9 @@ async def remember(
 ) -> None:
     """Write down a customer as known at `at`, and what they answered about marketing, each answer once.
 
-    An order's yes after an opt-out by link is kept as evidence, followed by a row `opt_out_upheld`, so that the newest
-    row is the opt-out still, whatever the customer's address has become.
+    An order's yes after an opt-out of the customer's own is kept as evidence, followed by a row `opt_out_upheld`, so
+    that the newest row is the opt-out still, whatever the customer's address has become. Their own later yes
+    (`customer.updated`) takes their address off the suppression list, unless it bounced or complained.
 
     Args:
         connection: in a transaction.
@@ -65,7 +49,7 @@ async def remember(
         source: the kind of event that said so.
         evidence: what to look up when the consent is questioned, such as `order 1001`.
     """
-    await connection.execute(
+    country = await connection.fetchval(
         _UPSERT,
         shop,
         customer.customer_id,
@@ -77,28 +61,65 @@ async def remember(
         customer.country,
         at,
     )
-    answers = {"email": customer.consent.email_marketing, "sms": customer.consent.sms_marketing}
-    for channel, granted in answers.items():
-        if granted is None:
-            continue
-        whose = (shop, customer.customer_id, channel)
-        await connection.execute(_CONSENT, *whose, granted, source, evidence, at)
-        if granted and source == "order.created":
-            standing = await connection.fetchrow(_STANDING_OPT_OUT, *whose, at)
-            if standing is not None:
-                await connection.execute(_CONSENT, *whose, False, "opt_out_upheld", standing["evidence"], at)
+    whose = (shop, customer.customer_id or "")
+    how = _HOW.get(source, How.IMPORT)
+    said = {Channel.EMAIL: customer.consent.email_marketing, Channel.SMS: customer.consent.sms_marketing}
+    answers = [
+        Answer(channel, Purpose.MARKETING, granted, at, how, jurisdiction=country)
+        for channel, granted in said.items()
+        if granted is not None
+    ]
+    for answer in answers:
+        await consents.write(connection, *whose, answer, Evidence(source, evidence))
+    granted = [answer for answer in answers if answer.granted]
+    if how is How.SHOP_API:
+        await consents.mirror(connection, *whose, [answer.channel for answer in granted if answer.channel], at)
+    elif granted:
+        await _uphold(connection, *whose, granted)
 
 
-async def opt_out(pool: Pool, *, shop: str, order_id: str, at: datetime) -> bool:
+async def _uphold(connection: Connection, shop: str, customer_id: str, boxes: list[Answer]) -> None:
+    """Say once more, behind each ticked box, the opt-out that it does not undo."""
+    known = await standing(connection, shop, customer_id)
+    for box in boxes:
+        held = _held(known, box.channel) if known and box.channel else None
+        if held is not None and held.own and not held.granted and held.at <= box.at:
+            upheld = replace(box, granted=False, how=held.how)
+            await consents.write(
+                connection,
+                shop,
+                customer_id,
+                upheld,
+                Evidence("opt_out_upheld", f"{held.how} of {held.at.isoformat()}"),
+            )
+
+
+async def opt_out(
+    pool: Pool,
+    *,
+    shop: str,
+    order_id: str,
+    at: datetime,
+    how: How = How.UNSUBSCRIBE_LINK,
+    source_hash: str | None = None,
+) -> bool:
     """Stop marketing mail to the customer of an order, at once and for good; False when there is no such order.
 
     Writes the withdrawn consent (with the link's order as its evidence) and puts the address on the suppression
     list. A later order whose box is ticked by default does not undo it, see `remember`. Doing it again changes
     nothing.
+
+    Args:
+        pool: the database.
+        shop: the order's shop.
+        order_id: the order whose mail had the link.
+        at: when, aware.
+        how: by the link's page or by a mail program's one click (RFC 8058).
+        source_hash: as `consents.Evidence` has it.
     """
     async with pool.acquire() as connection, connection.transaction():
         person = await connection.fetchrow(
-            """SELECT customer_id, email FROM orders JOIN customers USING (shop, customer_id)
+            """SELECT customer_id, email, country FROM orders JOIN customers USING (shop, customer_id)
                WHERE shop = $1 AND order_id = $2 FOR UPDATE OF customers""",
             shop,
             order_id,
@@ -106,10 +127,17 @@ async def opt_out(pool: Pool, *, shop: str, order_id: str, at: datetime) -> bool
         if person is None:
             return False
         # Written even where the consent is none already: only the link's own word outlives a later order's box.
-        if await connection.fetchrow(_STANDING_OPT_OUT, shop, person["customer_id"], "email", at) is None:
-            await connection.execute(
-                _CONSENT, shop, person["customer_id"], "email", False, "unsubscribe_link", f"order {order_id}", at
+        held = _held(await standing(connection, shop, person["customer_id"]), Channel.EMAIL)
+        if held is None or held.granted or not held.own:
+            said = Answer(
+                Channel.EMAIL, Purpose.MARKETING, False, at, how, jurisdiction=person["country"], confirmed=True
             )
+            evidence = Evidence(how.value, f"order {order_id}", source_hash=source_hash)
+            await consents.write(connection, shop, person["customer_id"], said, evidence)
         if person["email"]:
-            await connection.execute(_OPT_OUT, shop, person["email"], at)
+            await consents.suppress(connection, shop, Channel.EMAIL, person["email"], at=at)
     return True
+
+
+def _held(known: Standing | None, channel: Channel) -> Answer | None:
+    return word_that_holds(known.answers, channel=channel, country=known.country) if known else None

@@ -25,6 +25,14 @@ class Settings(BaseSettings):
     webhook_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None
     easypost_secret: SecretStr | None = None
+    resend_secret: SecretStr | None = None
+    sendgrid_key: SecretStr | None = None
+    postmark_login: SecretStr | None = None
+    mailgun_secret: SecretStr | None = None
+    ses_topics: SecretStr | None = None
+    twilio_secret: SecretStr | None = None
+    whatsapp_secret: SecretStr | None = None
+    whatsapp_verify_token: SecretStr | None = None
     task_queue: str = "postlude"
     deployment_name: str | None = None
     build_id: str | None = None

@@ -5,16 +5,16 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
-from babel.numbers import format_currency
-
 from activities.links import Links
+from activities.messaging.language import day as written_day
+from activities.messaging.language import locale_of
+from activities.messaging.language import money as written_money
 from activities.messaging.mime import header_text
 from activities.messaging.protocol import Mail
-from activities.messaging.templates import Templates
+from activities.messaging.templates import Short, Templates
 from journey.hours import possible_zones
-from journey.playbook import Touch
+from journey.order import Buyer
+from journey.playbook import Channel, Touch
 from store.messages import MessageFacts, MessageParcel
 
 
@@ -44,7 +44,7 @@ def build_message(
         templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now
     )
     rendered = templates.render(touch.template, context, locale=facts.locale)
-    brand = templates.brand
+    brand = templates.brand_in(facts.locale)
     order = header_text(f"{facts.shop}/{facts.order_id}")
     headers = [("X-Postlude-Order", order), ("X-Postlude-Touch", header_text(subject))]
     if unsubscribe is not None:
@@ -64,6 +64,29 @@ def build_message(
     )
 
 
+def build_short(
+    templates: Templates,
+    links: Links,
+    facts: MessageFacts,
+    touch: Touch,
+    channel: Channel,
+    *,
+    parcel: MessageParcel | None,
+    subject: str,
+    now: datetime,
+) -> Short:
+    """The text of one touch for a channel other than email at `now` of the journey's clock.
+
+    Raises:
+        TemplateError: the copy has no form for this channel, or it cannot be filled from these facts.
+    """
+    unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
+    context = message_context(
+        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now
+    )
+    return templates.render_short(touch.template, channel, context, facts.locale)
+
+
 def message_context(
     templates: Templates,
     links: Links,
@@ -76,19 +99,20 @@ def message_context(
     now: datetime,
 ) -> Mapping[str, object]:
     """What a template can read: see `activities.messaging.samples`."""
-    locale = _locale(facts.locale, templates.language(facts.locale))
+    locale = locale_of(facts.locale, templates.language(facts.locale))
     zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
 
     def money(amount: Decimal) -> str:
-        return str(format_currency(amount, facts.currency, locale=locale))
+        return written_money(amount, facts.currency, locale)
 
     def day(value: date | None) -> str | None:
-        return None if value is None else str(format_date(value, "EEEE d MMMM", locale=locale))
+        return None if value is None else written_day(value, locale)
 
     estimates = [one.estimated_delivery for one in facts.parcels if one.estimated_delivery]
     order_page = links.order(facts.shop, facts.order_id)
-    offer = templates.brand.offers.get(touch.offer) if touch.offer else None
-    brand = templates.brand
+    brand = templates.brand_in(facts.locale)
+    offer = brand.offers.get(touch.offer) if touch.offer else None
+    digital = any(line.kind == "digital" for line in facts.lines)
     return {
         "order": {
             "order_id": facts.order_id,
@@ -109,11 +133,17 @@ def message_context(
                 for line in facts.lines
             ],
             "estimated_delivery": day(max(estimates)) if estimates else None,
-            "digital": any(line.kind == "digital" for line in facts.lines),
+            "digital": digital,
             "physical": any(line.kind == "physical" for line in facts.lines),
             "refunded": money(facts.refunded) if facts.refunded else None,
         },
         "customer": {"first_name": facts.first_name, "buyer": facts.buyer},
+        "segment": {
+            "first_time": facts.buyer == Buyer.FIRST,
+            "repeat": facts.buyer == Buyer.REPEAT,
+            "categories": sorted({line.category for line in facts.lines if line.category}),
+            "country": facts.country,
+        },
         "parcel": None if parcel is None else _parcel(parcel, subject, day),
         "products": templates.product_notes(
             [
@@ -154,12 +184,3 @@ def _parcel(parcel: MessageParcel, subject: str, day: Callable[[date | None], st
         "count": parcel.count,
         "number": parcel.number,
     }
-
-
-def _locale(tag: str, language: str) -> Locale:
-    """The customer's region in the language the mail is written in, so that no sentence mixes two languages."""
-    try:
-        wanted = Locale.parse(tag.replace("_", "-"), sep="-")
-        return wanted if wanted.language == language else Locale(language, wanted.territory)
-    except (UnknownLocaleError, ValueError):
-        return Locale(language)

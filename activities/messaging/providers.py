@@ -1,27 +1,154 @@
-"""Which provider a URL means."""
+"""Which providers a setting means: URLs, in each `?rate=14` (messages a second) and `?weight=3` as wanted."""
 
-from urllib.parse import urlsplit
+from collections.abc import Callable, Mapping
+from pkgutil import resolve_name
+from typing import TypeVar
+from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from activities.messaging.email.mailgun import Mailgun
 from activities.messaging.email.postmark import Postmark
 from activities.messaging.email.resend import Resend
+from activities.messaging.email.sendgrid import SendGrid
+from activities.messaging.email.ses import Ses
 from activities.messaging.email.smtp import Smtp
-from activities.messaging.protocol import EmailProvider
+from activities.messaging.pace import Paced
+from activities.messaging.protocol import (
+    EmailProvider,
+    Mail,
+    Message,
+    Provider,
+    Push,
+    PushProvider,
+    Text,
+    TextProvider,
+    WhatsApp,
+    WhatsAppProvider,
+)
+from activities.messaging.routes import Route
+
+M = TypeVar("M", bound=Message)
+Make = Callable[[SplitResult], Provider[M]]
+
+
+def _later(where: str) -> Callable[[SplitResult], Provider[M]]:
+    """The class at `module:Class`, loaded when it is first wanted: most shops use one or two of these channels."""
+
+    def make(url: SplitResult) -> Provider[M]:
+        made: Provider[M] = resolve_name(where)(url)
+        return made
+
+    return make
+
+
+_EMAIL: Mapping[str, Callable[[SplitResult], EmailProvider]] = {
+    "smtp": Smtp,
+    "smtps": Smtp,
+    "ses": Ses,
+    "sendgrid": SendGrid,
+    "postmark": Postmark,
+    "mailgun": Mailgun,
+    "resend": Resend,
+}
+_TEXT: Mapping[str, Callable[[SplitResult], TextProvider]] = {
+    "twilio": _later("activities.messaging.text.twilio:TwilioSms"),
+}
+_WHATSAPP: Mapping[str, Callable[[SplitResult], WhatsAppProvider]] = {
+    "twilio": _later("activities.messaging.text.twilio:TwilioWhatsApp"),
+    "whatsapp": _later("activities.messaging.text.whatsapp_cloud:WhatsAppCloud"),
+}
+_PUSH: Mapping[str, Callable[[SplitResult], PushProvider]] = {
+    "fcm": _later("activities.messaging.push.fcm:Fcm"),
+}
+_WEB_PUSH: Mapping[str, Callable[[SplitResult], PushProvider]] = {
+    "vapid": _later("activities.messaging.push.web_push:WebPush"),
+}
 
 
 def email_provider(url: str) -> EmailProvider:
-    """The provider that `POSTLUDE_EMAIL_URL` names.
+    """The provider that `POSTLUDE_EMAIL_URL` names, where it is one.
 
     Raises:
         ValueError: the scheme is unknown or something is missing; the message never repeats the URL, which
             carries a secret.
     """
-    parts = urlsplit(url)
-    match parts.scheme:
-        case "smtp" | "smtps":
-            return Smtp(parts)
-        case "resend":
-            return Resend(parts)
-        case "postmark":
-            return Postmark(parts)
-        case other:
-            raise ValueError(f"POSTLUDE_EMAIL_URL: no provider for {other}://; known are smtp, smtps, resend, postmark")
+    return _made("POSTLUDE_EMAIL_URL", _EMAIL, url)[0]
+
+
+def email_route(setting: str) -> Route[Mail]:
+    """The providers of `POSTLUDE_EMAIL_URL`, divided by blanks or line ends.
+
+    Raises:
+        ValueError: as `email_provider`.
+    """
+    return _route("POSTLUDE_EMAIL_URL", _EMAIL, setting)
+
+
+def text_route(setting: str) -> Route[Text]:
+    """The providers of `POSTLUDE_SMS_URL`.
+
+    Raises:
+        ValueError: as `email_provider`.
+    """
+    return _route("POSTLUDE_SMS_URL", _TEXT, setting)
+
+
+def whatsapp_route(setting: str) -> Route[WhatsApp]:
+    """The providers of `POSTLUDE_WHATSAPP_URL`.
+
+    Raises:
+        ValueError: as `email_provider`.
+    """
+    return _route("POSTLUDE_WHATSAPP_URL", _WHATSAPP, setting)
+
+
+def push_route(setting: str) -> Route[Push]:
+    """The providers of `POSTLUDE_PUSH_URL`.
+
+    Raises:
+        ValueError: as `email_provider`.
+    """
+    return _route("POSTLUDE_PUSH_URL", _PUSH, setting)
+
+
+def web_push_route(setting: str) -> Route[Push]:
+    """The providers of `POSTLUDE_WEB_PUSH_URL`.
+
+    Raises:
+        ValueError: as `email_provider`.
+    """
+    return _route("POSTLUDE_WEB_PUSH_URL", _WEB_PUSH, setting)
+
+
+def _route(setting: str, known: Mapping[str, Make[M]], urls: str) -> Route[M]:
+    made = [_made(setting, known, url) for url in urls.split()]
+    if not made:
+        raise ValueError(f"{setting}: no provider is named")
+    return Route([provider for provider, _ in made], [weight for _, weight in made])
+
+
+def _made(setting: str, known: Mapping[str, Make[M]], url: str) -> tuple[Provider[M], float]:
+    """The provider of one URL, and its weight."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # What the library says repeats parts of the URL, and so of the secret in it.
+        raise ValueError(f"{setting}: not a URL; in a user name or password write / as %2F, @ as %40") from None
+    if parts.scheme not in known:
+        raise ValueError(f"{setting}: no provider for {parts.scheme}://; known are {', '.join(known)}")
+    query = parse_qs(parts.query)
+    weight = _number(setting, "weight", query.get("weight", ["1"])[0])
+    provider = known[parts.scheme](parts)
+    if "rate" in query:
+        rate = _number(setting, "rate", query["rate"][0])
+        if not rate:
+            raise ValueError(f"{setting}: ?rate= is above 0")
+        provider = Paced(provider, rate)
+    return provider, weight
+
+
+def _number(setting: str, name: str, text: str) -> float:
+    """A decimal number without sign or exponent."""
+    if not text.replace(".", "", 1).isdecimal() or not text.isascii():
+        raise ValueError(f"{setting}: ?{name}= is a number, like 14 or 0.5")
+    return float(text)

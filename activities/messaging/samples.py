@@ -5,6 +5,9 @@ They are the contract of a render: a template may use what stands here and nothi
 
 from collections.abc import Iterator
 from datetime import date
+from decimal import Decimal
+
+from activities.messaging.language import day, locale_of, money
 
 PROBLEMS = ("address", "customs", "attempt_failed", "damaged", "returning", "pickup_waiting", "other")
 DELAYS = ("weather", "customs", "capacity", "no_scan", "stuck", "estimate_missed", "other")
@@ -17,24 +20,32 @@ _LINKS = {
 }
 
 
-def _line(sku: str, title: str, category: str, kind: str, quantity: int = 1) -> dict[str, object]:
+def _line(sku: str, title: str, category: str, kind: str, *, language: str, quantity: int = 1) -> dict[str, object]:
     return {
         "sku": sku,
         "title": title,
         "quantity": quantity,
-        "unit_price": "€39.50",
-        "line_total": "€79.00" if quantity > 1 else "€39.50",
+        "unit_price": _euro("39.50", language),
+        "line_total": _euro("79.00" if quantity > 1 else "39.50", language),
         "category": category,
         "kind": kind,
     }
 
 
-def _order(lines: list[dict[str, object]], **more: object) -> dict[str, object]:
+def _euro(amount: str, language: str) -> str:
+    return money(Decimal(amount), "EUR", locale_of("", language))
+
+
+def _day(month: int, number: int, language: str) -> str:
+    return day(date(2026, month, number), locale_of("", language))
+
+
+def _order(lines: list[dict[str, object]], language: str, **more: object) -> dict[str, object]:
     return {
         "order_id": "1001",
         "shop": "acme",
-        "placed_on": date(2026, 11, 22),
-        "total": "€79.00",
+        "placed_on": _day(11, 22, language),
+        "total": _euro("79.00", language),
         "currency": "EUR",
         "lines": lines,
         "estimated_delivery": None,
@@ -68,6 +79,7 @@ def _context(
     return {
         "order": order,
         "customer": {"first_name": "", "buyer": "first"},
+        "segment": {"first_time": True, "repeat": False, "categories": [], "country": None},
         "parcel": parcel,
         "products": [],
         "links": links,
@@ -82,45 +94,46 @@ def _product(**more: object) -> dict[str, object]:
     return {"title": "Yoga mat", "sku": "YM-1", "category": "fitness", **empty, **more}
 
 
-def samples(purpose: str, about: str) -> Iterator[tuple[str, dict[str, object]]]:
+def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[str, dict[str, object]]]:
     """Yield (what it is, context) pairs that between them reach every branch a template has.
 
     Args:
         purpose: "transactional", "marketing" or "either"; the last yields both.
         about: "order" or "parcel"; a template about a parcel is never rendered without one.
+        language: which money and dates are written in; a tag Babel knows.
     """
     purposes = ("transactional", "marketing") if purpose == "either" else (purpose,)
     reasons: tuple[str | None, ...] = (None, *PROBLEMS, *DELAYS) if about == "parcel" else (None,)
-    mat = _line("YM-1", "Yoga mat", "fitness", "physical", 2)
-    course = _line("CLS-1", "Morning yoga: the course", "course", "digital")
+    mat = _line("YM-1", "Yoga mat", "fitness", "physical", language=language, quantity=2)
+    course = _line("CLS-1", "Morning yoga: the course", "course", "digital", language=language)
+    parcel = _parcel() if about == "parcel" else None
     for now in purposes:
-        yield f"{now}, simple", _context(_order([mat]), _parcel() if about == "parcel" else None, now)
-        yield f"{now}, digital only", _context(_order([course]), _parcel() if about == "parcel" else None, now)
+        yield f"{now}, simple", _context(_order([mat], language), parcel, now)
+        yield f"{now}, digital only", _context(_order([course], language), parcel, now)
         for reason in reasons:
-            parcel = _parcel(
-                estimated_delivery="Thursday 26 November",
-                previous_estimate="Tuesday 24 November",
-                reason=reason,
-                count=2,
-                number=1,
-            )
-            yield (
-                f"{now}, rich, reason {reason}",
-                _context(
-                    _order([mat, course], estimated_delivery="Thursday 26 November", refunded="€39.50"),
-                    parcel,
-                    now,
-                    customer={"first_name": "Ada", "buyer": "repeat"},
-                    products=[
-                        _product(
-                            care=["Wipe it down."],
-                            setup=["Unroll it."],
-                            tips=["Use the rough side."],
-                            guides=[{"title": "First week", "url": "https://shop.example/guides/first-week"}],
-                            complements=[{"title": "Cork block", "url": "https://shop.example/p/cork-block"}],
-                        ),
-                        _product(title="Morning yoga", sku="CLS-1", category="course", access=["Sign in."]),
-                    ],
-                    offer={"code": "HELLO-10", "text": "10% off", "expires_on": "Sunday 6 December"},
-                ),
-            )
+            yield f"{now}, rich, reason {reason}", _rich([mat, course], now, reason, language)
+
+
+def _rich(lines: list[dict[str, object]], purpose: str, reason: str | None, language: str) -> dict[str, object]:
+    thursday = _day(11, 26, language)
+    parcel = _parcel(
+        estimated_delivery=thursday, previous_estimate=_day(11, 24, language), reason=reason, count=2, number=1
+    )
+    return _context(
+        _order(lines, language, estimated_delivery=thursday, refunded=_euro("39.50", language)),
+        parcel,
+        purpose,
+        customer={"first_name": "Ada", "buyer": "repeat"},
+        segment={"first_time": False, "repeat": True, "categories": ["coffee", "course", "fitness"], "country": "DE"},
+        products=[
+            _product(
+                care=["Wipe it down."],
+                setup=["Unroll it."],
+                tips=["Use the rough side."],
+                guides=[{"title": "First week", "url": "https://shop.example/guides/first-week"}],
+                complements=[{"title": "Cork block", "url": "https://shop.example/p/cork-block"}],
+            ),
+            _product(title="Morning yoga", sku="CLS-1", category="course", access=["Sign in."]),
+        ],
+        offer={"code": "HELLO-10", "text": "10% off", "expires_on": _day(12, 6, language)},
+    )

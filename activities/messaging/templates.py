@@ -7,24 +7,26 @@
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
-from activities.messaging.brand import Brand, Catalogue, ProductNotes
-from activities.messaging.files import TemplateError, merge, pick, read_yaml, to_model
-from activities.messaging.mjml import assemble, prose, stage_one, stage_two
+from activities.messaging import proof
+from activities.messaging.brand import Brand, ProductNotes
+from activities.messaging.compiled import Compiled, Language, load_languages
+from activities.messaging.files import TemplateError
+from activities.messaging.language import DEFAULT_LANGUAGE, chain
+from activities.messaging.mjml import GLOBALS, fill
 from activities.messaging.samples import samples
+from activities.messaging.short import Short
+from journey.playbook import Channel
 
-__all__ = ["Rendered", "TemplateError", "Templates"]
+__all__ = ["Rendered", "Short", "TemplateError", "Templates"]
 
-DEFAULT_LANGUAGE = "en"
 _SUBJECT_LIMIT = 160
-_BLANKS = re.compile(r"\s+")
-_LINE_ENDS = re.compile(r"[ \t]+\n")
-_GAPS = re.compile(r"\n{3,}")
 # A name field is a favourite place to smuggle a link into somebody's mail: such a "name" is not used.
 _NO_NAME = re.compile(r"[/\\:@<>{}\[\]]|\w\.\w\w")
 _NAME_LIMIT = 40
@@ -41,38 +43,27 @@ class Rendered:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Mail:
-    purpose: str
-    about: str
-    brand: Brand
-    carrier: str
-    subject: jinja2.Template
-    preview: jinja2.Template
-    html: jinja2.Template
-    text: jinja2.Template
-
-
-@dataclass(frozen=True, slots=True)
-class _Language:
-    brand: Brand
-    catalogue: Catalogue
-
-
 class Templates:
     """Every template in every language the copy folder has."""
 
-    def __init__(self, mails: Mapping[tuple[str, str], _Mail], languages: Mapping[str, _Language]) -> None:
-        self._mails = mails
+    def __init__(self, languages: Mapping[str, Language]) -> None:
         self._languages = languages
-        self.brand = languages[DEFAULT_LANGUAGE].brand
-        self.names = frozenset(name for name, language in mails if language == DEFAULT_LANGUAGE)
-        self.purposes: Mapping[str, str] = {name: mails[name, DEFAULT_LANGUAGE].purpose for name in self.names}
+        self.languages = tuple(sorted(languages, key=lambda tag: (tag != DEFAULT_LANGUAGE, tag)))
+        """The languages there is copy for, English first."""
+        english = languages[DEFAULT_LANGUAGE]
+        self.brand = english.brand
+        self.names = english.names
+        sources = {name: found.sources for name in self.names if (found := english.touch(name)) is not None}
+        self.purposes: Mapping[str, str] = {name: one.purpose for name, one in sources.items()}
         """For each template: "transactional", "marketing", or "either" where the touch decides."""
+        self.about: Mapping[str, str] = {name: one.about for name, one in sources.items()}
+        """For each template: "order" or "parcel"."""
 
     @classmethod
     def load(cls, folder: Path, *, overlay: Path | None = None) -> "Templates":
-        """Read and compile everything once.
+        """Read everything and compile English; another language's touch is compiled when it is first asked for.
+
+        `check` compiles and tries all of them: run it before customers do.
 
         Args:
             folder: holds templates/, copy/, brand.yaml and products.yaml.
@@ -86,28 +77,7 @@ class Templates:
             TemplateError: naming the template and file, for whatever cannot be read, is not valid or would not
                 compile.
         """
-        folders = [folder] if overlay is None else [overlay, folder]
-        env = stage_one(folders)
-        brand_raw, products_raw = read_yaml(pick(folders, "brand.yaml")), read_yaml(pick(folders, "products.yaml"))
-        copies: dict[str, Path] = {}
-        for place in folders:
-            for file in sorted((place / "copy").glob("*.yaml")):
-                copies.setdefault(_tag(file.stem), file)
-        if DEFAULT_LANGUAGE not in copies:
-            raise TemplateError(
-                f"copy/{DEFAULT_LANGUAGE}.yaml is missing in {folder}: it is what every locale falls back to"
-            )
-        languages: dict[str, _Language] = {}
-        mails: dict[tuple[str, str], _Mail] = {}
-        for tag, file in copies.items():
-            copy = read_yaml(file)
-            brand = to_model(Brand, merge(brand_raw, copy.pop("brand", {})), f"brand.yaml (with {file.name})")
-            products = merge(products_raw, copy.pop("products", {}))
-            languages[tag] = _Language(brand, to_model(Catalogue, products, f"products.yaml (with {file.name})"))
-            common = copy.pop("common", {})
-            for name, entry in copy.items():
-                mails[name, tag] = _compile(env, name, file, brand=brand, entry=entry, common=common)
-        return cls(mails, languages)
+        return cls(load_languages([folder] if overlay is None else [overlay, folder]))
 
     def render(self, name: str, context: Mapping[str, object], *, locale: str) -> Rendered:
         """Fill in one mail.
@@ -126,29 +96,53 @@ class Templates:
                 text never repeats a value of the context.
         """
         mail = self._find(name, locale)
-        given = {**context, "brand": mail.brand}
-        customer = context.get("customer")
-        if isinstance(customer, Mapping):
-            given["customer"] = {**customer, "first_name": _given_name(customer.get("first_name"))}
-        parcel = context.get("parcel")
-        if isinstance(parcel, Mapping) and not parcel.get("carrier"):
-            given["parcel"] = {**parcel, "carrier": mail.carrier}
+        given = _given(mail, context)
         try:
-            subject = _flat(mail.subject.render(given), _SUBJECT_LIMIT)
-            preview = _flat(mail.preview.render(given), _SUBJECT_LIMIT)
-            html = mail.html.render(given, subject=subject, preview=preview)
-            text = mail.text.render(given, subject=subject, preview=preview)
+            subject = _flat(fill(mail.subject, given), _SUBJECT_LIMIT)
+            preview = _flat(fill(mail.preview, given), _SUBJECT_LIMIT)
+            given["subject"], given["preview"] = subject, preview
+            html = fill(mail.html, given)
+            text = fill(mail.text, given)
         except _FAULTS as e:
-            raise TemplateError(f"template '{name}' ({locale[:16]!r}): {e}; give what samples.py shows") from e
-        return Rendered(subject, preview, html, _GAPS.sub("\n\n", _LINE_ENDS.sub("\n", text)).strip() + "\n")
+            raise _failed(name, locale, e) from e
+        return Rendered(subject, preview, html, _tidy(text))
+
+    def render_short(
+        self, name: str, channel: Channel, context: Mapping[str, object], locale: str, *, whole: bool = False
+    ) -> Short:
+        """Fill in the text of a touch for SMS, WhatsApp, a notification or the inbox.
+
+        Args:
+            name: one of `names`.
+            channel: any but email, which `render` is for.
+            context: as for `render`.
+            locale: as for `render`.
+            whole: do not cut a notification to what phones show.
+
+        Returns:
+            Single lines without markup. An SMS begins with the shop's name and, in marketing, ends with how to stop;
+            `activities.messaging.text.segments.count` says what it comes to.
+
+        Raises:
+            TemplateError: as `render`, or the copy has no form for this channel.
+        """
+        mail = self._find(name, locale)
+        try:
+            return mail.short.render(channel, _given(mail, context), whole=whole)
+        except _FAULTS as e:
+            raise _failed(name, locale, e) from e
 
     def language(self, locale: str) -> str:
         """Say which language a locale is written in, as a lower-case tag: the nearest the copy folder has."""
-        return next(tag for tag in _chain(locale) if tag in self._languages)
+        return next(tag for tag in chain(locale) if tag in self._languages)
 
     def notes(self, sku: str, category: str | None, kind: str | None = None, *, locale: str = "") -> ProductNotes:
         """Say what the shop knows about a product; empty notes for one nobody has written about."""
-        return self._language(locale).catalogue.notes(sku, category, kind)
+        return self._language(locale).notes(sku, category, kind)
+
+    def brand_in(self, locale: str) -> Brand:
+        """The shop as it presents itself in a customer's language."""
+        return self._language(locale).brand
 
     def product_notes(self, lines: Iterable[Mapping[str, object]], *, locale: str = "") -> list[dict[str, object]]:
         """Gather the context's `products` for an order: one entry a SKU, in the order of its lines.
@@ -162,103 +156,101 @@ class Templates:
             the order already, or was named by an earlier product, is left out.
         """
         lines = list(lines)
+        own = self._language(locale)
         seen = {str(line["sku"]) for line in lines}
         out: dict[str, dict[str, object]] = {}
         for line in lines:
             sku, category, kind = str(line["sku"]), _word(line.get("category")), _word(line.get("kind"))
             if sku in out:
                 continue
-            notes = self.notes(sku, category, kind, locale=locale)
-            fresh = [c for c in notes.complements if c.sku not in seen]
-            seen.update(c.sku for c in fresh)
-            out[sku] = {
-                "title": str(line["title"]),
-                "sku": sku,
-                "category": category,
-                "care": list(notes.care),
-                "setup": list(notes.setup),
-                "tips": list(notes.tips),
-                "access": list(notes.access),
-                "guides": [{"title": g.title, "url": g.url} for g in notes.guides],
-                "complements": [{"title": c.title, "url": c.url} for c in fresh],
-            }
+            notes = own.product(sku, category, kind)
+            fresh = [c for c in notes["complements"] if c["sku"] not in seen]
+            seen.update(c["sku"] for c in fresh)
+            out[sku] = {**notes, "title": str(line["title"]), "sku": sku, "category": category, "complements": fresh}
         return list(out.values())
 
-    def check(self) -> list[str]:
-        """Render every template in every language on the sample orders and list what is wrong, in plain words."""
+    def check(self, language: str | None = None) -> list[str]:
+        """List in plain words what is wrong with any template in any language on any channel.
+
+        Keys that a language lacks, names that no context has, and every text filled in with every sample order.
+        With `language`, a tag of `languages`, of that one alone.
+        """
         problems: dict[str, None] = {}
-        for (name, language), mail in sorted(self._mails.items(), key=lambda item: item[0]):
-            for what, context in samples(mail.purpose, mail.about):
+        known = proof.roots()
+        for tag in self.languages if language is None else [language]:
+            problems.update(dict.fromkeys(self._missing(tag)))
+            for name in sorted(self._languages[tag].names):
                 try:
-                    found = _faults(self.render(name, context, locale=language), context)
+                    mail = self._languages[tag].touch(name)
                 except TemplateError as e:
-                    found = [str(e)]
-                problems.update(dict.fromkeys(f"{name} ({language}; {what}): {fault}" for fault in found))
+                    problems[f"{name} ({tag}): {e}"] = None
+                    continue
+                if mail is not None:
+                    problems.update(dict.fromkeys(self._proof(name, tag, mail, known)))
         return list(problems)
 
-    def _find(self, name: str, locale: str) -> _Mail:
-        for tag in _chain(locale):
-            mail = self._mails.get((name, tag))
+    def _proof(self, name: str, tag: str, mail: Compiled, known: Mapping[str, frozenset[str]]) -> Iterator[str]:
+        for one in proof.unknown_names(mail, tag, known):
+            yield f"{name} ({tag}): template '{name}' asks for {one}, which no context has"
+        for what, context in samples(mail.sources.purpose, mail.sources.about, tag):
+            for fault in self._faults(name, tag, mail, context):
+                yield f"{name} ({tag}; {what}): {fault}"
+
+    def _missing(self, language: str) -> list[str]:
+        """What English says and another language does not; a region's file stands on its language's."""
+        english, copy = self._languages[DEFAULT_LANGUAGE].copy, self._languages[language].copy
+        found = []
+        for name in sorted(set(english) - {"brand", "products"}):
+            if name not in copy:
+                found.append(f"{name} ({language}): copy/{language}.yaml has no entry; write it, or English goes out")
+            elif isinstance(english[name], Mapping) and isinstance(copy[name], Mapping):
+                lacking = proof.gaps(english[name], copy[name])
+                found += [f"{name} ({language}): copy/{language}.yaml lacks '{key}', which en has" for key in lacking]
+        return found
+
+    def _faults(self, name: str, language: str, mail: Compiled, context: Mapping[str, Any]) -> list[str]:
+        try:
+            full = self.render(name, context, locale=language)
+            found = proof.mail_faults(full.subject, full.preview, full.html, full.text, context)
+        except TemplateError as e:
+            found = [str(e)]
+        for channel in proof.SHORT_CHANNELS:
+            if channel is Channel.WHATSAPP and not mail.short.has_whatsapp:
+                continue
+            try:
+                short = self.render_short(name, channel, proof.signed(context), language, whole=True)
+                faults = proof.short_faults(channel, short, str(context["touch"]["purpose"]))
+                found += [f"{channel.value}: {fault}" for fault in faults]
+            except TemplateError as e:
+                found.append(f"{channel.value}: {e}")
+        return found
+
+    def _find(self, name: str, locale: str) -> Compiled:
+        for tag in chain(locale):
+            language = self._languages.get(tag)
+            mail = language.touch(name) if language is not None else None
             if mail is not None:
                 return mail
         raise TemplateError(f"template '{name}': there is none of that name; known are {', '.join(sorted(self.names))}")
 
-    def _language(self, locale: str) -> _Language:
+    def _language(self, locale: str) -> Language:
         return self._languages[self.language(locale)]
 
 
-def _compile(env: jinja2.Environment, name: str, file: Path, *, brand: Brand, entry: object, common: object) -> _Mail:
-    where = f"template '{name}': copy/{file.name}"
-    if not isinstance(entry, dict):
-        raise TemplateError(f"{where}: the entry is no mapping; give it subject, preview, heading and paragraphs")
-    headers = [_choice(entry, key, where) for key in ("subject", "preview")]
-    sources = assemble(env, name, file.stem, brand=brand, copy=entry, common=common)
-    html, text = stage_two("html"), stage_two("text")
-    try:
-        subject, preview = (text.from_string(str(prose(header, "text"))) for header in headers)
-        return _Mail(
-            sources.purpose,
-            sources.about,
-            brand,
-            str(common.get("carrier", "")) if isinstance(common, Mapping) else "",
-            subject,
-            preview,
-            html.from_string(sources.html),
-            text.from_string(sources.text),
-        )
-    except jinja2.TemplateSyntaxError as e:
-        raise TemplateError(f"{where} or {name}.mjml: {e.message}; mend the expression") from e
+def _given(mail: Compiled, context: Mapping[str, object]) -> dict[str, Any]:
+    """The context of a render: with the brand in the mail's language, and a name only if it is one."""
+    given: dict[str, Any] = {**GLOBALS, **context, "brand": mail.brand}
+    customer = context.get("customer")
+    if isinstance(customer, Mapping):
+        given["customer"] = {**customer, "first_name": _given_name(customer.get("first_name"))}
+    parcel = context.get("parcel")
+    if isinstance(parcel, Mapping) and not parcel.get("carrier"):
+        given["parcel"] = {**parcel, "carrier": mail.carrier}
+    return given
 
 
-def _choice(entry: Mapping[str, object], key: str, where: str) -> str:
-    """Return the source of a header line; where the copy has `cases`, a chain of ifs over them."""
-    cases = entry.get("cases")
-    if not isinstance(cases, Mapping):
-        found = entry.get(key)
-        if not isinstance(found, str) or not found.strip():
-            raise TemplateError(f"{where}: '{key}' is missing; every mail needs one")
-        return found
-    chosen = {case: text[key] for case, text in cases.items() if isinstance(text, Mapping) and key in text}
-    if set(chosen) != set(cases) - {"by"} or "other" not in chosen or "by" not in cases:
-        raise TemplateError(f"{where}: 'cases' needs 'by', a case 'other', and '{key}' in every case")
-    chain = "".join(
-        f"{{% {'elif' if i else 'if'} {cases['by']} == '{case}' %}}{text}"
-        for i, (case, text) in enumerate((c, t) for c, t in chosen.items() if c != "other")
-    )
-    return f"{chain}{{% else %}}{chosen['other']}{{% endif %}}"
-
-
-def _faults(mail: Rendered, context: Mapping[str, object]) -> list[str]:
-    found = [f"the {part} is empty" for part in ("subject", "preview") if not getattr(mail, part)]
-    if re.search(r"</?mj-|<!--%|\[\[|\{[{%]", mail.html):
-        found.append("the HTML part still holds template code")
-    if re.search(r"</?[a-z][^>]*>|\[\[|\{[{%]|\*\*", mail.text):
-        found.append("the text part holds markup or template code")
-    links = context["links"]
-    unsubscribe = links["unsubscribe"] if isinstance(links, Mapping) else None
-    if unsubscribe and not (unsubscribe in mail.html and unsubscribe in mail.text):
-        found.append("a marketing mail without a way out: the layout must show links.unsubscribe")
-    return found
+def _failed(name: str, locale: str, error: Exception) -> TemplateError:
+    return TemplateError(f"template '{name}' ({locale[:16]!r}): {error}; give what samples.py shows")
 
 
 def _given_name(value: object) -> str:
@@ -267,18 +259,17 @@ def _given_name(value: object) -> str:
 
 
 def _flat(text: str, limit: int) -> str:
-    line = _BLANKS.sub(" ", text).strip()
+    line = " ".join(text.split())
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
+
+
+def _tidy(text: str) -> str:
+    """No blanks at line ends, never more than one empty line."""
+    lines = "\n".join([line.rstrip(" \t") for line in text.split("\n")])
+    while "\n\n\n" in lines:
+        lines = lines.replace("\n\n\n", "\n\n")
+    return lines.strip() + "\n"
 
 
 def _word(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _tag(locale: str) -> str:
-    return locale.replace("_", "-").lower()
-
-
-def _chain(locale: str) -> list[str]:
-    parts = _tag(locale).split("-")
-    return ["-".join(parts[:n]) for n in range(min(len(parts), 4), 0, -1)] + [DEFAULT_LANGUAGE]

@@ -2,18 +2,22 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from store.intake import Event, Malformed
 
-__all__ = ["Delivery", "Ignored", "Malformed", "SignatureError", "Source"]
+__all__ = ["Delivery", "Greeting", "Ignored", "Inquiring", "Malformed", "SignatureError", "Source", "UnreachableError"]
 
 
 class SignatureError(Exception):
     """The webhook is not proven to come from whom it claims; says why, never what was expected."""
+
+
+class UnreachableError(Exception):
+    """What the proof needs could not be had from the sender's own servers just now: let it send again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +29,28 @@ class Ignored:
 
 @dataclass(frozen=True)
 class Delivery:
-    """One webhook as it came: headers with lower-case names, and the raw bytes that were signed."""
+    """One webhook as it came: headers with lower-case names, and the raw bytes that were signed.
+
+    `query` are the parameters of its address, `target` is the path and query just as they were asked for
+    (`/webhooks/twilio?key=a%2Fb`), for senders that sign where they send to.
+    """
 
     headers: Mapping[str, str]
     body: bytes
+    query: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+
+    @cached_property
+    def document(self) -> Any:
+        """The body as JSON, whatever it holds.
+
+        Raises:
+            Malformed: it is not JSON, not UTF-8, or nested beyond reason.
+        """
+        try:
+            return json.loads(self.body)
+        except (ValueError, RecursionError):
+            raise Malformed("body", "must be JSON in UTF-8") from None
 
     @cached_property
     def payload(self) -> dict[str, Any]:
@@ -37,13 +59,9 @@ class Delivery:
         Raises:
             Malformed: it is not JSON, not UTF-8, nested beyond reason, or not an object.
         """
-        try:
-            payload = json.loads(self.body)
-        except (ValueError, RecursionError):
-            raise Malformed("body", "must be JSON in UTF-8") from None
-        if not isinstance(payload, dict):
+        if not isinstance(self.document, dict):
             raise Malformed("body", "must be a JSON object")
-        return payload
+        return self.document
 
     @cached_property
     def digest(self) -> str:
@@ -80,3 +98,32 @@ class Source(Protocol):
         Raises:
             Malformed: names the field that is wrong.
         """
+
+
+@runtime_checkable
+class Inquiring(Protocol):
+    """A source that asks its sender's own servers something about a webhook; both are awaited by the gateway."""
+
+    async def inquire(self, delivery: Delivery) -> None:
+        """Get what `verify` needs, such as a signing certificate.
+
+        Raises:
+            SignatureError: what it points to cannot be the sender's.
+            UnreachableError: the sender's server did not answer.
+        """
+
+    async def confirm(self, delivery: Delivery) -> None:
+        """Answer a verified webhook that wants more than a 2xx, such as a subscription to be confirmed.
+
+        Raises:
+            SignatureError: what it points to cannot be the sender's.
+            UnreachableError: the sender's server did not answer.
+        """
+
+
+@runtime_checkable
+class Greeting(Protocol):
+    """A source whose sender first asks by GET whether the endpoint is ours."""
+
+    def greet(self, query: Mapping[str, str]) -> str | None:
+        """What to answer, as plain text; None when the question does not know our secret."""

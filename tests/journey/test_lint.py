@@ -1,5 +1,5 @@
-from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -27,7 +27,7 @@ def marketing(more: str, *, name: str = "hello", phase: str = "feedback") -> str
     return f"id: {name}, phase: {phase}, purpose: marketing, template: hello, {more}"
 
 
-def rules(playbook: Playbook, **known: Sequence[str]) -> list[tuple[str | None, str]]:
+def rules(playbook: Playbook, **known: Any) -> list[tuple[str | None, str]]:
     return [(finding.touch, finding.rule) for finding in lint(playbook, **known)]
 
 
@@ -109,6 +109,46 @@ def test_three_messages_within_a_day_are_the_textbook_mistake():
     ]
     assert ("one", "crowded_day") in rules(small(*touches))
     assert rules(small(*touches[:2])) == []
+
+
+def test_a_text_without_a_limit_is_a_warning():
+    """A marketing text that may be any length is worth a second look; one with most_segments, or a receipt, is not."""
+    text = marketing("anchor: order_delivered, offset: 2d, channels: [sms, email]")
+    [finding] = lint(small(text))
+    assert (finding.touch, finding.rule, finding.level) == ("hello", "sms_without_limit", Level.WARNING)
+    assert lint(small(text + ", most_segments: 2")) == []
+    receipt = "id: hello, phase: feedback, purpose: transactional, template: hello, anchor: order_delivered"
+    assert lint(small(receipt + ", channels: [sms]")) == []
+
+
+def test_a_merge_group_of_one_is_a_warning():
+    """Nothing can be merged with nothing: the name of the other groups is given, for the misspelt one."""
+    tips = [
+        marketing(f"anchor: order_delivered, offset: {day}d, patience: 1d, merge: {group}", name=name)
+        for name, day, group in (("one", 2, "tips"), ("two", 4, "tips"), ("three", 6, "tipps"))
+    ]
+    [finding] = lint(small(*tips))
+    assert (finding.touch, finding.rule, finding.level) == ("three", "merge_alone", Level.WARNING)
+    assert "'tipps'; there is tips" in finding.message
+    assert lint(small(*tips[:2])) == []
+
+
+def test_a_channel_that_the_template_has_no_part_for_is_an_error():
+    """What cannot be rendered for a channel cannot be sent on it; templates nobody knows about are passed over."""
+    playbook = small(marketing("anchor: order_delivered, offset: 2d, channels: [push, email]"))
+    assert rules(playbook, template_channels={"hello": ["email"]}) == [("hello", "template_part_missing")]
+    assert rules(playbook, template_channels={"hello": ["email", "push"]}) == []
+    assert rules(playbook, template_channels={"other": ["email"]}) == []
+
+
+def test_quiet_hours_may_be_each_channels_own():
+    """A channel with a line of its own was thought about, and an inbox row wakes nobody."""
+    head = _HEAD.replace("quiet_hours:", "quiet_by_channel: {email: null}, transactional:").replace(
+        '{start: "21:00", end: "08:00"}', "{per_day: 9}"
+    )
+    assert rules(small(marketing("anchor: order_delivered, offset: 2d, channels: [email, inbox]"), head=head)) == []
+    texts = marketing("anchor: order_delivered, offset: 2d, channels: [email, sms], most_segments: 2")
+    assert rules(small(texts, head=head)) == [(None, "quiet_hours_missing")]
 
 
 def test_marketing_without_quiet_hours_and_with_a_high_cap_is_refused():

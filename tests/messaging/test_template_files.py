@@ -43,16 +43,112 @@ def test_locale_falls_back(tmp_path: Path) -> None:
         assert mail.subject == "Gut gepflegt"
         assert '<html lang="de"' in mail.html
         assert "Guten Tag," in mail.text
-    for name, locale in (("care", "fr-FR"), ("care", ""), ("care", "'); drop"), ("check_in", "de-DE")):
+    for name, locale in (("care", "it-IT"), ("care", ""), ("care", "'); drop"), ("check_in", "de-DE")):
         assert '<html lang="en"' in templates.render(name, context, locale=locale).html
     assert templates.notes("X", "fitness", locale="de-AT").care == ("Lauwarm abwischen.",)
-    assert templates.check() == []
+    missing = templates.check("de")
+    assert len(missing) == len(templates.names) - 1
+    assert all("(de): copy/de.yaml has no entry" in problem for problem in missing)
+
+
+def test_a_region_holds_only_what_differs(tmp_path: Path) -> None:
+    """de-at.yaml is laid over de.yaml key by key, in the brand, too, and may be short."""
+    overlay(tmp_path, "copy/de-at.yaml", {"common": {"greeting": "Servus,"}, "brand": {"tagline": "Gutes für heuer"}})
+    templates = Templates.load(PLAYBOOKS, overlay=tmp_path)
+    context = next(iter(samples("marketing", "order")))[1]
+    austrian, german = (templates.render("miss_you", context, locale=locale) for locale in ("de_AT", "de-DE"))
+    assert ("Servus," in austrian.text, "Hallo," in german.text) == (True, True)
+    assert (austrian.subject, "Gutes für heuer" in austrian.text) == (german.subject, True)
+    assert "Seite für Rücksendungen" in templates.render("welcome", context, locale="de-AT").text
+    assert templates.check("de-at") == []
+
+
+def test_a_key_that_a_language_lacks_fails_the_check(tmp_path: Path) -> None:
+    """What English has and another language has not is named: entry, key, file; a whole entry as well."""
+
+    def forget(copy: dict[str, Any]) -> None:
+        copy["care"].pop("closing")
+        copy["parcel_problem"]["cases"]["customs"].pop("push")
+        copy["common"].pop("view_order")
+        copy.pop("bundle")
+
+    edited(tmp_path, "copy/fr.yaml", forget)
+    problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check("fr")
+    for name, what in (
+        ("care", "lacks 'closing'"),
+        ("parcel_problem", "lacks 'cases.customs.push'"),
+        ("common", "lacks 'view_order'"),
+        ("bundle", "no entry"),
+    ):
+        assert any(problem.startswith(f"{name} (fr): copy/fr.yaml") and what in problem for problem in problems), name
+
+
+@pytest.mark.parametrize("key", ["preview", "short"])
+def test_a_slip_in_a_branch_that_no_sample_reaches_is_found(tmp_path: Path, key: str) -> None:
+    """A wrong name behind a condition that rarely holds fails the check, in mails and short texts, by language."""
+    slip = "{% if segment.country == 'NZ' %}{{ order.totl }}{{ oder }}{% endif %} …"
+    edited(tmp_path, "copy/es.yaml", lambda copy: copy["welcome"].update({key: slip, "heading": slip}))
+    problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check("es")
+    assert any("welcome (es)" in problem and "order.totl" in problem for problem in problems)
+    assert any("welcome (es)" in problem and "asks for oder," in problem for problem in problems)
+
+
+def test_a_plural_without_its_other_form_fails_the_check(tmp_path: Path) -> None:
+    """The form every language needs cannot be forgotten."""
+    edited(
+        tmp_path, "copy/de.yaml", lambda copy: copy["shipped"].update(preview="{{ parcel.count|plural(one='# x') }}")
+    )
+    assert any(
+        "shipped (de" in problem and "other" in problem
+        for problem in Templates.load(PLAYBOOKS, overlay=tmp_path).check("de")
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        ({"short": "a " * 170}, "sms: 3 SMS"),
+        ({"push": {"title": "x" * 41, "body": "y"}}, "the title has 41 characters"),
+        ({"push": {"title": "x", "body": "{{ order.order_id }}" + "y" * 120}}, "the body has 124 characters"),
+        ({"whatsapp": {"template": "t", "parameters": ["{{ offer.code if offer }}"]}}, "parameter 1 is empty"),
+        ({"short": "{{ links.unsubscribe }}"}, "a link is missing"),
+        ({"short": "See **here**"}, "'short' has markup"),
+        ({"short": ""}, "'short' is missing"),
+        ({"push": "Hello"}, "'push' needs title and body"),
+    ],
+)
+def test_a_short_text_that_will_not_do_fails_the_check(
+    tmp_path: Path, change: dict[str, object], complaint: str
+) -> None:
+    """Too many SMS, too long a notification, an empty parameter, a missing link and markup are found before sending."""
+    edited(tmp_path, "copy/de.yaml", lambda copy: copy["shipped"].update(change))
+    problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check("de")
+    assert any("shipped (de" in problem and complaint in problem for problem in problems), problems[:3]
+
+
+def test_a_shops_own_brand_never_wears_the_shipped_words(tmp_path: Path) -> None:
+    """Translations stand beside the brand.yaml they are of; a shop that brings its own brings its own translations."""
+    edited(tmp_path, "brand.yaml", lambda brand: brand.update(name="Oak", tagline="Oak things", about="We are Oak."))
+    overlay(tmp_path, "brand/fr.yaml", {"tagline": "Du chêne"})
+    templates = Templates.load(PLAYBOOKS, overlay=tmp_path)
+    assert [templates.brand_in(locale).tagline for locale in ("en", "de", "fr-CA")] == [
+        "Oak things",
+        "Oak things",
+        "Du chêne",
+    ]
+
+
+def test_a_copy_file_is_named_after_its_language(tmp_path: Path) -> None:
+    """A file whose name is no language is refused when the folder is loaded."""
+    overlay(tmp_path, "copy/deutsch2.yaml", {"common": {}})
+    with pytest.raises(TemplateError, match="'deutsch2' is no language"):
+        Templates.load(PLAYBOOKS, overlay=tmp_path)
 
 
 def test_a_missing_variable_is_found_by_check(tmp_path: Path) -> None:
     """A slip in the copy is named at lint: template, language, variable."""
     edited(tmp_path, "copy/en.yaml", lambda copy: copy["shipped"].update(preview="{{ order.estimatd_delivery }}"))
-    problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check()
+    problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check("en")
     assert problems
     assert all("'shipped'" in problem and "estimatd_delivery" in problem for problem in problems)
 
@@ -86,7 +182,8 @@ def test_a_template_cannot_reach_out_of_its_sandbox(tmp_path: Path) -> None:
     """Copy that reaches for Python's internals is refused."""
     edited(tmp_path, "copy/en.yaml", lambda copy: copy["welcome"].update(heading="{{ order.__class__.__mro__ }}"))
     assert any(
-        "unsafe" in problem or "__class__" in problem for problem in Templates.load(PLAYBOOKS, overlay=tmp_path).check()
+        "unsafe" in problem or "__class__" in problem
+        for problem in Templates.load(PLAYBOOKS, overlay=tmp_path).check("en")
     )
 
 

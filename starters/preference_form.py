@@ -1,0 +1,138 @@
+"""What the preference centre shows and what its form says back, in the customer's language."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from functools import lru_cache
+from importlib import resources
+from typing import Any, Final, TypeVar
+from urllib.parse import parse_qs
+
+import yaml
+from fastapi import Request
+
+from journey.consent import PAUSE, Frequency, Preferences, needs_confirmation
+from journey.playbook import Channel, Purpose, Topic
+from store import preferences
+from store.preferences import Choices
+from store.standing import Standing
+
+LANGUAGES: Final = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
+"""The languages of these pages, each in its own name; `pages/words` has a file for each."""
+_BODY_LIMIT = 64 * 1024
+_FIELDS = 100
+_TO_CONFIRM = frozenset({Channel.EMAIL, Channel.SMS, Channel.WHATSAPP})
+Form = Mapping[str, Sequence[str]]
+"""Field names with all their values."""
+_Chosen = TypeVar("_Chosen", bound=StrEnum)
+
+
+@lru_cache(maxsize=len(LANGUAGES))
+def words_of(language: str) -> Mapping[str, Any]:
+    """The texts of these pages in one of `LANGUAGES`."""
+    file = resources.files("starters").joinpath("pages", "words", f"{language}.yaml")
+    texts: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
+    return texts
+
+
+def language_of(locale: str) -> str:
+    """The language of a BCP 47 tag, or English where these pages do not speak it."""
+    language = locale.partition("-")[0].lower()
+    return language if language in LANGUAGES else "en"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A channel as the page shows it."""
+
+    channel: Channel
+    on: bool
+    unreachable: bool
+    confirm: bool
+
+
+def offers_to(known: Standing, via: Channel, now: datetime, *, confirms: bool) -> list[Offer]:
+    """The channels the customer has an address for, or has answered about.
+
+    One whose yes would have to be confirmed is left out where nothing could be sent for that, unless it is on.
+    """
+    offers = []
+    proven = preferences.proven_by(via)
+    answered = {answer.channel for answer in known.answers}
+    for channel in preferences.MARKETED:
+        if channel not in known.addressed and (channel in _TO_CONFIRM or channel not in answered):
+            continue
+        reason = known.suppressed.get(channel)
+        allowed = known.permission(channel, Purpose.MARKETING, now=now).allowed
+        on = allowed and reason is None
+        confirm = not on and channel not in proven and needs_confirmation(channel, known.country, now)
+        if confirms or not confirm:
+            # A complaint at a provider is not taken back by a tick here: it keeps refusing the address.
+            unreachable = reason in {"bounced", "complained"}
+            offers.append(Offer(channel, on=on, unreachable=unreachable, confirm=confirm and not unreachable))
+    return offers
+
+
+def choices_of(form: Form, known: Standing, offers: Sequence[Offer], *, shop_name: str, now: datetime) -> Choices:
+    """What the form changes against what its page showed; fields that are missing or mean nothing change nothing.
+
+    Against what was shown, not against what is: an opt-out that came in between, by a text or from another page, is
+    not undone by a box that was merely left as it was.
+    """
+    words = words_of(language_of(known.locale))
+    offered = [offer.channel for offer in offers if not offer.unreachable]
+    said: str = words["channels"]["wording"]
+    saw: dict[Channel | Topic, str] = {
+        channel: said.format(channel=words["channels"][channel.value], shop=shop_name) for channel in offered
+    }
+    return Choices(
+        preferences=_wishes(form, known, now),
+        channels=_changed(form, "channel", offered),
+        topics=_changed(form, "topic", list(Topic)),
+        everything_off=form.get("do") == ["off"],
+        wordings=saw | {topic: words["topics"][topic.value] for topic in Topic},
+    )
+
+
+def _changed(form: Form, name: str, offered: Sequence[_Chosen]) -> dict[_Chosen, bool]:
+    ticked, shown, had = (set(form.get(field, ())) for field in (name, f"{name}_shown", f"{name}_had"))
+    return {
+        one: one.value in ticked
+        for one in offered
+        if one.value in shown and (one.value in ticked) != (one.value in had)
+    }
+
+
+def _wishes(form: Form, known: Standing, now: datetime) -> Preferences:
+    wishes = known.preferences
+    frequency, preferred, pause, locale = (
+        (form.get(name) or [""])[0] for name in ("frequency", "preferred", "pause", "locale")
+    )
+    if frequency in set(Frequency):
+        wishes = replace(wishes, frequency=Frequency(frequency))
+    if preferred == "none":
+        wishes = replace(wishes, channel=None)
+    elif preferred in {channel.value for channel in known.addressed}:
+        wishes = replace(wishes, channel=Channel(preferred))
+    if pause == "start" and wishes.rests_until(now) is None:
+        wishes = replace(wishes, paused_until=now + PAUSE)
+    elif pause == "end":
+        wishes = replace(wishes, paused_until=None)
+    # Somebody's own way of writing a language (de-AT) is kept while it is that language.
+    if locale in LANGUAGES and locale != language_of(known.locale):
+        wishes = replace(wishes, locale=locale)
+    return wishes
+
+
+async def read_form(request: Request) -> Form:
+    """A form's fields; none of them when it is far too large or has far too many."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_LIMIT:
+            return {}
+    try:
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_FIELDS)
+    except ValueError:
+        return {}

@@ -1,0 +1,95 @@
+"""Who may send webhooks here, and how each wants to be greeted and answered."""
+
+from collections.abc import Callable, Mapping
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from activities.carriers.easypost import EasyPost
+from activities.messaging.feedback.mailgun import MailgunEvents
+from activities.messaging.feedback.postmark import PostmarkEvents
+from activities.messaging.feedback.resend import ResendEvents
+from activities.messaging.feedback.sendgrid import SendGridEvents
+from activities.messaging.feedback.ses import SesEvents
+from activities.messaging.feedback.twilio import TwilioEvents
+from activities.messaging.feedback.whatsapp import WhatsAppEvents
+from activities.shops.protocol import Greeting, Source
+from activities.shops.shopify import Shopify
+from activities.shops.standard import StandardWebhooks
+
+# They send again what is answered with anything but 200:
+# https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks,
+# https://postmarkapp.com/developer/webhooks/webhooks-overview,
+# https://developers.facebook.com/docs/graph-api/webhooks/getting-started
+_ONLY_200 = frozenset({"mailgun", "postmark", "whatsapp"})
+# Twilio reads the answer to a message as instructions and logs an error for any other kind; these are none
+# (https://www.twilio.com/docs/messaging/twiml).
+_NO_INSTRUCTIONS = "<Response/>"
+
+
+def sources(
+    *,
+    secret_key: str,
+    webhook_secret: str | None = None,
+    shopify_secret: str | None = None,
+    easypost_secret: str | None = None,
+    resend_secret: str | None = None,
+    sendgrid_key: str | None = None,
+    postmark_login: str | None = None,
+    mailgun_secret: str | None = None,
+    ses_topics: str | None = None,
+    twilio_secret: str | None = None,
+    whatsapp_secret: str | None = None,
+    whatsapp_verify_token: str | None = None,
+    public_url: str = "",
+) -> dict[str, Source]:
+    """The adapters whose secret is set, by the last part of their endpoint; the others stay closed.
+
+    `public_url` is where the gateway is reached from outside, which Twilio signs.
+
+    Raises:
+        ValueError: a secret is not what it should be.
+    """
+    opened: list[Source] = []
+    if webhook_secret:
+        opened.append(StandardWebhooks(webhook_secret, secret_key=secret_key))
+    if shopify_secret:
+        opened.append(Shopify(shopify_secret, secret_key=secret_key))
+    if easypost_secret:
+        opened.append(EasyPost(easypost_secret))
+    providers: list[tuple[str | None, Callable[[str], Source]]] = [
+        (resend_secret, ResendEvents),
+        (sendgrid_key, SendGridEvents),
+        (postmark_login, PostmarkEvents),
+        (mailgun_secret, MailgunEvents),
+        (ses_topics, SesEvents),
+        (twilio_secret, lambda secret: TwilioEvents(secret, public_url=public_url)),
+        (whatsapp_secret, lambda secret: WhatsAppEvents(secret, verify_token=whatsapp_verify_token)),
+    ]
+    opened += [make(secret) for secret, make in providers if secret]
+    return {source.name: source for source in opened}
+
+
+def answer(source: str, outcome: str) -> Response:
+    """What a sender is told of a webhook that was taken, in the form it takes for a yes."""
+    if source == "twilio":
+        return Response(_NO_INSTRUCTIONS, media_type="text/xml")
+    return JSONResponse({"status": outcome}, status_code=200 if source in _ONLY_200 else 202)
+
+
+def greetings(opened: Mapping[str, Source]) -> APIRouter:
+    """The route for a sender's question, before its first webhook, whether the endpoint is ours."""
+    routes = APIRouter()
+
+    @routes.get("/webhooks/{source}")
+    async def greeting(source: str, request: Request) -> Response:
+        """Answer a sender's question: 200, 403 where it does not know our token, 404 closed, 405 nobody asks."""
+        adapter = opened.get(source)
+        if adapter is None:
+            return JSONResponse({"error": "this endpoint is closed"}, status_code=404)
+        if not isinstance(adapter, Greeting):
+            return JSONResponse({"error": "webhooks come by POST"}, status_code=405, headers={"Allow": "POST"})
+        said = adapter.greet(request.query_params)
+        return JSONResponse({"error": "not our token"}, status_code=403) if said is None else PlainTextResponse(said)
+
+    return routes

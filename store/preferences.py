@@ -1,0 +1,174 @@
+"""What customers choose for themselves: channels, topics, how often, a pause, their language."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from journey.consent import Answer, How, Preferences, needs_confirmation
+from journey.playbook import Channel, Purpose, Topic
+from store import consents, double_opt_in
+from store.consents import Evidence
+from store.double_opt_in import Pending
+from store.pool import Connection, Pool
+from store.standing import NUMBERS, Standing, standing
+
+MARKETED = (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP, Channel.WEB_PUSH, Channel.PUSH)
+"""The channels that reach out to people, which "nothing at all" switches off."""
+
+_OWNER = """
+SELECT c.customer_id, c.country, c.email, c.phone FROM orders o JOIN customers c USING (shop, customer_id)
+WHERE o.shop = $1 AND o.order_id = $2
+"""
+_SAVE = """
+INSERT INTO preferences (shop, customer_id, channel_preferred, frequency, paused_until, locale, updated_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7)
+ON CONFLICT (shop, customer_id) DO UPDATE SET
+    channel_preferred = excluded.channel_preferred, frequency = excluded.frequency,
+    paused_until = excluded.paused_until, locale = excluded.locale, updated_at = excluded.updated_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What a customer changed.
+
+    Attributes:
+        preferences: all their wishes as they stand now.
+        channels: yes or no, only for those they changed.
+        topics: the same.
+        everything_off: no to every channel; what `channels` says is then passed over.
+        wordings: the text they saw beside each, kept as evidence.
+    """
+
+    preferences: Preferences
+    channels: Mapping[Channel, bool] = field(default_factory=dict)
+    topics: Mapping[Topic, bool] = field(default_factory=dict)
+    everything_off: bool = False
+    wordings: Mapping[Channel | Topic, str] = field(default_factory=dict)
+
+
+async def load(pool: Pool, shop: str, order_id: str) -> Standing | None:
+    """Where the customer of an order stands; None when there is no such order."""
+    async with pool.acquire() as connection:
+        owner = await connection.fetchrow(_OWNER, shop, order_id)
+        return await standing(connection, shop, owner["customer_id"]) if owner else None
+
+
+def proven_by(via: Channel) -> frozenset[Channel]:
+    """The channels whose address somebody has who follows a link that came by `via`."""
+    return NUMBERS if via in NUMBERS else frozenset({via})
+
+
+async def choose(
+    pool: Pool,
+    *,
+    shop: str,
+    order_id: str,
+    via: Channel,
+    choices: Choices,
+    at: datetime,
+    source_hash: str | None = None,
+) -> tuple[Pending, ...] | None:
+    """Write down what the customer of an order chose, each change of consent as evidence; what is so already stays.
+
+    A yes counts at once, except where the law wants it confirmed from the address itself and the link did not come
+    to that address: then it is only asked for, and comes back to be sent a link.
+
+    Args:
+        pool: the database.
+        shop: the order's shop.
+        order_id: the order whose message had the link.
+        via: the channel that message took.
+        choices: what they changed.
+        at: when, aware.
+        source_hash: as `consents.Evidence` has it.
+
+    Returns:
+        The double opt-ins to send links for; None when there is no such order.
+    """
+    async with pool.acquire() as connection, connection.transaction():
+        owner = await connection.fetchrow(_OWNER + " FOR UPDATE OF c", shop, order_id)
+        known = await standing(connection, shop, owner["customer_id"]) if owner else None
+        if known is None:
+            return None
+        writer = _Writer(connection, shop, owner, known, via, choices, at, f"order {order_id}", source_hash)
+        channels = dict.fromkeys(MARKETED, False) if choices.everything_off else choices.channels
+        asked = [await writer.channel(channel, granted=granted) for channel, granted in channels.items()]
+        for topic, granted in choices.topics.items():
+            await writer.topic(topic, granted=granted)
+        if choices.preferences != known.preferences:
+            wishes = choices.preferences
+            preferred = wishes.channel.value if wishes.channel else None
+            row = (preferred, wishes.frequency.value, wishes.paused_until, wishes.locale, at)
+            await connection.execute(_SAVE, shop, owner["customer_id"], *row)
+    return tuple(pending for pending in asked if pending is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """One customer's changes, inside one transaction."""
+
+    connection: Connection
+    shop: str
+    owner: Any
+    known: Standing
+    via: Channel
+    choices: Choices
+    at: datetime
+    reference: str
+    source_hash: str | None
+
+    async def channel(self, channel: Channel, *, granted: bool) -> Pending | None:
+        if self._is_so(channel, granted=granted):
+            return None
+        address = self._address(channel)
+        evidence = self._evidence(channel)
+        country, customer = self.owner["country"], self.owner["customer_id"]
+        proven = channel in proven_by(self.via)
+        if granted and not proven and needs_confirmation(channel, country, self.at):
+            if address is None:
+                return None
+            return await double_opt_in.ask(
+                self.connection,
+                self.shop,
+                customer,
+                channel,
+                address=address,
+                country=country,
+                locale=self.known.locale,
+                at=self.at,
+                evidence=evidence,
+            )
+        await self._write(channel, None, evidence, granted=granted, confirmed=proven)
+        if address is not None:
+            change = consents.lift if granted else consents.suppress
+            await change(self.connection, self.shop, channel, address, at=self.at)
+        return None
+
+    async def topic(self, topic: Topic, *, granted: bool) -> None:
+        if granted == (topic in self.known.topics_refused):
+            await self._write(None, topic, self._evidence(topic), granted=granted, confirmed=True)
+
+    def _is_so(self, channel: Channel, *, granted: bool) -> bool:
+        rule = self.known.permission(channel, Purpose.MARKETING, now=self.at).rule
+        listed = channel in self.known.suppressed
+        if granted:
+            return rule == "express" and not listed
+        return rule == "opted_out" and (listed or channel not in self.known.addressed)
+
+    def _address(self, channel: Channel) -> str | None:
+        found = self.owner["email"] if channel is Channel.EMAIL else self.owner["phone"] if channel in NUMBERS else None
+        return found or None
+
+    def _evidence(self, about: Channel | Topic) -> Evidence:
+        wording = self.choices.wordings.get(about)
+        return Evidence(How.PREFERENCE_CENTRE.value, self.reference, wording, self.source_hash)
+
+    async def _write(
+        self, channel: Channel | None, topic: Topic | None, evidence: Evidence, *, granted: bool, confirmed: bool
+    ) -> None:
+        country = self.owner["country"]
+        how = How.PREFERENCE_CENTRE
+        said = Answer(channel, Purpose.MARKETING, granted, self.at, how, topic, country, confirmed)
+        await consents.write(self.connection, self.shop, self.owner["customer_id"], said, evidence)

@@ -1,0 +1,213 @@
+"""Word to the shop's own people: by a Slack-compatible webhook on loopback, and by mail."""
+
+import dataclasses
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
+
+from activities.alerts import Alert, AlertAnswer, Alerts
+from activities.messaging.email.smtp import Smtp
+from tests.support.providers import Impatient
+from tests.support.standin import HOST, Asked, Said, StandIn
+from workers.mail_catcher import MailCatcher
+
+SENDER = "hello@shop.test"
+ALERT = Alert(
+    kind="message failed",
+    order="acme/1001",
+    touch="shipped:1Z<&>",
+    rule="provider_http_401",
+    link="https://temporal.test/namespaces/default/workflows/order:acme:1001",
+)
+SENT = AlertAnswer(status="sent")
+
+
+class SlackChannel(StandIn):
+    """An incoming webhook: `ok`, in plain text."""
+
+    def usual(self, request: Asked) -> Said:  # noqa: ARG002  the same for all
+        return Said(200, b"ok", {"Content-Type": "text/html"})
+
+
+@pytest.fixture
+async def slack() -> AsyncIterator[SlackChannel]:
+    made = SlackChannel()
+    await made.start()
+    yield made
+    await made.stop()
+
+
+@pytest.fixture
+async def alerts(slack: SlackChannel) -> AsyncIterator[Alerts]:
+    url = f"slack+https://{HOST}:{slack.port}/services/T0/B0/secret?insecure=1"
+    made = Alerts(url, sender=SENDER, transport=Impatient())
+    yield made
+    await made.aclose()
+
+
+@pytest.fixture
+def by_mail(catcher: MailCatcher) -> Alerts:
+    return Alerts("mailto:ops@shop.test", sender=SENDER, email=Smtp(urlsplit(catcher.url), timeout=0.5))
+
+
+async def attempt(alerts: Alerts, number: int, alert: Alert = ALERT) -> Any:
+    """The activity as Temporal runs it, at its attempt of that number."""
+    environment = ActivityEnvironment()
+    environment.info = dataclasses.replace(environment.info, attempt=number)
+    return await environment.run(alerts.alert, alert)
+
+
+async def test_a_channel_hears_what_happened_and_where_to_look(alerts: Alerts, slack: SlackChannel) -> None:
+    """One POST to the webhook: a line for phones, and the same in Slack's markup with the link, escaped."""
+    assert await attempt(alerts, 1) == SENT
+    (asked,) = slack.asked
+    assert (asked.method, asked.path, asked.headers["content-type"]) == (
+        "POST",
+        "/services/T0/B0/secret",
+        "application/json",
+    )
+    assert asked.json() == {
+        "text": "message failed · acme/1001 · shipped:1Z&lt;&amp;&gt; · provider_http_401",
+        "blocks": [
+            {
+                "type": "section",
+                "text": {
+                    "type": "mrkdwn",
+                    "text": "*message failed* · acme/1001 · shipped:1Z&lt;&amp;&gt; · provider_http_401 · "
+                    "<https://temporal.test/namespaces/default/workflows/order:acme:1001|look>",
+                },
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize("link", [None, "javascript:alert(1)", "https://a.test/|b> <!channel", "https://a.test/\n"])
+async def test_a_link_that_is_none_is_left_out(alerts: Alerts, slack: SlackChannel, link: str | None) -> None:
+    """Nothing in a link can call a channel together or pass for another one."""
+    assert await attempt(alerts, 1, ALERT.but(link=link)) == SENT
+    text = slack.asked[0].json()["blocks"][0]["text"]["text"]
+    assert text.endswith("provider_http_401")
+
+
+@pytest.mark.parametrize(
+    ("said", "rule"),
+    [
+        (Said(404, b"no_service"), "slack_no_service"),
+        (Said(410, b"channel_is_archived"), "slack_channel_is_archived"),
+        (Said(403, b"action_prohibited"), "slack_action_prohibited"),
+        (Said(403, b"invalid_token"), "slack_invalid_token"),
+        (Said(400, b"invalid_payload"), "slack_invalid_payload"),
+        (Said(404, b"<html>nothing here</html>"), "http_404"),
+        (Said(302, b"", {"Location": "http://127.0.0.1:1/"}), "http_302"),
+    ],
+)
+async def test_a_webhook_that_will_not_work_is_not_tried_again(
+    alerts: Alerts, slack: SlackChannel, said: Said, rule: str
+) -> None:
+    """Slack's own names for it become the rule; what it says otherwise does not get into any log."""
+    slack.then(said)
+    assert await attempt(alerts, 1) == AlertAnswer(status="refused", rule=rule)
+    assert len(slack.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("said", "rule", "delay"),
+    [
+        (Said(429, b"rate_limited", {"Retry-After": "30"}), "http_429", 30),
+        (Said(429, b"rate_limited"), "http_429", 5),
+        (Said(500, b"rollup_error"), "http_500", 5),
+        (Said(503, b""), "http_503", 5),
+        (Said(200, b"<html>Log in to the hotel's network</html>"), "slack_garbled_answer", 5),
+        (Said(manner="hang"), "http_no_answer", 5),
+        (Said(manner="cut", body=b"ok"), "http_no_answer", 5),
+    ],
+)
+async def test_a_channel_that_is_busy_is_tried_again_a_few_times(
+    alerts: Alerts, slack: SlackChannel, said: Said, rule: str, delay: int
+) -> None:
+    """At the channel's wish or soon; after the last try the alert gives up, so that no journey waits for it."""
+    slack.then(said, said)
+    with pytest.raises(ApplicationError) as raised:
+        await attempt(alerts, 1)
+    error = raised.value
+    assert (error.message, error.type, error.next_retry_delay) == (rule, "TryAgain", timedelta(seconds=delay))
+    assert await attempt(alerts, 4) == AlertAnswer(status="refused", rule=rule)
+
+
+async def test_a_wish_for_hours_is_not_waited_for(alerts: Alerts, slack: SlackChannel) -> None:
+    """An alert of yesterday helps nobody."""
+    slack.then(Said(429, b"", {"Retry-After": "7200"}))
+    assert await attempt(alerts, 1) == AlertAnswer(status="refused", rule="http_429")
+
+
+async def test_an_alert_by_mail_has_one_name_for_ever(by_mail: Alerts, catcher: MailCatcher) -> None:
+    """Asked for twice it has the same Message-ID; another rule is another alert; no robot answers it."""
+    for alert in (ALERT, ALERT, ALERT.but(rule="provider_http_503")):
+        assert await attempt(by_mail, 1, alert) == SENT
+    first, second, third = catcher.messages()
+    assert first.message_id == second.message_id != third.message_id
+    assert first.message_id.endswith("@shop.test>")
+    assert (first.sender, first.recipients) == (SENDER, ("ops@shop.test",))
+    assert first.subject == "message failed · acme/1001 · shipped:1Z<&> · provider_http_401"
+    parsed = first.parsed()
+    assert parsed["Auto-Submitted"] == "auto-generated"
+    html = parsed.get_body(("html",)).get_content()
+    assert "shipped:1Z&lt;&amp;&gt;" in html
+    assert f'href="{ALERT.link}"' in html
+    assert ALERT.link in parsed.get_body(("plain",)).get_content()
+
+
+async def test_a_mail_alert_is_no_header_injection(by_mail: Alerts, catcher: MailCatcher) -> None:
+    """Line breaks in an id stay inside the subject."""
+    assert await attempt(by_mail, 1, ALERT.but(order="acme/1\r\nBcc: eve@evil.test")) == SENT
+    (mail,) = catcher.messages()
+    assert mail.recipients == ("ops@shop.test",)
+    assert mail.parsed()["Bcc"] is None
+
+
+async def test_a_relay_that_is_away_is_tried_again(by_mail: Alerts, catcher: MailCatcher) -> None:
+    """The mail provider's own word for its trouble is the rule."""
+    await catcher.stop()
+    with pytest.raises(ApplicationError, match="smtp_unreachable"):
+        await attempt(by_mail, 1)
+
+
+@pytest.mark.parametrize("url", [None, ""])
+async def test_without_a_setting_nobody_is_told(url: str | None) -> None:
+    """An unset address is no error."""
+    assert await attempt(Alerts(url, sender=SENDER), 1) == AlertAnswer(status="disabled")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "mailto:ops@shop.test",
+        "slack+https:///services/secret",
+        "slack+https://hooks.slack.com/",
+        "https://hooks.slack.com/services/secret",
+        "pager://secret",
+    ],
+)
+def test_a_wrong_setting_is_named_and_not_repeated(url: str) -> None:
+    """The whole webhook is a secret: the text says what is missing and not what is there."""
+    with pytest.raises(ValueError, match="POSTLUDE_ALERT_URL") as raised:
+        Alerts(url, sender=SENDER)
+    assert "secret" not in str(raised.value)
+    assert "shop.test" not in str(raised.value)
+
+
+@pytest.mark.parametrize("url", ["mailto:", "mailto:ops", "mailto:a@shop.test,b@shop.test"])
+def test_alerts_by_mail_need_one_address(catcher: MailCatcher, url: str) -> None:
+    """One mailbox: lists are the mail server's business."""
+    with pytest.raises(ValueError, match="one mail address"):
+        Alerts(url, sender=SENDER, email=Smtp(urlsplit(catcher.url)))
+
+
+def test_an_alert_travels_without_anything_personal() -> None:
+    """Its fields are ids, a code and a link, so that it may go through Temporal."""
+    assert set(Alert.model_fields) == {"kind", "order", "touch", "rule", "link"}
