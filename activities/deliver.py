@@ -8,6 +8,7 @@ message does not. A provider that answered so that nobody can tell leaves the sa
 the doubt stays with the row while the journey waits for a provider that is away.
 """
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -52,8 +53,10 @@ from journey.outcomes import (
     Sent,
 )
 from journey.playbook import Playbook, Touch, touch_id
+from store import messages
 from store.claims import AlreadySent, Claim, Doubt, Final, message_key
 from store.ledger import Ledger
+from store.messages import MessageFacts
 from store.pool import Pool
 
 log = structlog.get_logger()
@@ -94,6 +97,7 @@ class _Job:
     touch: Touch
     now: datetime
     asked: float
+    facts: Awaitable[MessageFacts | None]
 
 
 class Deliveries:
@@ -146,8 +150,8 @@ class Deliveries:
 
     async def _deliver(self, request: DeliverRequest, now: datetime) -> Outcome:
         playbook = self._sender.playbook(request.playbook)
-        job = _Job(request, playbook.by_id[touch_id(request.key)], now, time.monotonic())
         await self._gap("before_claim", request)
+        job = _Job(request, playbook.by_id[touch_id(request.key)], now, time.monotonic(), self._facts(request))
         ask = await self._ledger.ask(request, playbook, now=now, provider=self._sender.provider.name)
         await self._gap("after_claim", request)
         match ask:
@@ -161,6 +165,12 @@ class Deliveries:
                 return Failed(rule=ask.rule) if ask.status == "failed" else InDoubt(rule=ask.rule)
             case Held() | Refused():
                 return ask
+
+    def _facts(self, request: DeliverRequest) -> Awaitable[MessageFacts | None]:
+        facts = asyncio.ensure_future(messages.load(self._pool, request.shop, request.order_id))
+        # A message that does not go needs none, and nobody then asks what came of the reading.
+        facts.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return facts
 
     async def _settle_doubt(self, job: _Job, doubt: Doubt) -> Outcome:
         """Find out, or decide what is worse: a message twice, or none."""
@@ -198,7 +208,7 @@ class Deliveries:
             # Its log may not have caught up with what it took; asking too early would send twice.
             raise try_again("provider_log_not_settled", provider.settles_after - doubt.age)
         # It never went out, so the rules decide as if for the first time.
-        job = replace(job, asked=time.monotonic())
+        job = replace(job, asked=time.monotonic(), facts=self._facts(job.request))
         claim = await self._ledger.claim_again(doubt, certain=True)
         if claim is not None and isinstance(doubt.answer, Held):
             await self._ledger.release(claim, doubt.answer.rule, until=doubt.answer.until)
@@ -217,7 +227,7 @@ class Deliveries:
         request, provider = job.request, self._sender.provider
         try:
             templates, links = self._sender.templates, self._sender.links
-            message = await write(self._pool, templates, links, request, claim, touch=job.touch, now=job.now)
+            message = write(await job.facts, templates, links, request, claim, touch=job.touch, now=job.now)
         except TemplateError:
             # Another worker may have it already, and this one after its next start.
             log.exception("template_failed", template=job.touch.template)

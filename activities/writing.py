@@ -8,13 +8,12 @@ from activities.messaging.protocol import Mail
 from activities.messaging.templates import Templates
 from journey.outcomes import DeliverRequest
 from journey.playbook import Touch
-from store import messages
 from store.claims import Claim, message_key
-from store.pool import Pool
+from store.messages import MessageFacts
 
 
-async def write(
-    pool: Pool,
+def write(
+    facts: MessageFacts | None,
     templates: Templates,
     links: Links,
     request: DeliverRequest,
@@ -23,13 +22,11 @@ async def write(
     touch: Touch,
     now: datetime,
 ) -> Mail | None:
-    """The message at `now` of the journey's clock; None when the order has no address any more.
+    """The message at `now` of the journey's clock; None when the order has no address, or is not there any more.
 
     Raises:
         TemplateError: there is no such template here, or it cannot be rendered with these facts.
-        OSError, asyncpg.PostgresError, asyncpg.InterfaceError: the database failed.
     """
-    facts = await messages.load(pool, request.shop, request.order_id)
     if facts is None:
         return None
     return build_message(

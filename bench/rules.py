@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from bench import scenario
 from bench.sides import SHOP, created, facts, scanned
 from journey.events import Event, ReviewPosted
-from journey.itinerary import Deliver, Finish, Step, next_step, passed_over, upcoming
+from journey.itinerary import Deliver, Finish, Step, next_step, outlook, passed_over
 from journey.outcomes import DeliverRequest, Sent
 from journey.parcels import ParcelStatus
 from journey.playbook import Playbook
@@ -58,7 +58,7 @@ def pauses(playbook: Playbook) -> list[Pause]:
             continue
         if step.until is not None and step.until != deadline:
             deadline = step.until
-            ahead = upcoming(state, playbook, now=now)
+            ahead = outlook(state, playbook, now=now).ahead
             found.append(
                 Pause(
                     at=now,

@@ -9,7 +9,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import psutil
 from pydantic import BaseModel
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.links import Links
 from activities.messaging.providers import email_provider
@@ -26,6 +26,7 @@ from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Status
 from journey.playbook import load_playbook
 from store.pool import connect
 from workers.connecting import temporal_client
+from workers.lean import LeanHeaders, LeanRunner
 from workers.logs import configure
 from workers.settings import Settings, shipped_playbooks
 from workers.worker import build_worker, deployment, load_templates, playbooks_kept_fresh
@@ -71,14 +72,23 @@ class Stubs:
         """Close no books."""
 
 
-def _plain(client: Client, config: Config, workflow: type, activities: list[Callable[..., Any]]) -> Worker:
+def _plain(
+    client: Client,
+    config: Config,
+    workflow: type,
+    activities: list[Callable[..., Any]],
+    *,
+    runner: WorkflowRunner,
+    interceptors: Sequence[Interceptor] = (),
+) -> Worker:
     settings = Settings(task_queue=config.queue)
     return Worker(
         client,
         task_queue=config.queue,
         workflows=[workflow],
         activities=activities,
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=runner,
+        interceptors=interceptors,
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
         deployment_config=deployment(settings),  # its build id stands in every third event: the same for both
@@ -105,12 +115,14 @@ async def _whole(client: Client, config: Config) -> AsyncIterator[Worker]:
 async def _worker(client: Client, config: Config, sends: Sends) -> AsyncIterator[Worker]:
     match config.kind:
         case "bare":
-            yield _plain(client, config, BareJourney, [BareSends(sends.begin).send])
+            yield _plain(client, config, BareJourney, [BareSends(sends.begin).send], runner=UnsandboxedWorkflowRunner())
         case "stub":
             playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
             PLAYBOOKS.add(playbook.digest, playbook)
             stubs = Stubs(sends)
-            yield _plain(client, config, OrderJourney, [stubs.deliver, stubs.close])
+            # As `build_worker` runs journeys.
+            work: list[Callable[..., Any]] = [stubs.deliver, stubs.close]
+            yield _plain(client, config, OrderJourney, work, runner=LeanRunner(), interceptors=[LeanHeaders()])
         case "postlude":
             async with _whole(client, config) as worker:
                 yield worker

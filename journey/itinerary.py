@@ -60,6 +60,16 @@ class Finish:
 Step = Deliver | Wait | Finish
 
 
+class After(NamedTuple):
+    """What follows once a stop is settled.
+
+    `why` the journey is over then (None: it goes on), and the non-sends that the ledger has not been told of.
+    """
+
+    why: str | None
+    passed: tuple[PassedOver, ...]
+
+
 def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step:
     """What to do at `now`: deliver a touch, wait, or finish."""
     if state.paused:
@@ -75,15 +85,30 @@ def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step
     return Deliver(best) if best.at <= now else Wait(best.at, best.key, f"{best.touch.id} is next")
 
 
-def upcoming(state: JourneyState, playbook: Playbook, *, now: datetime) -> list[Stop]:
-    """Everything still ahead as things stand, by time; what an operator is shown."""
+class Outlook(NamedTuple):
+    """Every unsettled stop as things stand.
+
+    Those still `ahead`, by time, and those that will not be sent, each with its rule: their time has come, or their
+    reason is gone.
+    """
+
+    ahead: list[Stop]
+    non_sends: list[tuple[Stop, str]]
+
+
+def outlook(state: JourneyState, playbook: Playbook, *, now: datetime) -> Outlook:
+    """What an operator is shown of what is to come, and of what was passed over."""
     over = ended(state, playbook)
-    stops = [
-        _awake(state, playbook, stop, now) if stop.touch.marketing else stop
-        for stop in _stops(state, playbook, now)
-        if _rule_against(state, playbook, over, stop, now) is None
-    ]
-    return sorted(stops, key=lambda stop: (stop.at, -stop.touch.priority))
+    ahead: list[Stop] = []
+    passed: list[tuple[Stop, str]] = []
+    for stop in _stops(state, playbook, now):
+        rule = _rule_against(state, playbook, over, stop, now)
+        if rule is None:
+            ahead.append(_awake(state, playbook, stop, now) if stop.touch.marketing else stop)
+        elif stop.key not in state.send_now and (stop.at <= now or _ending(playbook, over, stop) is not None):
+            passed.append((stop, rule))
+    ahead.sort(key=lambda stop: (stop.at, -stop.touch.priority))
+    return Outlook(ahead, passed)
 
 
 def find_stop(state: JourneyState, playbook: Playbook, key: str, *, now: datetime) -> Stop | None:
@@ -94,26 +119,9 @@ def find_stop(state: JourneyState, playbook: Playbook, key: str, *, now: datetim
     return None
 
 
-def non_sends(state: JourneyState, playbook: Playbook, *, now: datetime) -> list[tuple[Stop, str]]:
-    """The stops that will not be sent, their time come or their reason gone, each with its rule."""
-    over = ended(state, playbook)
-    found = []
-    for stop in _stops(state, playbook, now):
-        if stop.key not in state.send_now:
-            rule = _rule_against(state, playbook, over, stop, now)
-            if rule is not None and (stop.at <= now or _ending(playbook, over, stop) is not None):
-                found.append((stop, rule))
-    return found
-
-
 def passed_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
     """The non-sends of this moment that the ledger has not been told of, each with its rule."""
-    found = [
-        PassedOver(key=stop.key, rule=rule)
-        for stop, rule in non_sends(state, playbook, now=now)
-        if stop.key not in state.reported
-    ]
-    return (*found, *_skipped(state))
+    return _untold(state, outlook(state, playbook, now=now))
 
 
 def left_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
@@ -135,17 +143,21 @@ def left_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tupl
     return tuple(found)
 
 
-def ends_with(state: JourneyState, playbook: Playbook, stop: Stop, *, now: datetime) -> tuple[str, JourneyState] | None:
-    """Why the journey is over once this stop is settled, and the state it would leave; None when it goes on."""
+def after(state: JourneyState, playbook: Playbook, stop: Stop, *, now: datetime) -> After:
+    """What the ledger has to know beside this stop's message: the journey's end, or what was passed over."""
     settled = {**state.settled, stop.key: Settled(status=Status.SENT, at=now)}
-    after = state.but(settled=settled, send_now=tuple(key for key in state.send_now if key != stop.key))
-    step = next_step(after, playbook, now=now)
-    return (step.why, after) if isinstance(step, Finish) else None
+    left = state.but(settled=settled, send_now=tuple(key for key in state.send_now if key != stop.key))
+    seen = outlook(left, playbook, now=now)
+    # Whatever is ahead keeps the journey going, but marketing does not while a parcel's problem stands open.
+    if not seen.ahead or (_trouble(left) and all(one.touch.marketing for one in seen.ahead)):
+        step = next_step(left, playbook, now=now)
+        if isinstance(step, Finish):
+            return After(step.why, left_over(left, playbook, now=now))
+    return After(None, _untold(left, seen))
 
 
-def phase(state: JourneyState, playbook: Playbook, *, now: datetime) -> str:
-    """Where the journey stands: the next touch's phase, else that of the last one settled."""
-    ahead = upcoming(state, playbook, now=now)
+def phase(state: JourneyState, playbook: Playbook, ahead: Sequence[Stop]) -> str:
+    """Where the journey stands: the phase of the next touch `ahead`, else that of the last one settled."""
     if ahead:
         return ahead[0].touch.phase
     last = next((playbook.by_id.get(touch_id(key)) for key in reversed(list(state.settled))), None)
@@ -298,6 +310,11 @@ def _first_of(over: Sequence[Ending], endings: frozenset[Ending]) -> str | None:
 def _trouble(state: JourneyState) -> bool:
     """Whether a parcel's problem stands open: nobody wants an offer then."""
     return any(parcel.troubled for parcel in state.parcels)
+
+
+def _untold(state: JourneyState, seen: Outlook) -> tuple[PassedOver, ...]:
+    found = [PassedOver(key=stop.key, rule=rule) for stop, rule in seen.non_sends if stop.key not in state.reported]
+    return (*found, *_skipped(state))
 
 
 def _skipped(state: JourneyState) -> tuple[PassedOver, ...]:

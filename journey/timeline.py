@@ -2,7 +2,7 @@
 
 from journey.base import Frozen, Instant
 from journey.facts import order_delivered_at
-from journey.itinerary import Deliver, Finish, Stop, next_step, non_sends, phase, upcoming
+from journey.itinerary import Deliver, Finish, Step, next_step, outlook, phase
 from journey.order import OrderFacts
 from journey.playbook import Playbook
 from journey.state import JourneyState
@@ -57,9 +57,12 @@ class Timeline(Frozen):
     notes: tuple[str, ...] = ()
 
 
-def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str | None = None) -> Timeline:
-    """The timeline at `now`; `finished` says why it ended, when it has."""
-    step = next_step(state, playbook, now=now)
+def tell(
+    state: JourneyState, playbook: Playbook, *, now: Instant, finished: str | None = None, step: Step | None = None
+) -> Timeline:
+    """The timeline at `now`; `finished` says why it ended, when it has, and `step` is the next one, if it is known."""
+    step = step or next_step(state, playbook, now=now)
+    seen = outlook(state, playbook, now=now)
     if finished is not None:
         following = NextStop(touch=None, at=None, why=finished)
     elif isinstance(step, Deliver):
@@ -73,17 +76,16 @@ def tell(state: JourneyState, playbook: Playbook, *, now: Instant, finished: str
         for key, settled in state.settled.items()
     ]
     past += [
-        PastTouch(touch=stop.key, status="refused", at=min(stop.at, now), rule=rule)
-        for stop, rule in non_sends(state, playbook, now=now)
+        PastTouch(touch=stop.key, status="refused", at=min(stop.at, now), rule=rule) for stop, rule in seen.non_sends
     ]
     past.sort(key=lambda touch: touch.at)
-    ahead = [] if finished is not None else upcoming(state, playbook, now=now)
+    ahead = [] if finished is not None else seen.ahead
     past += [PastTouch(touch=key, status="held", at=held.until, rule=held.rule) for key, held in state.held.items()]
     return Timeline(
         order=f"{state.order.shop}/{state.order.order_id}",
         about=about(state.order),
         status="finished" if finished is not None else "paused" if state.paused else "running",
-        phase=_phase(state, playbook, ahead, finished, now=now),
+        phase="finished" if finished is not None else phase(state, playbook, ahead),
         now=now,
         next=following,
         parcels=tuple(
@@ -135,12 +137,6 @@ def markdown(timeline: Timeline) -> str:
     if timeline.ahead:
         lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
     return "\n".join(lines)
-
-
-def _phase(state: JourneyState, playbook: Playbook, ahead: list[Stop], finished: str | None, *, now: Instant) -> str:
-    if finished is not None:
-        return "finished"
-    return ahead[0].touch.phase if ahead else phase(state, playbook, now=now)
 
 
 def about(order: OrderFacts) -> str:

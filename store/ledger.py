@@ -34,41 +34,35 @@ class Ledger:
         """
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(sql.LOCK_PERSON, request.shop, request.order_id)
-            person = await connection.fetchrow(sql.PERSON, request.shop, request.order_id)
-            if person is None:
+            known = await connection.fetchrow(sql.EVIDENCE, request.shop, request.order_id, request.key)
+            if known is None:
                 return Refused(rule="order_unknown_or_erased")
-            if person["ended_at"] is not None:
+            if known["ended_at"] is not None:
                 # A fact came while the books were being closed: the journey goes on, so they are open again.
                 await connection.execute(sql.REOPEN, request.shop, request.order_id)
-            await _pass_over(
-                connection,
-                (request.shop, request.order_id),
-                person["customer_id"],
-                request.passed_over,
-                playbook,
-                now=now,
-            )
-            row = await connection.fetchrow(sql.LATEST, request.shop, request.order_id, request.key)
-            if row is not None and row["status"] == "sent":
-                return AlreadySent(row["at"])
-            if row is not None and row["status"] in {"failed", "in_doubt"}:
-                return Final(row["status"], row["rule"] or "")
+            order, customer = (request.shop, request.order_id), known["customer_id"]
+            await _pass_over(connection, order, customer, request.passed_over, playbook, now=now)
+            if known["status"] == "sent":
+                return AlreadySent(known["at"])
+            if known["status"] in {"failed", "in_doubt"}:
+                return Final(known["status"], known["rule"] or "")
             touch = playbook.by_id[touch_id(request.key)]
-            evidence = await self._evidence(connection, request, person, now, marketing=touch.marketing)
-            asked_at = (row["asked_at"] if row is not None else None) or now
+            evidence = await self._evidence(connection, request, known, now, marketing=touch.marketing)
+            asked_at = known["asked_at"] or now
             since = max(request.due, asked_at)
             answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
             if isinstance(answer, Go) and _too_late(touch, request, now):
                 answer = Refused(rule="too_late")
-            held_by = row["rule"] if row is not None and row["status"] == "held" else None
-            if row is not None and (row["status"] == "claimed" or (row["status"] == "held" and row["claim"])):
+            held = known["status"] == "held"
+            held_by = known["rule"] if held else None
+            if known["status"] == "claimed" or (held and known["claim"]):
                 return Doubt(
-                    row["id"],
-                    row["claim"],
-                    row["attempt_class"],
-                    row["message_id"],
-                    row["provider"],
-                    row["age"],
+                    known["id"],
+                    known["claim"],
+                    known["attempt_class"],
+                    known["message_id"],
+                    known["provider"],
+                    known["age"],
                     answer,
                     held_by,
                     asked_at,
@@ -78,8 +72,8 @@ class Ledger:
                 request,
                 touch,
                 answer,
-                customer_id=person["customer_id"],
-                attempt_class=row["attempt_class"] if row is not None else 0,
+                customer_id=customer,
+                attempt_class=known["attempt_class"] or 0,
                 now=now,
                 asked_at=asked_at,
                 provider=provider,

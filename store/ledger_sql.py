@@ -7,24 +7,25 @@ SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
 FOR UPDATE OF c
 """
-PERSON = """
+# The person, the order, and the latest row of the message itself, in one look. What was sent under any name was
+# sent, also when that word came after the message was claimed once more.
+EVIDENCE = """
 SELECT o.status AS order_status, o.ended_at, c.customer_id, c.email, c.time_zone, c.country,
        s.reason AS suppressed,
        (SELECT granted FROM consents k
          WHERE k.shop = c.shop AND k.customer_id = c.customer_id AND k.channel = 'email' AND k.purpose = 'marketing'
-         ORDER BY k.at DESC, k.id DESC LIMIT 1) AS consent
+         ORDER BY k.at DESC, k.id DESC LIMIT 1) AS consent,
+       l.id, l.status, l.rule, l.at, l.claim, l.attempt_class, l.message_id, l.provider, l.asked_at,
+       now() - l.claimed_at AS age
 FROM orders o
 JOIN customers c USING (shop, customer_id)
 LEFT JOIN suppressions s ON s.shop = c.shop AND s.channel = 'email' AND s.address = lower(c.email)
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3
+    ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1) l ON true
 WHERE o.shop = $1 AND o.order_id = $2
 """
 REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
-# What was sent under any name was sent, also when that word came after the message was claimed once more.
-LATEST = """
-SELECT *, now() - claimed_at AS age FROM ledger
-WHERE shop = $1 AND order_id = $2 AND touch_key = $3
-ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1
-"""
 # What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead.
 # A held row with a claim may have gone out.
 CONTACTS = """

@@ -58,26 +58,23 @@ class MessageFacts:
         return next((one for one in self.parcels if one.tracking_number == tracking_number), None)
 
 
+_LOAD = """
+SELECT o.*, c.email, c.first_name, c.locale, c.time_zone, c.country,
+       (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded,
+       (SELECT array_agg(l ORDER BY position) FROM lines l
+         WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
+       (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
+         WHERE s.shop = o.shop AND s.order_id = o.order_id) AS parcels
+FROM orders o JOIN customers c USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
+"""
+
+
 async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
-    """The facts of one order's next message; None when the order is unknown or was erased."""
-    async with pool.acquire() as connection:
-        order = await connection.fetchrow(
-            "SELECT o.*, c.email, c.first_name, c.locale, c.time_zone, c.country,"
-            " (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded"
-            " FROM orders o JOIN customers c USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2",
-            shop,
-            order_id,
-        )
-        if order is None:
-            return None
-        lines = await connection.fetch(
-            "SELECT * FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position", shop, order_id
-        )
-        parcels = await connection.fetch(
-            "SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number",
-            shop,
-            order_id,
-        )
+    """The facts of one order's next message, as of one moment; None when the order is unknown or was erased."""
+    order = await pool.fetchrow(_LOAD, shop, order_id)
+    if order is None:
+        return None
+    lines, parcels = order["lines"] or (), order["parcels"] or ()
     return MessageFacts(
         shop=shop,
         order_id=order_id,

@@ -12,12 +12,7 @@ import asyncpg
 import structlog
 from temporalio.client import Client
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
-from temporalio.worker import (
-    UnsandboxedWorkflowRunner,
-    Worker,
-    WorkerDeploymentConfig,
-    WorkflowRunner,
-)
+from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.deliver import Deliveries, Gap, Sender, no_gap
@@ -30,6 +25,7 @@ from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
+from workers.lean import LeanHeaders, LeanRunner
 from workers.settings import Settings, shipped_playbooks
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
@@ -105,6 +101,7 @@ def build_worker(
         workflows=[OrderJourney],
         activities=activities,
         workflow_runner=_runner(settings),
+        interceptors=[LeanHeaders()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
@@ -115,7 +112,7 @@ def build_worker(
 def _runner(settings: Settings) -> WorkflowRunner:
     # The sandbox costs twice the memory and replay time of a journey; the tests replay every history inside it
     # instead, so that production need not (docs/decisions/0004).
-    return SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner()
+    return SandboxedWorkflowRunner() if settings.workflow_sandbox else LeanRunner()
 
 
 def deployment(settings: Settings) -> WorkerDeploymentConfig:

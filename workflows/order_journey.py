@@ -27,12 +27,13 @@ with workflow.unsafe.imports_passed_through():
     from journey.itinerary import (
         Deliver,
         Finish,
+        Step,
         Wait,
-        ends_with,
+        after,
         find_stop,
         left_over,
         next_step,
-        passed_over,
+        outlook,
         phase,
     )
     from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest
@@ -118,7 +119,6 @@ class OrderJourney:
 
     async def _deliver(self, step: Deliver) -> None:
         stop = step.stop
-        now = workflow.now()
         request = DeliverRequest(
             shop=self._state.order.shop,
             order_id=self._state.order.order_id,
@@ -130,13 +130,13 @@ class OrderJourney:
             request = request.but(parcel=stop.parcel.tracking_number)
         if step.forced:
             request = request.but(forced=True)
-        if end := ends_with(self._state, self._playbook, stop, now=now):
-            why, after = end
+        why, passed = after(self._state, self._playbook, stop, now=workflow.now())
+        if why is not None:
             request = request.but(last=why)
-            if rest := left_over(after, self._playbook, now=now):
-                request = request.but(left_over=rest)
-        elif over := passed_over(self._state, self._playbook, now=now):
-            request = request.but(passed_over=over)
+            if passed:
+                request = request.but(left_over=passed)
+        elif passed:
+            request = request.but(passed_over=passed)
         self._sending, self._closed = stop.key, False
         self._woken = False
         try:
@@ -180,7 +180,7 @@ class OrderJourney:
                 self._timer = asyncio.create_task(
                     workflow.sleep(step.until - workflow.now(), summary=step.key or step.why)
                 )
-        self._tell()
+        self._tell(step)
         timer = self._timer
         await workflow.wait_condition(lambda: self._woken or (timer is not None and timer.done()))
         if timer is not None and timer.done():
@@ -214,7 +214,7 @@ class OrderJourney:
                 return
             if not worth_a_new_run(workflow.info().get_current_history_size(), step.until - now):
                 return
-        current = phase(self._state, self._playbook, now=now)
+        current = phase(self._state, self._playbook, outlook(self._state, self._playbook, now=now).ahead)
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._woken:
             return
@@ -228,8 +228,9 @@ class OrderJourney:
             self._timer.cancel()
         self._timer, self._deadline = None, None
 
-    def _tell(self) -> None:
-        workflow.set_current_details(markdown(self.timeline()))
+    def _tell(self, step: Step | None = None) -> None:
+        seen = tell(self._state, self._playbook, now=workflow.now(), finished=self._finished, step=step)
+        workflow.set_current_details(markdown(seen))
 
     # ---- facts ----------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from journey.events import (
     SendNow,
     TouchSkipped,
 )
-from journey.itinerary import Deliver, Finish, Wait, find_stop, next_step, phase, upcoming
+from journey.itinerary import Deliver, Finish, Wait, find_stop, next_step, outlook, phase
 from journey.outcomes import Failed, Held, InDoubt, Refused, Sent
 from journey.parcels import ParcelStatus as S
 from journey.state import apply
@@ -210,7 +210,7 @@ def test_a_wait_names_the_touch_and_looking_twice_says_the_same():
     journey = story(end=after(0.5))
 
     assert Wait(after(1), TouchKey("welcome"), "welcome is next") == journey.look()
-    assert [stop.key for stop in upcoming(journey.state, PLAYBOOK, now=journey.now)] == ["welcome"]
+    assert [stop.key for stop in outlook(journey.state, PLAYBOOK, now=journey.now).ahead] == ["welcome"]
 
 
 def test_a_touch_is_found_once_its_fact_is_known():
@@ -221,13 +221,18 @@ def test_a_touch_is_found_once_its_fact_is_known():
     assert find_stop(state, PLAYBOOK, "shipped:T1", now=after(1)).parcel is state.parcels[0]
 
 
+def phase_of(journey: Drive) -> str:
+    """Where a journey stands."""
+    return phase(journey.state, PLAYBOOK, outlook(journey.state, PLAYBOOK, now=journey.now).ahead)
+
+
 def test_the_phase_is_the_next_touchs_or_else_the_last_ones():
     """A cancelled order that waits for its refund is closing, not being won back."""
     journey = story(end=after(0.5))
-    assert phase(journey.state, PLAYBOOK, now=journey.now) == "onboarding"
+    assert phase_of(journey) == "onboarding"
 
     cancelled = story(OrderCancelled(at=after(0.2)), end=after(3))
-    assert phase(cancelled.state, PLAYBOOK, now=cancelled.now) == "closing"
+    assert phase_of(cancelled) == "closing"
 
 
 def test_steps_read_as_what_they_are():
