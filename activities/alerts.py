@@ -110,7 +110,7 @@ class Alerts:
             ApplicationError: the way was busy or unclear, with `next_retry_delay`; ask again.
         """
         async with beating():
-            receipt = await self._send(alert)
+            receipt = await self.tell(alert)
         match receipt:
             case None:
                 return AlertAnswer(status="disabled")
@@ -125,6 +125,10 @@ class Alerts:
                 pass
         log.error("alert_not_sent", order=alert.order, touch=alert.touch, rule=receipt.rule)
         return AlertAnswer(status="refused", rule=receipt.rule)
+
+    async def tell(self, alert: Alert) -> Receipt | None:
+        """Tell people, in one try, outside of any journey; None where nobody is to be told."""
+        return await self._send(alert)
 
     async def aclose(self) -> None:
         """Close the webhook's connections; the mail provider is its owner's."""

@@ -10,9 +10,10 @@ the doubt stays with the row while the journey waits for a provider that is away
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from temporalio import activity
@@ -30,16 +31,20 @@ from activities.attempt import (
     try_again,
 )
 from activities.links import Links
+from activities.messaging.inbox import Note
 from activities.messaging.protocol import (
     Accepted,
     Busy,
-    EmailProvider,
     LookupUnavailableError,
+    Message,
+    Receipt,
     Rejected,
     Unclear,
 )
+from activities.messaging.senders import Senders, carry
+from activities.messaging.short import PUSHED
 from activities.messaging.templates import TemplateError, Templates
-from activities.writing import write
+from activities.writing import segments, write
 from journey.contact import Go
 from journey.outcomes import (
     CloseRequest,
@@ -52,8 +57,8 @@ from journey.outcomes import (
     Refused,
     Sent,
 )
-from journey.playbook import Playbook, Touch, touch_id
-from store import messages
+from journey.playbook import Channel, Playbook, Touch, touch_id
+from store import devices, messages
 from store.claims import AlreadySent, Claim, Doubt, Final, message_key
 from store.ledger import Ledger
 from store.messages import MessageFacts
@@ -81,23 +86,31 @@ async def no_gap(_name: str, _request: DeliverRequest) -> None:
 
 @dataclass(frozen=True)
 class Sender:
-    """What sending needs: the mail provider, the templates, signed links, and the pinned playbooks."""
+    """What sending needs: the providers, the templates, signed links, and the pinned playbooks.
 
-    provider: EmailProvider
+    `callback` is where Twilio tells what became of a message.
+    """
+
+    senders: Senders
     templates: Templates
     links: Links
     playbook: Callable[[str], Playbook]
+    callback: str | None = None
 
 
 @dataclass(frozen=True)
 class _Job:
-    """One attempt at one touch, at `now` of the journey's clock; `asked` is this process's monotonic clock."""
+    """One attempt at one touch, at `now` of the journey's clock; `asked` is this process's monotonic clock.
+
+    `facts` are on their way from the moment the job began: they are read while the ledger decides.
+    """
 
     request: DeliverRequest
     touch: Touch
     now: datetime
     asked: float
     facts: Awaitable[MessageFacts | None]
+    playbook: Playbook
 
 
 class Deliveries:
@@ -151,8 +164,19 @@ class Deliveries:
     async def _deliver(self, request: DeliverRequest, now: datetime) -> Outcome:
         playbook = self._sender.playbook(request.playbook)
         await self._gap("before_claim", request)
-        job = _Job(request, playbook.by_id[touch_id(request.key)], now, time.monotonic(), self._facts(request))
-        ask = await self._ledger.ask(request, playbook, now=now, provider=self._sender.provider.name)
+        touch = playbook.by_id[touch_id(request.key)]
+        job = _Job(request, touch, now, time.monotonic(), self._facts(request), playbook)
+        return await self._ask(job)
+
+    async def _ask(self, job: _Job) -> Outcome:
+        request = job.request
+        ask = await self._ledger.ask(
+            request,
+            job.playbook,
+            now=job.now,
+            providers=self._sender.senders.name_for,
+            segments=await self._segments(job),
+        )
         await self._gap("after_claim", request)
         match ask:
             case Claim():
@@ -166,6 +190,18 @@ class Deliveries:
             case Held() | Refused():
                 return ask
 
+    async def _segments(self, job: _Job) -> Mapping[Channel, int]:
+        """How many texts it would be, where that matters: it then has to be written before it is decided on."""
+        if job.touch.most_segments is None or Channel.SMS not in job.touch.channels:
+            return {}
+        try:
+            facts = await job.facts
+            templates, links = self._sender.templates, self._sender.links
+            return segments(facts, templates, links, job.request, touch=job.touch, now=job.now)
+        except TemplateError:
+            # It is written once more when it goes, and waits there to be mended.
+            return {}
+
     def _facts(self, request: DeliverRequest) -> Awaitable[MessageFacts | None]:
         facts = asyncio.ensure_future(messages.load(self._pool, request.shop, request.order_id))
         # A message that does not go needs none, and nobody then asks what came of the reading.
@@ -174,28 +210,28 @@ class Deliveries:
 
     async def _settle_doubt(self, job: _Job, doubt: Doubt) -> Outcome:
         """Find out, or decide what is worse: a message twice, or none."""
-        provider = self._sender.provider
         log.warning("in_doubt", attempt_class=doubt.attempt_class, provider=doubt.provider)
         # Another provider than the one it was given to knows nothing of it.
-        known = doubt.provider == provider.name
-        if known and provider.looks_up:
-            return await self._look_up(job, doubt)
+        provider = self._sender.senders.named(doubt.channel, doubt.provider)
+        if provider is not None and provider.looks_up:
+            return await self._look_up(job, doubt, provider)
         go = isinstance(doubt.answer, Go)
-        if known and provider.remembers is not None and doubt.age < provider.remembers:
+        if provider is not None and provider.remembers is not None and doubt.age < provider.remembers:
             if isinstance(doubt.answer, Held):
                 await self._ledger.release(doubt.claim, doubt.answer.rule, until=doubt.answer.until)
                 return doubt.answer
             claim = await self._ledger.claim_again(doubt, certain=False) if go else None
-        elif go and not job.touch.marketing and doubt.attempt_class < MOST_AGAIN:
-            claim = await self._ledger.claim_anew(doubt, job.request, job.touch, now=job.now, provider=provider.name)
+        elif go and not job.touch.marketing and doubt.again < MOST_AGAIN:
+            providers = self._sender.senders.name_for
+            claim = await self._ledger.claim_anew(doubt, job.request, job.playbook, now=job.now, providers=providers)
         else:
             go, claim = False, None
         if not go:
             return await self._leave_in_doubt(doubt.claim, CRASHED)
-        return await self._send_after_doubt(job, claim)
+        # An attempt that took part of its time to find out writes on what is known now.
+        return await self._send_after_doubt(replace(job, facts=self._facts(job.request)), claim)
 
-    async def _look_up(self, job: _Job, doubt: Doubt) -> Outcome:
-        provider = self._sender.provider
+    async def _look_up(self, job: _Job, doubt: Doubt, provider: Any) -> Outcome:
         try:
             found = await provider.find(message_key(job.request, doubt.attempt_class), doubt.message_id)
         except LookupUnavailableError:
@@ -224,10 +260,21 @@ class Deliveries:
         return await self._send(job, claim)
 
     async def _send(self, job: _Job, claim: Claim) -> Outcome:
-        request, provider = job.request, self._sender.provider
+        request = job.request
         try:
             templates, links = self._sender.templates, self._sender.links
-            message = write(await job.facts, templates, links, request, claim, touch=job.touch, now=job.now)
+            along = [await messages.load(self._pool, request.shop, order) for order, _ in claim.along]
+            written = write(
+                await job.facts,
+                templates,
+                links,
+                request,
+                claim,
+                touch=job.touch,
+                now=job.now,
+                along=[facts for facts in along if facts is not None],
+                callback=self._sender.callback,
+            )
         except TemplateError:
             # Another worker may have it already, and this one after its next start.
             log.exception("template_failed", template=job.touch.template)
@@ -236,13 +283,13 @@ class Deliveries:
             # Nothing was sent, and only this process knows: nobody else should have to doubt it.
             await self._release(claim, "attempt_failed", job.now)
             raise
-        if message is None:
+        if not written:
             return await self._end(job, claim, Refused(rule="no_address"))
         await self._gap("before_send", request)
         if time.monotonic() - job.asked > self._claim_lasts:
             await self._release(claim, "attempt_stood_still", job.now + QUICK_RETRIES[0])
             raise try_again("attempt_stood_still", QUICK_RETRIES[0])
-        receipt = await provider.send(message)
+        claim, receipt = await self._carry(job, claim, written)
         await self._gap("after_send", request)
         match receipt:
             case Accepted():
@@ -250,21 +297,55 @@ class Deliveries:
                 await self._gap("after_record", request)
                 return Sent(at=job.now)
             case Rejected():
-                if receipt.address_dead:
-                    await patiently(lambda: self._ledger.suppress(request.shop, message.to, "bounced", now=job.now))
-                return await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
+                return await self._rejected(job, claim, receipt, written[0])
             case Busy():
                 return await self._wait(job, claim, f"provider_{receipt.rule}", receipt.retry_after)
             case Unclear():
                 return await self._unclear(job, claim, f"provider_{receipt.rule}")
 
+    async def _carry(self, job: _Job, claim: Claim, written: Sequence[Message | Note]) -> tuple[Claim, Receipt]:
+        """Hand it to its provider, and while one after the other is certainly too busy, to the next."""
+        senders, key = self._sender.senders, message_key(job.request, claim.attempt_class)
+        while True:
+            provider = senders.named(claim.channel, claim.provider)
+            if provider is None:
+                return claim, Busy("not_configured")
+            carried = await carry(provider, written)
+            await self._drop(job, claim.channel, carried.dead)
+            following = senders.after(claim.channel, claim.provider, key)
+            # What may have gone out by the first must not go by a second.
+            if not isinstance(carried.receipt, Busy) or following is None or claim.doubtful:
+                return claim, carried.receipt
+            handed = await self._ledger.hand_over(claim, following)
+            if handed is None:
+                return claim, carried.receipt
+            log.warning("failed_over", busy=claim.provider, next=following)
+            claim = handed
+
+    async def _drop(self, job: _Job, channel: Channel, dead: Sequence[str]) -> None:
+        if channel is Channel.PUSH or channel is Channel.WEB_PUSH:
+            kind: devices.PushChannel = "push" if channel is Channel.PUSH else "web_push"
+            for address in dead:
+                await devices.drop(self._pool, shop=job.request.shop, channel=kind, address=address, at=job.now)
+
+    async def _rejected(self, job: _Job, claim: Claim, receipt: Rejected, message: Message | Note) -> Outcome:
+        """It will never pass this way: remember a dead or unwilling address, and try the touch's next channel."""
+        reason = "bounced" if receipt.address_dead else "opted_out" if receipt.opted_out else None
+        if reason is not None and claim.channel not in PUSHED and not isinstance(message, Note):
+            shop, to = job.request.shop, message.to
+            await patiently(lambda: self._ledger.suppress(shop, claim.channel, to, reason, now=job.now))
+        outcome = await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
+        if isinstance(outcome, Refused) and job.touch.falls_through and len(job.touch.channels) > 1:
+            return await self._ask(replace(job, asked=time.monotonic(), facts=self._facts(job.request)))
+        return outcome
+
     async def _unclear(self, job: _Job, claim: Claim, rule: str) -> Outcome:
         """Whether it was taken nobody here can tell. The claim stays, for the next attempt to settle the doubt."""
-        provider = self._sender.provider
+        provider = self._sender.senders.named(claim.channel, claim.provider)
         doubtful = replace(claim, doubtful=True)
-        if provider.looks_up or provider.remembers is not None:
+        if provider is not None and (provider.looks_up or provider.remembers is not None):
             return await self._wait(job, doubtful, rule, None)
-        if job.touch.marketing or claim.attempt_class >= MOST_AGAIN:
+        if job.touch.marketing or claim.again >= MOST_AGAIN:
             return await self._leave_in_doubt(doubtful, rule)
         raise try_again(rule, QUICK_RETRIES[0])
 

@@ -2,10 +2,13 @@
 
 import hashlib
 import hmac
+import json
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
-from itsdangerous import BadData, URLSafeSerializer
+from itsdangerous import BadData, Signer, URLSafeSerializer
+from itsdangerous.encoding import base64_encode
 
 from journey.playbook import Channel
 
@@ -16,6 +19,7 @@ _CONFIRM = "postlude.confirm"
 _CLICK = "postlude.click"
 _SOURCE = b"postlude.source-address"
 _PARTS = 2
+_compact = json.JSONEncoder(separators=(",", ":")).encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,22 @@ class Click:
     order_id: str
     touch_key: str
     url: str
+
+
+class _Serializer(URLSafeSerializer):
+    """Every mail has several links: the signer is made once, and nobody tries to compress a few ids."""
+
+    def __init__(self, secret_key: str, salt: str) -> None:
+        super().__init__(secret_key, salt=salt)
+        self._signer = super().make_signer()
+
+    def make_signer(self, salt: str | bytes | None = None) -> Signer:
+        """The one signer; of another salt, one of its own."""
+        return self._signer if salt is None else super().make_signer(salt)
+
+    def dump_payload(self, obj: Any) -> bytes:
+        """The payload as it is read back, never compressed."""
+        return base64_encode(_compact(obj))
 
 
 class Links:
@@ -46,11 +66,11 @@ class Links:
         """
         if not secret_key:
             raise ValueError("the secret key may not be empty: it signs the customers' links")
-        self._order = URLSafeSerializer(secret_key, salt=_ORDER)
-        self._unsubscribe = URLSafeSerializer(secret_key, salt=_UNSUBSCRIBE)
-        self._preferences = URLSafeSerializer(secret_key, salt=_PREFERENCES)
-        self._confirm = URLSafeSerializer(secret_key, salt=_CONFIRM)
-        self._click = URLSafeSerializer(secret_key, salt=_CLICK)
+        self._order = _Serializer(secret_key, salt=_ORDER)
+        self._unsubscribe = _Serializer(secret_key, salt=_UNSUBSCRIBE)
+        self._preferences = _Serializer(secret_key, salt=_PREFERENCES)
+        self._confirm = _Serializer(secret_key, salt=_CONFIRM)
+        self._click = _Serializer(secret_key, salt=_CLICK)
         self._source = hmac.new(secret_key.encode(), _SOURCE, hashlib.sha256).digest()
         self._base = public_url.rstrip("/")
 

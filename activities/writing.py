@@ -1,15 +1,22 @@
-"""The message of a claim, written from what is known of the order at this moment."""
+"""The message of a claim, written from what is known of the order at this moment, in its channel's own form."""
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from activities.links import Links
-from activities.messaging.context import build_message
-from activities.messaging.protocol import Mail
+from activities.messaging.context import build_message, build_short
+from activities.messaging.inbox import Note
+from activities.messaging.protocol import Message, Push, Text, WhatsApp
+from activities.messaging.short import PUSHED, Short
 from activities.messaging.templates import Templates
+from activities.messaging.text.segments import count
 from journey.outcomes import DeliverRequest
-from journey.playbook import Touch
+from journey.playbook import Channel, Touch
 from store.claims import Claim, message_key
 from store.messages import MessageFacts
+
+_LONGEST_PUSH = timedelta(weeks=4)
+"""Push services keep a notification for no longer (FCM's and RFC 8030's usual limit)."""
 
 
 def write(
@@ -21,22 +28,84 @@ def write(
     *,
     touch: Touch,
     now: datetime,
-) -> Mail | None:
-    """The message at `now` of the journey's clock; None when the order has no address, or is not there any more.
+    along: Sequence[MessageFacts] = (),
+    callback: str | None = None,
+) -> tuple[Message | Note, ...]:
+    """The message at `now` of the journey's clock, one for each device where it is a notification.
+
+    Empty when the order has no address on the claim's channel, or is not there any more. `along` are the facts of the
+    orders whose messages go along in this one; `callback` is where Twilio tells what became of it.
 
     Raises:
         TemplateError: there is no such template here, or it cannot be rendered with these facts.
     """
     if facts is None:
-        return None
-    return build_message(
+        return ()
+    key, channel = message_key(request, claim.attempt_class), claim.channel
+    if channel is Channel.EMAIL:
+        mail = build_message(
+            templates,
+            links,
+            facts,
+            touch,
+            parcel=facts.parcel(request.parcel),
+            subject=request.key,
+            key=key,
+            message_id=claim.message_id,
+            now=now,
+            along=along,
+        )
+        return () if mail is None else (mail,)
+    short = build_short(
         templates,
         links,
         facts,
         touch,
+        channel,
         parcel=facts.parcel(request.parcel),
         subject=request.key,
-        key=message_key(request, claim.attempt_class),
-        message_id=claim.message_id,
         now=now,
+        along=along,
     )
+    page = links.order(facts.shop, facts.order_id)
+    if channel is Channel.INBOX:
+        expires = now + touch.patience if touch.marketing else None
+        return (Note(facts.shop, facts.order_id, request.key, short.title, short.body, page, now, expires),)
+    lasts = None if claim.rings_until is None else claim.rings_until - now
+    if channel in PUSHED:
+        shown = min(lasts or touch.patience, touch.patience, _LONGEST_PUSH)
+        addresses = facts.devices.get(channel, ())
+        return tuple(Push(key, address, short.title, short.body, page, key, shown) for address in addresses)
+    return _texts(facts, key, channel, short, lasts, callback) if facts.phone else ()
+
+
+def _texts(
+    facts: MessageFacts, key: str, channel: Channel, short: Short, lasts: timedelta | None, callback: str | None
+) -> tuple[Text | WhatsApp, ...]:
+    to = facts.phone or ""
+    if channel is Channel.SMS:
+        return (Text(key, to, short.body, lasts=lasts, callback=callback),)
+    return (WhatsApp(key, to, short.template, short.language, short.parameters, short.body, callback=callback),)
+
+
+def segments(
+    facts: MessageFacts | None,
+    templates: Templates,
+    links: Links,
+    request: DeliverRequest,
+    *,
+    touch: Touch,
+    now: datetime,
+) -> Mapping[Channel, int]:
+    """How many texts the touch would be by SMS, where it bounds that: known before it is decided to send.
+
+    Raises:
+        TemplateError: as `write`.
+    """
+    if facts is None or touch.most_segments is None or Channel.SMS not in touch.channels:
+        return {}
+    parcel = facts.parcel(request.parcel)
+    short = build_short(
+        templates, links, facts, touch, Channel.SMS, parcel=parcel, subject=request.key, now=now, along=()
+    )
+    return {Channel.SMS: count(short.body).segments}

@@ -20,10 +20,10 @@ from temporalio.client import Client
 from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
 
 from activities.links import Links
-from activities.messaging.providers import email_provider
+from activities.messaging.senders import Senders
 from bench.bare import BareJourney, BareSends
 from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Status
-from journey.playbook import load_playbook
+from journey.playbook import Channel, load_playbook
 from store.pool import connect
 from workers.connecting import temporal_client
 from workers.lean import LeanHeaders, LeanRunner
@@ -100,14 +100,14 @@ async def _whole(client: Client, config: Config) -> AsyncIterator[Worker]:
     if config.database_url is None or config.email_url is None:
         raise ValueError("the whole worker needs a database and a provider")
     settings = Settings(task_queue=config.queue)
-    provider, links = email_provider(config.email_url), Links("bench-secret-key", settings.public_url)
+    senders, links = Senders.named_by({Channel.EMAIL: config.email_url}), Links("bench-secret-key", settings.public_url)
     pool = await connect(config.database_url)
     try:
         async with playbooks_kept_fresh(pool):
             templates = load_templates(settings)
-            yield build_worker(client, pool, settings, provider=provider, templates=templates, links=links)
+            yield build_worker(client, pool, settings, senders=senders, templates=templates, links=links)
     finally:
-        await provider.aclose()
+        await senders.aclose()
         await pool.close()
 
 

@@ -103,9 +103,9 @@ def decide(
     """Whether a touch due at `due` may go at `now`, and on which channel.
 
     A channel that is refused, or on which it would be held past the touch's patience, gives way to the next; so does
-    one that has reached its own cap. Held is the first usable channel's word; Refused that no channel is left, by
-    the first one's rule. `forced` sets the shop's own caps, gap and hours aside, never consent, the customer's
-    wishes or the law's hours.
+    one that has reached its own cap. Held is the first usable channel's word, with what spoke against the others;
+    Refused that no channel is left, by the first one's rule. `forced` sets the shop's own caps, gap and hours aside,
+    never consent, the customer's wishes or the law's hours.
     """
     if touch.marketing and evidence.order_status == "cancelled":
         return Refused(rule="order_cancelled")
@@ -117,7 +117,7 @@ def decide(
     last = (now if forced else due) + touch.patience
     common = _longest(_holds(touch, rules, evidence, now, forced=forced), now)
     why = {}
-    full: Held | None = None
+    full: tuple[Held, Channel] | None = None
     for channel in channels_in_order(touch, evidence):
         refusal = _refusal(touch, evidence, channel)
         if refusal is not None:
@@ -133,11 +133,17 @@ def decide(
         elif isinstance(answer, Go):
             return Go(channel, answer.until, why)
         elif capped is None:
-            return answer
+            return _beside(answer, channel, why)
         else:
-            full = full or answer
+            full = full or (answer, channel)
             why[channel.value] = capped.rule
-    return full or Refused(rule=next(iter(why.values())), why=why)
+    return _beside(*full, why) if full else Refused(rule=next(iter(why.values())), why=why)
+
+
+def _beside(held: Held, on: Channel, why: Mapping[str, str]) -> Held:
+    """The hold of one channel, with what spoke against the others."""
+    others = {channel: rule for channel, rule in why.items() if channel != on}
+    return held.but(why=others) if others else held
 
 
 def merge_with(touch: Touch, waiting: Sequence[Contact]) -> tuple[Contact, ...]:
@@ -263,7 +269,7 @@ def _when(
         return Held(until=opens, rule="quiet_hours" if hold is None else hold.rule)
     if hold is not None:
         return hold
-    better = due if forced else nudge(due, evidence.best_hour, zones[0], touch.patience)
+    better = now if forced else nudge(due, evidence.best_hour, zones[0], touch.patience)
     # A favourite hour in the quiet ones is none.
     if better > now and better == next_allowed(better, channel, quiet, zones=zones, country=country, region=region):
         return Held(until=better, rule="send_time")

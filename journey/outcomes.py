@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -18,6 +18,15 @@ class Status(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     IN_DOUBT = "in_doubt"
+
+
+Why = Mapping[str, str]
+"""By channel the rule that speaks against it there. Names only: it travels, and is shown to whoever looks."""
+
+
+def unsaid() -> Any:
+    """The default of a field of type `Why`: empty, and left out of payloads then."""
+    return Field(default={}, exclude_if=lambda why: not why)
 
 
 class _Tagged(Frozen):
@@ -36,11 +45,12 @@ class Sent(_Tagged):
 
 
 class Held(_Tagged):
-    """It may not go yet, by `rule`; ask again at `until`."""
+    """It may not go yet, by `rule`; ask again at `until`. `why` says by channel what speaks against the others."""
 
     status: Literal["held"] = "held"
     until: Instant
     rule: str
+    why: Why = unsaid()
 
 
 class Refused(_Tagged):
@@ -48,7 +58,7 @@ class Refused(_Tagged):
 
     status: Literal["refused"] = "refused"
     rule: str
-    why: Mapping[str, str] = Field(default={}, exclude_if=lambda why: not why)
+    why: Why = unsaid()
 
 
 class Failed(_Tagged):
@@ -104,11 +114,15 @@ class DeliverAnswer(Frozen):
     until: Instant | None = None
     rule: str | None = None
     closed: bool = False
+    why: Why = unsaid()
 
     @classmethod
     def of(cls, outcome: Outcome, *, closed: bool = False) -> "DeliverAnswer":
         """The answer that carries this outcome; fields without a value are left out of the payload."""
         given = outcome.model_dump(exclude={"at"}) | ({"closed": True} if closed else {})
+        # Of the only channel there was, the rule says it all.
+        if isinstance(outcome, Refused) and list(outcome.why.values()) == [outcome.rule]:
+            given.pop("why")
         return cls.model_validate(given)
 
     def outcome(self, *, now: datetime) -> Outcome:
@@ -117,13 +131,17 @@ class DeliverAnswer(Frozen):
             case Status.SENT:
                 return Sent(at=now)
             case Status.HELD:
-                return Held(until=self.until or now, rule=self.rule or "")
+                return Held(until=self.until or now, rule=self.rule or "", **self._why())
             case Status.REFUSED:
-                return Refused(rule=self.rule or "")
+                return Refused(rule=self.rule or "", **self._why())
             case Status.FAILED:
                 return Failed(rule=self.rule or "")
             case Status.IN_DOUBT:
                 return InDoubt(rule=self.rule or "")
+
+    def _why(self) -> dict[str, Why]:
+        # What is not said is not set, so that a journey's state is written down without it.
+        return {"why": self.why} if self.why else {}
 
 
 class CloseRequest(Frozen):

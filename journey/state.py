@@ -26,7 +26,7 @@ from journey.events import (
     TouchSkipped,
 )
 from journey.order import Buyer, OrderFacts
-from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Sent, Status
+from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, Status, Why, unsaid
 from journey.parcels import Parcel, Scan, dispatched, scanned
 
 REUSED_NUMBER = timedelta(days=1)
@@ -34,11 +34,12 @@ REUSED_NUMBER = timedelta(days=1)
 
 
 class Settled(Frozen):
-    """How a touch ended: its status, when by the journey's clock, and the rule where it did not go."""
+    """How a touch ended: its status, when by the journey's clock, and the rule, or each channel's, against it."""
 
     status: Status
     at: Instant
     rule: str | None = None
+    why: Why = unsaid()
 
 
 class JourneyState(Frozen):
@@ -123,7 +124,8 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
         settled = Settled(status=Status.SENT, at=outcome.at)
         changes["last_sent_at"] = outcome.at
     else:
-        settled = Settled(status=Status(outcome.status), at=now, rule=outcome.rule)
+        why = {"why": outcome.why} if isinstance(outcome, Refused) and outcome.why else {}
+        settled = Settled(status=Status(outcome.status), at=now, rule=outcome.rule, **why)
     if state.held:
         changes["held"] = _without(state.held, {key} | reported)
     if state.send_now:

@@ -4,6 +4,7 @@ from journey.base import Frozen, Instant
 from journey.facts import order_delivered_at
 from journey.itinerary import Deliver, Finish, Step, next_step, outlook, phase
 from journey.order import OrderFacts
+from journey.outcomes import Why, unsaid
 from journey.playbook import Playbook
 from journey.state import JourneyState
 
@@ -27,12 +28,13 @@ class ParcelView(Frozen):
 
 
 class PastTouch(Frozen):
-    """A touch that is settled or held, with its rule."""
+    """A touch that is settled or held, with its rule; `why` has each channel's, where there were several."""
 
     touch: str
     status: str
     at: Instant
     rule: str | None = None
+    why: Why = unsaid()
 
 
 class Ahead(Frozen):
@@ -72,7 +74,7 @@ def tell(
     else:
         following = NextStop(touch=step.key, at=step.until, why=_why(state, step.key, step.why))
     past = [
-        PastTouch(touch=key, status=settled.status, at=settled.at, rule=settled.rule)
+        PastTouch(touch=key, status=settled.status, at=settled.at, rule=settled.rule, why=settled.why)
         for key, settled in state.settled.items()
     ]
     past += [
@@ -80,7 +82,10 @@ def tell(
     ]
     past.sort(key=lambda touch: touch.at)
     ahead = [] if finished is not None else seen.ahead
-    past += [PastTouch(touch=key, status="held", at=held.until, rule=held.rule) for key, held in state.held.items()]
+    past += [
+        PastTouch(touch=key, status="held", at=held.until, rule=held.rule, why=held.why)
+        for key, held in state.held.items()
+    ]
     return Timeline(
         order=f"{state.order.shop}/{state.order.order_id}",
         about=about(state.order),
@@ -163,7 +168,10 @@ def _notes(state: JourneyState) -> list[str]:
 
 
 def _became(past: PastTouch) -> str:
-    return past.status if past.rule is None else f"{past.status}: {past.rule}"
+    if past.rule is None:
+        return past.status
+    channels = ", ".join(f"{channel}: {rule}" for channel, rule in past.why.items())
+    return f"{past.status}: {past.rule}" + (f" ({channels})" if channels else "")
 
 
 def _clock(at: Instant) -> str:

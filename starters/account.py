@@ -42,8 +42,31 @@ class Parcel(BaseModel):
     estimated_delivery: str | None
 
 
+class Heard(BaseModel):
+    """What a provider, or our own click redirect, said of a message afterwards.
+
+    `kind` is delivered, bounced, soft_bounce, complained, opened, clicked, replied, opted_out or failed; `machine`: no
+    person opened or clicked; `reason` is the provider's code.
+    """
+
+    kind: str
+    at: Instant
+    provider: str
+    machine: bool
+    reason: str | None
+
+    def __str__(self) -> str:
+        by = " by a machine" if self.machine else ""
+        code = f" ({self.reason})" if self.reason else ""
+        return f"{self.kind}{by} {self.at:%Y-%m-%d %H:%M}, says {self.provider}{code}"
+
+
 class Message(BaseModel):
-    """A message or non-send. `touch` is its key (`shipped:1Z…` where one touch speaks of each parcel)."""
+    """A message or non-send. `touch` is its key (`shipped:1Z…` where one touch speaks of each parcel).
+
+    `why` has by channel the rule that spoke against it there; of a message that went, against the channels before its
+    own. `merged_into` is the order and touch key of the one it went along in, `events` what was said of it afterwards.
+    """
 
     touch: str
     channel: str
@@ -51,6 +74,10 @@ class Message(BaseModel):
     at: Instant
     rule: str | None
     provider_id: str | None
+    provider: str | None
+    why: dict[str, str]
+    merged_into: str | None
+    events: list[Heard]
 
 
 class Account(BaseModel):
@@ -153,4 +180,8 @@ def _message(row: LedgerRow) -> Message:
         at=row.until if row.status == "held" and row.until is not None else row.at,
         rule=row.rule,
         provider_id=row.provider_id,
+        provider=row.provider,
+        why=dict(row.why),
+        merged_into=row.merged_into,
+        events=[Heard.model_validate(echo, from_attributes=True) for echo in row.echoes],
     )

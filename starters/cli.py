@@ -15,6 +15,7 @@ _PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "gateway": ("processes", "gateway"),
     "worker": ("processes", "worker"),
     "db": ("processes", "database"),
+    "customer": ("customers", "app"),
     "order": ("orders", "app"),
     "playbook": ("playbooks", "app"),
     "template": ("templates", "app"),

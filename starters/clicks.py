@@ -14,9 +14,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from activities.links import Click, Links
-from activities.messaging.brand import Brand
 from activities.messaging.feedback.machines import asked_by_machine
 from starters.portal import Pages
+from starters.words import asked_for
 from store import feedback
 from store.pool import AWAY, Pool
 
@@ -77,16 +77,15 @@ class Clicks:
             )
 
 
-def router(clicks: Clicks, *, links: Links, brand: Brand) -> APIRouter:
+def router(clicks: Clicks, *, links: Links, pages: Pages) -> APIRouter:
     """The route `/c/{token}`, for GET and HEAD."""
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(brand)
 
     @routes.api_route("/c/{token}", methods=["GET", "HEAD"])
     async def follow(token: str, request: Request) -> Response:
         click = links.read_click(token)
         if click is None:
-            return pages.not_found()
+            return pages.not_found(asked_for(request))
         clicks.note(click, machine=asked_by_machine(request.method, request.headers))
         headers = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
         return RedirectResponse(click.url, status_code=302, headers=headers)

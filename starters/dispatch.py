@@ -6,7 +6,7 @@ same state. A fact whose order or parcel is unknown is put aside until that come
 """
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -19,6 +19,11 @@ from store.pool import Connection, Pool
 ENDED = "journey has ended"
 UNKNOWN_MESSAGE = "unknown message"
 _HEARD = frozenset({"replied", "opted_out"})
+
+Then = Callable[[Claimed], Awaitable[None]]
+"""What is left to do once a word of somebody's is kept. It may be done again, with a row that comes again."""
+Replies = Callable[[Connection, intake.MessageFeedback], Awaitable[Then | None]]
+"""Listens to people: awaited with each `replied` and `opted_out`, in the transaction that keeps it."""
 
 
 class JourneyMissingError(Exception):
@@ -46,7 +51,7 @@ async def dispatch(
     *,
     now: datetime,
     orders_ahead: bool = False,
-    replies: feedback.Replies = feedback.unheard,
+    replies: Replies = feedback.unheard,
 ) -> str:
     """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched` or `waiting`.
 
@@ -175,15 +180,22 @@ async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpda
 
 
 async def _message_feedback(
-    pool: Pool, replies: feedback.Replies, row: Claimed, event: intake.MessageFeedback, now: datetime
+    pool: Pool, replies: Replies, row: Claimed, event: intake.MessageFeedback, now: datetime
 ) -> str:
-    # All in one transaction: what a person writes is heard once.
+    then = None
     async with pool.acquire() as connection, connection.transaction():
         recorded = await feedback.record(connection, event)
-        if event.kind in _HEARD and (recorded is None or recorded.new):
-            await replies(connection, event)
+        # Heard once, except where an earlier attempt kept it and did not get any further.
+        if event.kind in _HEARD and (recorded is None or recorded.new or row.attempts > 1):
+            then = await replies(connection, event)
         note = UNKNOWN_MESSAGE if recorded is None else None if recorded.new else "nothing new"
-        await inbox.done(connection, row, now=now, note=note)
+        if then is None:
+            await inbox.done(connection, row, now=now, note=note)
+    if then is not None:
+        # Behind the transaction: nobody's row is locked while a provider takes its time.
+        await then(row)
+        async with pool.acquire() as connection:
+            await inbox.done(connection, row, now=now, note=note)
     return "dispatched"
 
 

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
@@ -22,7 +23,8 @@ from starlette.requests import ClientDisconnect
 from activities.links import Links
 from activities.messaging.brand import Brand
 from activities.shops.protocol import Delivery, Ignored, Inquiring, Malformed, SignatureError, Source, UnreachableError
-from starters import clicks, portal
+from journey.consent import Policy
+from starters import clicks, notes, portal, preferences
 from starters.metrics import Metrics
 from starters.relay import Relay
 from starters.sources import answer, greetings, sources
@@ -41,6 +43,7 @@ _KEY_LENGTH = 255
 _TOPIC_LENGTH = 100
 _READY_SECONDS = 2.0
 _RETRY = {"Retry-After": "5"}
+_LEAST = Policy()
 
 
 def _now() -> datetime:
@@ -56,6 +59,9 @@ class Services:
         sources: adapters by endpoint, see `sources`.
         links: reads the tokens of the customers' pages.
         brand: how those pages look.
+        brand_in: the same in the language of a locale; None where the shop has one for all.
+        confirmations: sends the links of double opt-ins, see `starters.preferences.router`.
+        policy: what the shop does about consent beyond the law's least.
         relay: woken by each webhook and run for the life of the app; None where relays run elsewhere and poll.
         temporal_ready: asks whether Temporal answers, for `/readyz`; None where nobody can say.
         clock: UTC, for when webhooks and opt-outs came.
@@ -65,6 +71,9 @@ class Services:
     sources: Mapping[str, Source]
     links: Links
     brand: Brand
+    brand_in: Callable[[str], Brand] | None = None
+    confirmations: preferences.Confirmations | None = None
+    policy: Policy = _LEAST
     relay: Relay | None = None
     temporal_ready: Callable[[], Awaitable[bool]] | None = None
     clock: Callable[[], datetime] = _now
@@ -74,17 +83,7 @@ def create_app(services: Services) -> FastAPI:
     """The gateway's app; its life runs the relay, if it was given one."""
     metrics = Metrics()
     clicked = clicks.Clicks(services.pool, clock=services.clock)
-
-    @asynccontextmanager
-    async def life(_app: FastAPI) -> AsyncIterator[None]:
-        relay = services.relay
-        running = asyncio.create_task(relay.run()) if relay is not None else None
-        yield
-        if relay is not None and running is not None:
-            relay.stop()
-            await running
-        await clicked.finish()
-
+    life = partial(_life, services.relay, clicked)
     # The interactive docs would load scripts from elsewhere.
     app = FastAPI(title="Postlude", docs_url=None, redoc_url=None, lifespan=life)
 
@@ -124,12 +123,39 @@ def create_app(services: Services) -> FastAPI:
             metrics.forget()
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
-    app.include_router(
-        portal.router(pool=services.pool, links=services.links, brand=services.brand, clock=services.clock)
-    )
-    app.include_router(greetings(services.sources))
-    app.include_router(clicks.router(clicked, links=services.links, brand=services.brand))
+    for router in _pages(services, clicked):
+        app.include_router(router)
     return app
+
+
+@asynccontextmanager
+async def _life(relay: Relay | None, clicked: clicks.Clicks, _app: FastAPI) -> AsyncIterator[None]:
+    running = asyncio.create_task(relay.run()) if relay is not None else None
+    yield
+    if relay is not None and running is not None:
+        relay.stop()
+        await running
+    await clicked.finish()
+
+
+def _pages(services: Services, clicked: clicks.Clicks) -> Sequence[APIRouter]:
+    """The customers' pages, and what senders ask before their first webhook."""
+    pages = portal.Pages(services.brand, brand_in=services.brand_in)
+    pool, links, clock = services.pool, services.links, services.clock
+    return (
+        portal.router(pool=pool, links=links, pages=pages, clock=clock),
+        notes.router(pool=pool, links=links, pages=pages, clock=clock),
+        preferences.router(
+            pool=pool,
+            links=links,
+            pages=pages,
+            clock=clock,
+            confirmations=services.confirmations,
+            policy=services.policy,
+        ),
+        clicks.router(clicked, links=links, pages=pages),
+        greetings(services.sources),
+    )
 
 
 async def _take(services: Services, source: Source, request: Request) -> tuple[str, Response]:

@@ -16,17 +16,17 @@ from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import structlog
-from babel.dates import format_date
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, RedirectResponse, Response
 from starlette.requests import ClientDisconnect
 
 from activities.links import Links
-from activities.messaging.brand import Brand
+from activities.messaging.language import day, locale_of
 from activities.messaging.push.subscription import Subscription
 from journey.hours import is_zone
 from starters.portal import Pages
-from store import devices, notes
+from starters.words import asked_for, language_of
+from store import devices, notes, people
 from store.pool import AWAY, Pool
 from store.views import order_view
 
@@ -56,13 +56,13 @@ class _RefusedError(Exception):
         self.problem = problem
 
 
-def router(*, pool: Pool, links: Links, brand: Brand, clock: Callable[[], datetime]) -> APIRouter:
+def router(*, pool: Pool, links: Links, pages: Pages, clock: Callable[[], datetime]) -> APIRouter:
     """The routes `/notes/{token}`, `/notes/{token}/read` and `/devices/{token}`; tokens are those of order pages.
 
     `clock` (UTC) says what has expired, and dates what is read or registered.
     """
     routes = APIRouter(include_in_schema=False)
-    desk = _Desk(pool, links, Pages(brand), clock)
+    desk = _Desk(pool, links, pages, clock)
     for path, method, endpoint in (
         ("/notes/{token}", "GET", desk.show),
         ("/notes/{token}/read", "POST", desk.read),
@@ -102,13 +102,18 @@ class _Desk:
         ids = self._order(token)
         found = _known(await notes.listed(self.pool, *ids, now=self.clock()))
         order = _known(await order_view(self.pool, *ids))
+        wanted = _known(await people.locale_of(self.pool, *ids))
+        language = language_of(wanted)
+        locale = locale_of(wanted, language)
         zone = ZoneInfo(order.time_zone) if order.time_zone and is_zone(order.time_zone) else ZoneInfo("UTC")
         return self.pages.render(
             "notes.html",
+            language=language,
             order_id=order.order_id,
-            notes=[(note, _day(note.created_at, zone)) for note in found],
+            notes=[(note, day(note.created_at.astimezone(zone).date(), locale)) for note in found],
             unread=[note.touch_key for note in found if note.read_at is None],
             read_at=f"/notes/{token}/read",
+            order_page=f"/o/{token}",
         )
 
     async def _mark(self, token: str, request: Request) -> Response:
@@ -140,10 +145,10 @@ class _Desk:
             return await work
         except _RefusedError as error:
             if as_page and error.status == HTTPStatus.NOT_FOUND:
-                return self.pages.not_found()
+                return self.pages.not_found(asked_for(request))
             return _problem(error.status, error.problem)
         except AWAY:
-            return self.pages.away() if as_page else _problem(503, "try again")
+            return self.pages.away(asked_for(request)) if as_page else _problem(503, "try again")
         except ClientDisconnect:
             return Response(status_code=400)
 
@@ -177,10 +182,6 @@ def _shown(note: notes.Note) -> dict[str, str | None]:
         "created_at": note.created_at.isoformat(),
         "read_at": note.read_at.isoformat() if note.read_at else None,
     }
-
-
-def _day(moment: datetime, zone: ZoneInfo) -> str:
-    return format_date(moment.astimezone(zone).date(), "EEEE, d MMMM", locale="en")
 
 
 async def _body(request: Request) -> bytes:

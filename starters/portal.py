@@ -1,32 +1,35 @@
 """The customers' pages under signed links: an order's page, and the way out of marketing mail."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from babel.dates import format_date
-from babel.numbers import format_currency
+from babel import Locale
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from activities.links import Links
 from activities.messaging.brand import Brand
+from activities.messaging.language import day, locale_of, money
 from journey.consent import How
 from journey.hours import is_zone
 from journey.order import LineKind
 from journey.parcels import ParcelStatus, Reason
+from journey.playbook import Channel
+from starters.words import asked_for, language_of, words_of
 from store import people
 from store.pool import AWAY, Pool
 from store.views import OrderView, ParcelView, order_view
 
 _log = structlog.get_logger(__name__)
 
-STEPS = ("Packed", "Sent", "On its way", "Out for delivery", "Delivered")
+STEPS = ("packed", "sent", "moving", "near", "there")
 _SENT, _MOVING, _NEAR, _THERE = range(1, 5)
 _STEP = {
     ParcelStatus.PENDING: _SENT,
@@ -36,29 +39,7 @@ _STEP = {
     ParcelStatus.AVAILABLE_FOR_PICKUP: _NEAR,
     ParcelStatus.DELIVERED: _THERE,
 }
-_SAID = {
-    ParcelStatus.PENDING: "Handed to the carrier. The first scan is usually a matter of hours.",
-    ParcelStatus.LABEL_CREATED: "Packed and labelled, waiting for the carrier to collect it.",
-    ParcelStatus.PICKED_UP: "The carrier has it.",
-    ParcelStatus.IN_TRANSIT: "On its way to you.",
-    ParcelStatus.OUT_FOR_DELIVERY: "On the van, and due today.",
-    ParcelStatus.ATTEMPT_FAILED: "The carrier tried to deliver it and will try again.",
-    ParcelStatus.AVAILABLE_FOR_PICKUP: "Waiting for you at the pick-up point.",
-    ParcelStatus.DELIVERED: "Delivered.",
-    ParcelStatus.EXCEPTION: "The carrier reports a problem. We are looking into it.",
-    ParcelStatus.RETURNING: "On its way back to us. Write to us and we will put it right.",
-    ParcelStatus.RETURNED: "It came back to us. Write to us and we will put it right.",
-    ParcelStatus.CANCELLED: "This shipment was called off.",
-    ParcelStatus.EXPIRED: "The carrier has had no news for a while. We are asking.",
-    ParcelStatus.UNKNOWN: "On its way. The carrier has not said more yet.",
-}
-_WHY = {
-    Reason.DELAYED: "Running late. We are sorry.",
-    Reason.ADDRESS: "The carrier has a question about the address. Please write to us.",
-    Reason.CUSTOMS: "Held at customs. That usually clears by itself in a few days.",
-    Reason.DAMAGED: "It was damaged on the way. We are putting it right.",
-    Reason.LOST: "The carrier cannot find it. We are putting it right.",
-}
+_WHY = frozenset({Reason.DELAYED, Reason.ADDRESS, Reason.CUSTOMS, Reason.DAMAGED, Reason.LOST})
 _OVER = {ParcelStatus.DELIVERED, ParcelStatus.CANCELLED, ParcelStatus.RETURNED, ParcelStatus.RETURNING}
 _TROUBLE = {ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.EXPIRED}
 _BODY_LIMIT = 64 * 1024
@@ -76,10 +57,14 @@ class Progress:
 
 
 class Pages:
-    """Renders the pages in the shop's own colours; everything that came from outside is escaped."""
+    """Renders the pages in the shop's own colours; everything that came from outside is escaped.
 
-    def __init__(self, brand: Brand) -> None:
-        self._brand = brand
+    `brand` is the shop in English; `brand_in` in any of the pages' languages, where it has others.
+    """
+
+    def __init__(self, brand: Brand, *, brand_in: Callable[[str], Brand] | None = None) -> None:
+        self.brand = brand
+        self.brand_in = brand_in or (lambda _language: brand)
         self._env = Environment(
             loader=PackageLoader("starters", "pages"),
             autoescape=True,
@@ -88,16 +73,25 @@ class Pages:
             lstrip_blocks=True,
         )
 
-    def render(self, template: str, *, status: int = 200, **context: object) -> HTMLResponse:
-        """A page with its security headers: no script at all, no foreign form, no frame, no trace in caches."""
+    def render(self, template: str, *, language: str, status: int = 200, **context: object) -> HTMLResponse:
+        """A page with its security headers: no script at all, no foreign form, no frame, no trace in caches.
+
+        Args:
+            template: its file in `pages`.
+            language: one of `starters.words.LANGUAGES`; its words are there as `words`, unless the context has some.
+            status: of the answer.
+            context: what else the template wants.
+        """
         nonce = secrets.token_urlsafe(16)
-        html = self._env.get_template(template).render(brand=self._brand, nonce=nonce, **context)
+        given = {"words": words_of(language), "brand": self.brand_in(language), "language": language, **context}
+        html = self._env.get_template(template).render(nonce=nonce, **given)
         policy = (
             f"default-src 'none'; style-src 'nonce-{nonce}'; img-src https:; form-action 'self'; "
             "frame-ancestors 'none'; base-uri 'none'"
         )
         headers = {
             "Content-Security-Policy": policy,
+            "Content-Language": language,
             "X-Content-Type-Options": "nosniff",
             "Referrer-Policy": "no-referrer",
             "Cache-Control": "no-store",
@@ -105,102 +99,133 @@ class Pages:
         }
         return HTMLResponse(html, status_code=status, headers=headers)
 
-    def not_found(self) -> HTMLResponse:
+    def message(self, language: str, title: str, text: str, *, status: int = 200) -> HTMLResponse:
+        """A page that says one thing."""
+        return self.render("message.html", language=language, status=status, title=title, text=text)
+
+    def not_found(self, language: str) -> HTMLResponse:
         """For a link that was cut, altered or made for something that is no more; all look alike."""
-        return self.render(
-            "message.html",
-            status=404,
-            title="This link does not work",
-            text="It may have been cut in two by a mail program. Try it again from the mail, or write to us.",
-        )
+        said = words_of(language)["not_found"]
+        return self.message(language, said["title"], said["text"], status=404)
 
-    def away(self) -> HTMLResponse:
+    def away(self, language: str) -> HTMLResponse:
         """For the minute in which the database is not there."""
-        return self.render(
-            "message.html",
-            status=503,
-            title="One moment, please",
-            text="This page is taking a short break. Nothing is lost: please try again in a minute.",
-        )
+        said = words_of(language)["away"]
+        return self.message(language, said["title"], said["text"], status=503)
 
-    def way_out(self, preferences: str) -> HTMLResponse:
+    def way_out(self, language: str, preferences: str) -> HTMLResponse:
         """The button that ends marketing mail, with the address of the preference centre beside it."""
-        return self.render("unsubscribe.html", preferences=preferences)
+        return self.render("unsubscribe.html", language=language, preferences=preferences)
 
-    def order(self, order: OrderView) -> HTMLResponse:
-        """An order with its parcels."""
-        locale = (order.locale if order.locale.partition("-")[0] == "en" else "en").replace("-", "_")
+    def order(self, order: OrderView, *, wanted: str, notes: str, preferences: str) -> HTMLResponse:
+        """An order with its parcels.
+
+        Args:
+            order: what to show.
+            wanted: the customer's locale: its language where these pages speak it, its region for money and days.
+            notes: the address of the order's messages.
+            preferences: the address of the preference centre.
+        """
+        language = language_of(wanted)
+        words, locale = words_of(language)["order"], locale_of(wanted, language)
         zone = ZoneInfo(order.time_zone) if order.time_zone and is_zone(order.time_zone) else ZoneInfo("UTC")
 
-        def money(amount: Decimal) -> str:
-            return format_currency(amount, order.currency, locale=locale)
+        def price(amount: Decimal) -> str:
+            return money(amount, order.currency, locale)
 
         return self.render(
             "order.html",
+            language=language,
             order=order,
             steps=STEPS,
-            progress=[_progress(parcel, locale, zone) for parcel in order.parcels],
-            placed_on=_day(order.placed_at.astimezone(zone).date(), locale),
-            money=money,
+            progress=[_progress(parcel, words, locale, zone) for parcel in order.parcels],
+            placed_on=day(order.placed_at.astimezone(zone).date(), locale),
+            money=price,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
             travels=order.channel != "pos" and any(line.kind is LineKind.PHYSICAL for line in order.lines),
+            notes=notes,
+            preferences=preferences,
         )
 
 
-def router(*, pool: Pool, links: Links, brand: Brand, clock: Callable[[], datetime]) -> APIRouter:
+def router(*, pool: Pool, links: Links, pages: Pages, clock: Callable[[], datetime]) -> APIRouter:
     """The routes `/o/{token}` and `/u/{token}`. `clock` (UTC) dates an opt-out."""
+    portal = _Portal(pool, links, pages, clock)
     routes = APIRouter(include_in_schema=False)
-    pages = Pages(brand)
+    routes.add_api_route("/o/{token}", portal.order, methods=["GET"])
+    routes.add_api_route("/u/{token}", portal.ask, methods=["GET"])
+    routes.add_api_route("/u/{token}", portal.opt_out, methods=["POST"])
+    return routes
 
-    @routes.get("/o/{token}")
-    async def order_page(token: str) -> Response:
-        ids = links.read_order(token)
+
+@dataclass(frozen=True, slots=True)
+class _Portal:
+    """The endpoints, over one database."""
+
+    pool: Pool
+    links: Links
+    pages: Pages
+    clock: Callable[[], datetime]
+
+    async def order(self, token: str, request: Request) -> Response:
+        ids = self.links.read_order(token)
         if ids is None:
-            return pages.not_found()
+            return self.pages.not_found(asked_for(request))
         try:
-            order = await order_view(pool, *ids)
+            order = await order_view(self.pool, *ids)
+            wanted = await people.locale_of(self.pool, *ids)
         except AWAY:
-            return pages.away()
-        return pages.not_found() if order is None else pages.order(order)
+            return self.pages.away(asked_for(request))
+        if order is None or wanted is None:
+            return self.pages.not_found(asked_for(request))
+        # Links to an order are passed on, so this one proves no address: see `store.preferences.proven_by`.
+        preferences = self.links.preferences(*ids, Channel.INBOX)
+        return self.pages.order(order, wanted=wanted, notes=f"/notes/{token}", preferences=preferences)
 
-    @routes.get("/u/{token}")
-    async def ask(token: str) -> Response:
+    async def ask(self, token: str, request: Request) -> Response:
         # Scanners follow links in mails, so looking at this page must not change anything (RFC 8058).
-        ids = links.read_unsubscribe(token)
-        return pages.not_found() if ids is None else pages.way_out(links.preferences(*ids))
-
-    @routes.post("/u/{token}")
-    async def opt_out(token: str, request: Request) -> Response:
-        one_click = await _one_click(request)
-        ids = links.read_unsubscribe(token)
+        ids = self.links.read_unsubscribe(token)
         if ids is None:
-            return PlainTextResponse("Unknown link.\n", status_code=404) if one_click else pages.not_found()
-        shop, order_id = ids
+            return self.pages.not_found(asked_for(request))
+        return self.pages.way_out(await self._language(request, ids), self.links.preferences(*ids))
+
+    async def opt_out(self, token: str, request: Request) -> Response:
+        one_click = await _one_click(request)
+        ids = self.links.read_unsubscribe(token)
         try:
-            done = await people.opt_out(
-                pool,
-                shop=shop,
-                order_id=order_id,
-                at=clock(),
-                how=How.ONE_CLICK if one_click else How.UNSUBSCRIBE_LINK,
-                source_hash=source_of(links, request),
-            )
+            done = ids is not None and await self._opt_out(request, ids, one_click=one_click)
         except AWAY:
             # Mail programs and people try again on a 503; a 200 would promise what has not happened.
-            return PlainTextResponse("Try again.\n", status_code=503) if one_click else pages.away()
-        if not done:
-            return PlainTextResponse("Unknown link.\n", status_code=404) if one_click else pages.not_found()
-        _log.info("opted out", shop=shop, order=order_id, one_click=one_click)
+            return PlainTextResponse("Try again.\n", 503) if one_click else self.pages.away(asked_for(request))
+        if ids is None or not done:
+            return PlainTextResponse("Unknown link.\n", 404) if one_click else self.pages.not_found(asked_for(request))
         if one_click:
             return PlainTextResponse("Unsubscribed.\n")
-        return pages.render(
-            "message.html",
-            title="You are unsubscribed",
-            text="No more offers, tips or news from us, starting now. Mails about an order itself, such as its "
-            "confirmation and its parcels, still come.",
-        )
+        language = await self._language(request, ids)
+        said = words_of(language)["unsubscribe"]
+        return self.pages.message(language, said["done"], said["done_text"])
 
-    return routes
+    async def _opt_out(self, request: Request, ids: tuple[str, str], *, one_click: bool) -> bool:
+        shop, order_id = ids
+        done = await people.opt_out(
+            self.pool,
+            shop=shop,
+            order_id=order_id,
+            at=self.clock(),
+            how=How.ONE_CLICK if one_click else How.UNSUBSCRIBE_LINK,
+            source_hash=source_of(self.links, request),
+        )
+        if done:
+            _log.info("opted out", shop=shop, order=order_id, one_click=one_click)
+        return done
+
+    async def _language(self, request: Request, ids: tuple[str, str]) -> str:
+        """The customer's; what their browser asks for where nobody knows, or can say just now."""
+        try:
+            locale = await people.locale_of(self.pool, *ids)
+        except AWAY:
+            locale = None
+        return asked_for(request) if locale is None else language_of(locale)
 
 
 def source_of(links: Links, request: Request) -> str | None:
@@ -218,19 +243,16 @@ async def _one_click(request: Request) -> bool:
     return b"List-Unsubscribe" in body and b"One-Click" in body
 
 
-def _progress(parcel: ParcelView, locale: str, zone: ZoneInfo) -> Progress:
-    said = _SAID[parcel.status]
+def _progress(parcel: ParcelView, words: Mapping[str, Any], locale: Locale, zone: ZoneInfo) -> Progress:
+    said = words["states"][parcel.status.value]
     if parcel.status is ParcelStatus.DELIVERED:
-        expected = _day(parcel.status_at.astimezone(zone).date(), locale) if parcel.status_at else None
+        expected = day(parcel.status_at.astimezone(zone).date(), locale) if parcel.status_at else None
     elif parcel.status in _OVER or parcel.estimated_delivery is None or parcel.reason is Reason.LOST:
         expected = None
     else:
-        expected = f"Expected {_day(parcel.estimated_delivery, locale)}"
-    if parcel.status not in _OVER and parcel.reason in _WHY:
-        said = _WHY[parcel.reason]
-    troubled = parcel.status in _TROUBLE or (parcel.reason in _WHY and parcel.status not in _OVER)
+        expected = words["expected"].format(day=day(parcel.estimated_delivery, locale))
+    told = parcel.reason if parcel.reason in _WHY and parcel.status not in _OVER else None
+    if told is not None:
+        said = words["reasons"][told.value]
+    troubled = parcel.status in _TROUBLE or told is not None
     return Progress(parcel, _STEP.get(parcel.status, _MOVING), said, expected, troubled)
-
-
-def _day(day: date, locale: str) -> str:
-    return format_date(day, "EEEE, d MMMM", locale=locale)

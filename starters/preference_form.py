@@ -1,45 +1,27 @@
 """What the preference centre shows and what its form says back, in the customer's language."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from functools import lru_cache
-from importlib import resources
-from typing import Any, Final, TypeVar
+from typing import TypeVar
 from urllib.parse import parse_qs
 
-import yaml
 from fastapi import Request
 
-from journey.consent import PAUSE, Frequency, Preferences, needs_confirmation
+from journey.consent import PAUSE, Frequency, Policy, Preferences, needs_confirmation
 from journey.playbook import Channel, Purpose, Topic
+from starters.words import LANGUAGES, language_of, words_of
 from store import preferences
 from store.preferences import Choices
 from store.standing import Standing
 
-LANGUAGES: Final = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
-"""The languages of these pages, each in its own name; `pages/words` has a file for each."""
 _BODY_LIMIT = 64 * 1024
 _FIELDS = 100
 _TO_CONFIRM = frozenset({Channel.EMAIL, Channel.SMS, Channel.WHATSAPP})
 Form = Mapping[str, Sequence[str]]
 """Field names with all their values."""
 _Chosen = TypeVar("_Chosen", bound=StrEnum)
-
-
-@lru_cache(maxsize=len(LANGUAGES))
-def words_of(language: str) -> Mapping[str, Any]:
-    """The texts of these pages in one of `LANGUAGES`."""
-    file = resources.files("starters").joinpath("pages", "words", f"{language}.yaml")
-    texts: Mapping[str, Any] = yaml.safe_load(file.read_text("utf-8"))
-    return texts
-
-
-def language_of(locale: str) -> str:
-    """The language of a BCP 47 tag, or English where these pages do not speak it."""
-    language = locale.partition("-")[0].lower()
-    return language if language in LANGUAGES else "en"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +34,13 @@ class Offer:
     confirm: bool
 
 
-def offers_to(known: Standing, via: Channel, now: datetime, *, confirms: bool) -> list[Offer]:
+def offers_to(
+    known: Standing, via: Channel, now: datetime, *, confirms: Container[Channel], policy: Policy
+) -> list[Offer]:
     """The channels the customer has an address for, or has answered about.
 
-    One whose yes would have to be confirmed is left out where nothing could be sent for that, unless it is on.
+    One whose yes would have to be confirmed is left out where it is none of those that `confirms` can send a link for,
+    unless it is on.
     """
     offers = []
     proven = preferences.proven_by(via)
@@ -64,10 +49,10 @@ def offers_to(known: Standing, via: Channel, now: datetime, *, confirms: bool) -
         if channel not in known.addressed and (channel in _TO_CONFIRM or channel not in answered):
             continue
         reason = known.suppressed.get(channel)
-        allowed = known.permission(channel, Purpose.MARKETING, now=now).allowed
+        allowed = known.permission(channel, Purpose.MARKETING, now=now, policy=policy).allowed
         on = allowed and reason is None
         confirm = not on and channel not in proven and needs_confirmation(channel, known.country, now)
-        if confirms or not confirm:
+        if not confirm or channel in confirms:
             # A complaint at a provider is not taken back by a tick here: it keeps refusing the address.
             unreachable = reason in {"bounced", "complained"}
             offers.append(Offer(channel, on=on, unreachable=unreachable, confirm=confirm and not unreachable))

@@ -5,6 +5,8 @@ loaded again sends nothing again. There is no script: what is left of a form is 
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -14,41 +16,51 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from activities.links import Links
-from activities.messaging.brand import Brand
+from journey.consent import Policy
 from journey.playbook import Channel, Topic
 from starters.portal import Pages, source_of
-from starters.preference_form import LANGUAGES, Form, Offer, choices_of, language_of, offers_to, read_form, words_of
+from starters.preference_form import Form, Offer, choices_of, offers_to, read_form
+from starters.words import LANGUAGES, asked_for, language_of, words_of
 from store import double_opt_in, preferences
 from store.double_opt_in import Pending
 from store.pool import AWAY, Pool
 from store.standing import Standing
 
+_LEAST = Policy()
+
 
 class Confirmations(Protocol):
-    """Sends the links of double opt-ins."""
+    """Sends the links of double opt-ins; `channels` are those it can send one for."""
 
-    async def send(self, pending: Pending, link: str) -> None:
-        """Send `link` to the customer's address of `pending.channel`, in `pending.locale`; nothing else with it."""
+    channels: frozenset[Channel]
+
+    async def send(self, pending: Pending, link: str) -> bool:
+        """Send `link` to the customer's address of `pending.channel`, in `pending.locale`; nothing else with it.
+
+        False when it certainly did not go out.
+        """
 
 
 def router(
     *,
     pool: Pool,
     links: Links,
-    brand: Brand,
+    pages: Pages,
     clock: Callable[[], datetime],
     confirmations: Confirmations | None = None,
+    policy: Policy = _LEAST,
 ) -> APIRouter:
     """The routes `/p/{token}` and `/confirm/{token}`.
 
     Args:
         pool: the database.
         links: reads the tokens, and makes the links of double opt-ins.
-        brand: how the pages look.
+        pages: how they look.
         clock: UTC, dates what is chosen.
         confirmations: sends the links of double opt-ins; without it, a yes that would need one is not offered.
+        policy: what the shop does about consent beyond the law's least.
     """
-    centre = _Centre(pool, links, brand, clock, confirmations)
+    centre = _Centre(pool, links, pages, clock, confirmations, policy)
     routes = APIRouter(include_in_schema=False)
     routes.add_api_route("/p/{token}", centre.look, methods=["GET"])
     routes.add_api_route("/p/{token}", centre.choose, methods=["POST"])
@@ -57,62 +69,56 @@ def router(
     return routes
 
 
+@dataclass(frozen=True, slots=True)
 class _Centre:
     """The four endpoints."""
 
-    def __init__(
-        self,
-        pool: Pool,
-        links: Links,
-        brand: Brand,
-        clock: Callable[[], datetime],
-        confirmations: Confirmations | None,
-    ) -> None:
-        self._pool = pool
-        self._links = links
-        self._brand = brand
-        self._clock = clock
-        self._confirmations = confirmations
-        self._pages = Pages(brand)
+    pool: Pool
+    links: Links
+    pages: Pages
+    clock: Callable[[], datetime]
+    confirmations: Confirmations | None
+    policy: Policy
 
     async def look(self, token: str, request: Request) -> Response:
-        ids = self._links.read_preferences(token)
+        ids = self.links.read_preferences(token)
         try:
-            known = await preferences.load(self._pool, *ids[:2]) if ids else None
+            known = await preferences.load(self.pool, *ids[:2]) if ids else None
         except AWAY:
-            return self._pages.away()
+            return self.pages.away(asked_for(request))
         if ids is None or known is None:
-            return self._pages.not_found()
-        now = self._clock()
+            return self.pages.not_found(asked_for(request))
+        now = self.clock()
         return _page(
-            self._pages, known, self._offers(known, ids[2], now), now=now, note=request.query_params.get("saved")
+            self.pages, known, self._offers(known, ids[2], now), now=now, note=request.query_params.get("saved")
         )
 
     async def choose(self, token: str, request: Request) -> Response:
         form = await read_form(request)
-        ids = self._links.read_preferences(token)
+        ids = self.links.read_preferences(token)
         try:
-            asked = await self._choose(ids, form, source_of(self._links, request)) if ids else None
+            asked = await self._choose(ids, form, source_of(self.links, request)) if ids else None
         except AWAY:
-            return self._pages.away()
+            return self.pages.away(asked_for(request))
         if asked is None:
-            return self._pages.not_found()
-        if self._confirmations is not None:
-            for pending in (one for one in asked if one.fresh):
-                await self._confirmations.send(pending, self._links.confirm(pending.nonce))
-        return RedirectResponse("?saved=asked" if asked else "?saved=yes", status_code=303)
+            return self.pages.not_found(asked_for(request))
+        said = "asked" if asked else "yes"
+        for pending in (one for one in asked if one.fresh):
+            if not await self._confirm(pending):
+                said = "not_sent"
+        return RedirectResponse(f"?saved={said}", status_code=303)
 
-    async def ask(self, token: str) -> Response:
-        nonce = self._links.read_confirm(token)
+    async def ask(self, token: str, request: Request) -> Response:
+        nonce = self.links.read_confirm(token)
         try:
-            pending = await double_opt_in.find(self._pool, nonce, now=self._clock()) if nonce else None
+            pending = await double_opt_in.find(self.pool, nonce, now=self.clock()) if nonce else None
         except AWAY:
-            return self._pages.away()
+            return self.pages.away(asked_for(request))
         if pending is None:
-            return self._pages.not_found()
+            return self.pages.not_found(asked_for(request))
         language = language_of(pending.locale)
         words = words_of(language)
-        return self._pages.render(
+        return self.pages.render(
             "preferences_confirm.html",
             language=language,
             words=words,
@@ -121,29 +127,46 @@ class _Centre:
         )
 
     async def confirm(self, token: str, request: Request) -> Response:
-        nonce = self._links.read_confirm(token)
+        nonce = self.links.read_confirm(token)
         try:
-            source = source_of(self._links, request)
-            done = nonce and await double_opt_in.confirm(self._pool, nonce, at=self._clock(), source_hash=source)
+            source = source_of(self.links, request)
+            done = nonce and await double_opt_in.confirm(self.pool, nonce, at=self.clock(), source_hash=source)
         except AWAY:
-            return self._pages.away()
-        return RedirectResponse("?", status_code=303) if done else self._pages.not_found()
+            return self.pages.away(asked_for(request))
+        return RedirectResponse("?", status_code=303) if done else self.pages.not_found(asked_for(request))
 
     async def _choose(
         self, ids: tuple[str, str, Channel], form: Form, source_hash: str | None
     ) -> tuple[Pending, ...] | None:
         shop, order_id, via = ids
-        now = self._clock()
-        known = await preferences.load(self._pool, shop, order_id)
+        now = self.clock()
+        known = await preferences.load(self.pool, shop, order_id)
         if known is None:
             return None
-        choices = choices_of(form, known, self._offers(known, via, now), shop_name=self._brand.name, now=now)
+        choices = choices_of(form, known, self._offers(known, via, now), shop_name=self.pages.brand.name, now=now)
         return await preferences.choose(
-            self._pool, shop=shop, order_id=order_id, via=via, choices=choices, at=now, source_hash=source_hash
+            self.pool,
+            shop=shop,
+            order_id=order_id,
+            via=via,
+            choices=choices,
+            at=now,
+            source_hash=source_hash,
+            policy=self.policy,
         )
 
+    async def _confirm(self, pending: Pending) -> bool:
+        """Send a link; one that did not go out is forgotten, so that it can be asked for again."""
+        link = self.links.confirm(pending.nonce)
+        sent = self.confirmations is not None and await self.confirmations.send(pending, link)
+        if not sent:
+            with suppress(*AWAY):
+                await double_opt_in.forget(self.pool, pending.nonce)
+        return sent
+
     def _offers(self, known: Standing, via: Channel, now: datetime) -> list[Offer]:
-        return offers_to(known, via, now, confirms=self._confirmations is not None)
+        able = self.confirmations.channels if self.confirmations is not None else frozenset[Channel]()
+        return offers_to(known, via, now, confirms=able, policy=self.policy)
 
 
 def _page(pages: Pages, known: Standing, offers: Sequence[Offer], *, now: datetime, note: str | None) -> Response:
@@ -156,7 +179,7 @@ def _page(pages: Pages, known: Standing, offers: Sequence[Offer], *, now: dateti
         languages=LANGUAGES,
         words=words,
         # Whatever the address line says, the page only ever shows words of its own.
-        note={"yes": words["saved"], "asked": words["asked"]}.get(note or ""),
+        note={"yes": words["saved"], "asked": words["asked"], "not_sent": words["not_sent"]}.get(note or ""),
         offers=[
             {
                 "name": offer.channel.value,

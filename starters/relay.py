@@ -9,8 +9,8 @@ import asyncpg
 import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
-from starters.dispatch import Journeys, dispatch
-from store import inbox
+from starters.dispatch import Journeys, Replies, dispatch
+from store import feedback, inbox
 from store.inbox import Claimed
 from store.playbooks import NoPlaybookError
 from store.pool import AWAY, Pool
@@ -57,16 +57,24 @@ class Relay:
     """One relay; any number may run against one database, in one process or several.
 
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
-    have clocks that run ahead: an order may then be dated ahead too.
+    have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
+    messages.
     """
 
     def __init__(
-        self, pool: Pool, journeys: Journeys, *, clock: Callable[[], datetime] = _now, orders_ahead: bool = False
+        self,
+        pool: Pool,
+        journeys: Journeys,
+        *,
+        clock: Callable[[], datetime] = _now,
+        orders_ahead: bool = False,
+        replies: Replies = feedback.unheard,
     ) -> None:
         self._pool = pool
         self._journeys = journeys
         self._clock = clock
         self._orders_ahead = orders_ahead
+        self._replies = replies
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: set[asyncio.Task[None]] = set()
@@ -144,7 +152,12 @@ class Relay:
         try:
             async with asyncio.timeout(_TIME_LIMIT_SECONDS):
                 outcome = await dispatch(
-                    self._pool, self._journeys, row, now=self._clock(), orders_ahead=self._orders_ahead
+                    self._pool,
+                    self._journeys,
+                    row,
+                    now=self._clock(),
+                    orders_ahead=self._orders_ahead,
+                    replies=self._replies,
                 )
             _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
         except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others

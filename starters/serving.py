@@ -4,19 +4,24 @@ import asyncio
 import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import structlog
 import uvicorn
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from temporalio.client import Client
 
+from activities.alerts import Alerts
 from activities.links import Links
+from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from activities.shops.protocol import Source
+from journey.playbook import Channel
+from starters.confirmations import Confirmations
 from starters.gateway import Services, create_app, sources
 from starters.journeys import TemporalJourneys
 from starters.relay import Relay
+from starters.replies import Replies
 from store.pool import Pool
 from workers.connecting import database, temporal_client
 from workers.settings import SettingMissingError, Settings
@@ -78,19 +83,35 @@ async def serving(
     `more_routes` are added to the gateway's own: the pages of the embedded stack. `orders_ahead` as the relay has it.
 
     Raises:
-        SettingMissingError: the secret key is unset, or a webhook secret is malformed.
+        SettingMissingError: the secret key is unset, or a webhook secret or a provider's URL is not usable.
     """
-    services = Services(
-        pool=pool,
-        sources=_sources(settings),
-        links=Links(settings.needed("secret_key"), settings.public_url),
-        brand=templates.brand,
-        relay=Relay(pool, TemporalJourneys(client, settings.task_queue), orders_ahead=orders_ahead),
-        temporal_ready=client.service_client.check_health,
-    )
-    app = create_app(services)
-    for router in more_routes:
-        app.include_router(router)
+    async with AsyncExitStack() as running:
+        senders = _senders(settings)
+        running.push_async_callback(senders.aclose)
+        alerts = _alerts(settings, senders, templates.brand.sender.address)
+        running.push_async_callback(alerts.aclose)
+        replies = Replies(senders, templates.brand_in, alerts=alerts)
+        journeys = TemporalJourneys(client, settings.task_queue)
+        services = Services(
+            pool=pool,
+            sources=_sources(settings),
+            links=Links(settings.needed("secret_key"), settings.public_url),
+            brand=templates.brand,
+            brand_in=templates.brand_in,
+            confirmations=Confirmations(pool, senders, templates.brand_in),
+            policy=settings.policy,
+            relay=Relay(pool, journeys, orders_ahead=orders_ahead, replies=replies),
+            temporal_ready=client.service_client.check_health,
+        )
+        app = create_app(services)
+        for router in more_routes:
+            app.include_router(router)
+        yield await running.enter_async_context(_server_of(app, settings, listener))
+
+
+@asynccontextmanager
+async def _server_of(app: FastAPI, settings: Settings, listener: socket.socket) -> AsyncIterator[str]:
+    """Run an app on a socket; yields its URL."""
     config = uvicorn.Config(
         app,
         log_config=None,  # ours stands; uvicorn's access log would write signed links down
@@ -150,6 +171,28 @@ def _sources(settings: Settings) -> dict[str, Source]:
         return sources(secret_key=settings.needed("secret_key"), public_url=settings.public_url, **secrets)
     except ValueError as error:
         raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
+
+
+def _senders(settings: Settings) -> Senders:
+    """Who carries what this process sends itself; a channel without a provider is not offered."""
+    urls = {
+        Channel.EMAIL: settings.given("email_url"),
+        Channel.SMS: settings.given("sms_url"),
+        Channel.WHATSAPP: settings.given("whatsapp_url"),
+    }
+    try:
+        return Senders.named_by(urls)
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
+
+
+def _alerts(settings: Settings, senders: Senders, sender: str) -> Alerts:
+    name = senders.name_for(Channel.EMAIL, "alert")
+    email = None if name is None else senders.named(Channel.EMAIL, name)
+    try:
+        return Alerts(settings.given("alert_url"), sender=sender, email=email)
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
 
 
 class _Server(uvicorn.Server):

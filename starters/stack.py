@@ -12,7 +12,6 @@ from pydantic import SecretStr
 from temporalio.client import Client, Interceptor
 
 from activities.links import Links
-from activities.messaging.providers import email_provider
 from activities.messaging.templates import Templates
 from starters.dev_pages import mail_pages
 from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
@@ -24,7 +23,7 @@ from workers.connecting import database, temporal_client
 from workers.embedded import embedded_stack
 from workers.mail_catcher import MailCatcher
 from workers.settings import Settings
-from workers.worker import build_worker, load_templates, playbooks_kept_fresh
+from workers.worker import build_worker, load_templates, playbooks_kept_fresh, senders_of
 from workflows.order_journey import SEARCH_ATTRIBUTES
 
 _TEMPORAL_PORTS: Final = (7233, 8233)
@@ -100,12 +99,12 @@ async def whole_stack(
             config = client.config()
             config["interceptors"] = [*config["interceptors"], interceptor]
             client = Client(**config)
-        provider = email_provider(settings.needed("email_url"))
-        running.push_async_callback(provider.aclose)
+        senders = senders_of(settings)
+        running.push_async_callback(senders.aclose)
         await running.enter_async_context(playbooks_kept_fresh(pool))
         templates = await reading
         links = Links(settings.needed("secret_key"), settings.public_url)
-        worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links)
+        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links)
         await running.enter_async_context(worker)
         tell("worker")
         pages: list[APIRouter] = [] if embedded.catcher is None else [mail_pages(embedded.catcher)]

@@ -1,9 +1,11 @@
 """What commands and the demo read: an order's account from the ledger, lists of orders, who waits where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
+from store.history import Echo, against, echoes
 from store.pool import Pool
 
 
@@ -35,7 +37,11 @@ class ParcelRow:
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """One message or non-send: `touch` is the touch's key, `at` when it was settled, `until` when a held one may go."""
+    """One message or non-send: `touch` is the touch's key, `at` when it was settled, `until` when a held one may go.
+
+    `why` has by channel the rule that spoke against it there, `merged_into` the order and touch key of the message it
+    went along in, `echoes` what was said of it afterwards.
+    """
 
     touch: str
     purpose: str
@@ -46,7 +52,11 @@ class LedgerRow:
     at: datetime
     until: datetime | None
     message_id: str | None
+    provider: str | None
     provider_id: str | None
+    why: Mapping[str, str]
+    merged_into: str | None
+    echoes: tuple[Echo, ...]
 
 
 _ORDER = """
@@ -90,13 +100,14 @@ async def parcels(pool: Pool, shop: str, order_id: str) -> list[ParcelRow]:
 async def messages(pool: Pool, shop: str, order_id: str) -> list[LedgerRow]:
     """An order's ledger by time. A row that is only claimed is being sent at this moment, and is not in it."""
     rows = await pool.fetch(
-        "SELECT touch_key AS touch, purpose, channel, status, rule, due, at, until, message_id, provider_id"
-        " FROM ledger WHERE shop = $1 AND order_id = $2 AND status <> 'claimed'"
+        "SELECT id, touch_key AS touch, purpose, channel, status, rule, why, due, at, until, message_id, provider,"
+        " provider_id FROM ledger WHERE shop = $1 AND order_id = $2 AND status <> 'claimed'"
         " ORDER BY coalesce(until, at), id",
         shop,
         order_id,
     )
-    return [LedgerRow(**row) for row in rows]
+    heard = await echoes(pool, [row["id"] for row in rows])
+    return [_message(row, heard.get(row["id"], ())) for row in rows]
 
 
 async def waiting(pool: Pool) -> list[tuple[str, str | None, int]]:
@@ -120,3 +131,10 @@ async def undelivered(pool: Pool, source: str, event_ids: Sequence[str]) -> list
         list(event_ids),
     )
     return [(row["event_id"], row["status"], row["note"]) for row in rows]
+
+
+def _message(row: Any, heard: tuple[Echo, ...]) -> LedgerRow:
+    columns = dict(row)
+    del columns["id"]
+    columns["why"], columns["merged_into"] = against(row["why"])
+    return LedgerRow(**columns, echoes=heard)

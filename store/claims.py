@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from journey.contact import Go
 from journey.outcomes import DeliverRequest, Held, Refused
+from journey.playbook import Channel
 
 _KEY_LENGTH = 200
 
@@ -17,15 +18,22 @@ class Claim:
     `doubtful` when an earlier try under the same name may have gone out: whatever comes of this one, the row
     can then not say any more that nothing did. `held_by` is the rule that the message waited for until now, and
     `asked_at` when, by its journey's clock, it was asked for first: a touch's patience begins then or when it was due.
+    `again` is how often it may have gone out before under another name, `rings_until` when the hours in which it may
+    disturb end (UTC; None: never), and `along` the messages that go along in it, as (order id, touch key).
     """
 
     row: int
     token: uuid.UUID
     attempt_class: int
     message_id: str
+    channel: Channel
+    provider: str
     doubtful: bool = False
     held_by: str | None = None
     asked_at: datetime | None = None
+    again: int = 0
+    rings_until: datetime | None = None
+    along: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +56,13 @@ class Doubt:
     token: uuid.UUID
     attempt_class: int
     message_id: str
+    channel: Channel
     provider: str
     age: timedelta
     answer: Go | Held | Refused
     held_by: str | None = None
     asked_at: datetime | None = None
+    again: int = 0
 
     @property
     def claim(self) -> Claim:
@@ -62,9 +72,13 @@ class Doubt:
             self.token,
             self.attempt_class,
             self.message_id,
+            self.channel,
+            self.provider,
             doubtful=True,
             held_by=self.held_by,
             asked_at=self.asked_at,
+            again=self.again,
+            rings_until=self.answer.until if isinstance(self.answer, Go) else None,
         )
 
 

@@ -85,6 +85,11 @@ async def ask(
     return Pending(nonce, shop, customer_id, channel, locale)
 
 
+async def forget(pool: Pool, nonce: str) -> None:
+    """Take back one whose link could not be sent, so that it may be asked for again at once; never a confirmed one."""
+    await pool.execute("DELETE FROM double_opt_ins WHERE nonce = $1 AND confirmed_at IS NULL", nonce)
+
+
 async def find(pool: Pool, nonce: str, *, now: datetime) -> Pending | None:
     """One that is still good, or was confirmed; None when it never was, is too old, or the address changed since."""
     row = await pool.fetchrow(_FIND, nonce, now - LASTS)

@@ -10,6 +10,7 @@ journey goes on without it. Fields nobody knows are ignored, since shops send mo
 
 import hashlib
 import hmac
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
@@ -60,6 +61,12 @@ __all__ = [
 ]
 
 MAX_LINES = 1000
+_REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
+
+
+def _region(value: object) -> str | None:
+    found = _REGION.fullmatch(value.strip().upper()) if isinstance(value, str) else None
+    return found[1] if found else None
 
 
 class _Edge(BaseModel):
@@ -76,7 +83,8 @@ class Consent(_Edge):
 class Customer(_Edge):
     """A person as the shop knows them. `notes` names what was given but could not be used, never the value.
 
-    `locale` None is one that was not said or means nothing, so that a known one stays.
+    `locale` None is one that was not said or means nothing, so that a known one stays. `region` is the part of ISO
+    3166-2 after the hyphen (`CA` of `US-CA`), taken with its country in front, too; what is none becomes None.
     """
 
     customer_id: Identifier | None = None
@@ -86,6 +94,7 @@ class Customer(_Edge):
     locale: Annotated[str | None, BeforeValidator(cleaning.locale)] = None
     time_zone: str | None = None
     country: Annotated[str | None, BeforeValidator(cleaning.country)] = None
+    region: Annotated[str | None, BeforeValidator(_region)] = None
     consent: Consent = Consent()
     orders_count: int | None = None
     notes: tuple[str, ...] = ()

@@ -2,83 +2,164 @@
 
 A row lives through claimed → sent, or ends as refused, failed or in_doubt; held rows are asked for again. Key:
 (shop, order, touch key, attempt class), unique; class 0 is the message itself, higher ones were sent again after
-a doubt. Every decision is made under a lock on the customer's row, so that two journeys cannot both take the
-last slot of a day. A row that is claimed, or held with its claim kept, is in doubt until somebody settles it.
+a doubt or on another channel. A row that is claimed, or held with its claim kept, is in doubt until somebody settles
+it.
+
+Two journeys of one customer cannot both take the last slot of a day: a decision is made on one look at everything, and
+its claim is written only if the customer's `contact_version` is still the one looked at. Whoever was overtaken looks
+again, in the end under a lock on the customer's row.
 """
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from journey.contact import WEEK, Contact, Evidence, Go, decide
-from journey.hours import possible_zones
+from journey.consent import Policy
+from journey.contact import Evidence, Go, channels_in_order, decide
 from journey.outcomes import DeliverRequest, Held, PassedOver, Refused
-from journey.playbook import LatePolicy, Playbook, Touch, touch_id
+from journey.playbook import Channel, LatePolicy, Playbook, Touch
 from store import ledger_sql as sql
 from store.claims import AlreadySent, Ask, Claim, Doubt, Final, message_key
+from store.evidence import Providers, asks_for_contacts, gathered, window
+from store.ledger_rows import Question, pass_over, take_along, write
 from store.pool import Connection, Pool
+
+_LEAST = Policy()
+_LOOKS = 2
+"""How often somebody is overtaken before taking the lock."""
+
+
+class OvertakenError(Exception):
+    """The message's own row changed under the lock: another attempt is at work. Ask again."""
 
 
 class Ledger:
-    """The ledger of one database. `domain` is the right side of the Message-IDs it makes."""
+    """The ledger of one database. `domain` is the right side of the Message-IDs it makes.
 
-    def __init__(self, pool: Pool, *, domain: str) -> None:
+    `policy` is what the shop does beyond the law's least about consent.
+    """
+
+    def __init__(self, pool: Pool, *, domain: str, policy: Policy = _LEAST) -> None:
         self._pool = pool
         self._domain = domain
+        self._policy = policy
 
-    async def ask(self, request: DeliverRequest, playbook: Playbook, *, now: datetime, provider: str) -> Ask:
-        """Whether the message may go at `now`; if so it is claimed, and if not the row says by which rule.
+    async def ask(
+        self,
+        request: DeliverRequest,
+        playbook: Playbook,
+        *,
+        now: datetime,
+        providers: Providers,
+        segments: Mapping[Channel, int] | None = None,
+    ) -> Ask:
+        """Whether the message may go at `now`, and how; if so it is claimed, and if not the row says by which rule.
 
-        One transaction under the customer's lock: evidence, decision, claim, and the non-sends that ride along.
+        Args:
+            request: what is to be delivered; its non-sends are written in the same transaction.
+            playbook: the journey's own.
+            now: the journey's clock, UTC.
+            providers: who serves which channel.
+            segments: how many texts the message would be, by channel, where a touch bounds that.
+
+        Raises:
+            OvertakenError: another attempt is at work on this very message.
         """
+        asked = Question(request, playbook, now, providers, segments or {})
+        if not request.passed_over:
+            for _ in range(_LOOKS):
+                answer = await self._look(self._pool, asked, locked=False)
+                if answer is not None:
+                    return answer
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(sql.LOCK_PERSON, request.shop, request.order_id)
-            known = await connection.fetchrow(sql.EVIDENCE, request.shop, request.order_id, request.key)
-            if known is None:
-                return Refused(rule="order_unknown_or_erased")
+            answer = await self._look(connection, asked, locked=True)
+        if answer is None:
+            raise OvertakenError(f"{request.shop}/{request.order_id} {request.key}: another attempt is at work on it")
+        return answer
+
+    async def _look(self, connection: Connection | Pool, asked: Question, *, locked: bool) -> Ask | None:
+        """Look at everything once, decide, and write; None when it has changed meanwhile, or wants a transaction."""
+        request, playbook, touch, now = asked.request, asked.playbook, asked.touch, asked.now
+        transactional = playbook.contact.transactional is not None
+        known = await connection.fetchrow(
+            sql.EVIDENCE,
+            request.shop,
+            request.order_id,
+            request.key,
+            asks_for_contacts(touch, playbook),
+            *window(now),
+            transactional,
+        )
+        if known is None:
+            return Refused(rule="order_unknown_or_erased")
+        if locked:
+            order, customer = (request.shop, request.order_id), known["customer_id"]
             if known["ended_at"] is not None:
                 # A fact came while the books were being closed: the journey goes on, so they are open again.
-                await connection.execute(sql.REOPEN, request.shop, request.order_id)
-            order, customer = (request.shop, request.order_id), known["customer_id"]
-            await _pass_over(connection, order, customer, request.passed_over, playbook, now=now)
-            if known["status"] == "sent":
-                return AlreadySent(known["at"])
-            if known["status"] in {"failed", "in_doubt"}:
-                return Final(known["status"], known["rule"] or "")
-            touch = playbook.by_id[touch_id(request.key)]
-            evidence = await self._evidence(connection, request, known, now, marketing=touch.marketing)
-            asked_at = known["asked_at"] or now
-            since = max(request.due, asked_at)
-            answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
-            if isinstance(answer, Go) and _too_late(touch, request, now):
-                answer = Refused(rule="too_late")
-            held = known["status"] == "held"
-            held_by = known["rule"] if held else None
-            if known["status"] == "claimed" or (held and known["claim"]):
-                return Doubt(
-                    known["id"],
-                    known["claim"],
-                    known["attempt_class"],
-                    known["message_id"],
-                    known["provider"],
-                    known["age"],
-                    answer,
-                    held_by,
-                    asked_at,
-                )
-            made = await self._write(
-                connection,
-                request,
-                touch,
-                answer,
-                customer_id=customer,
-                attempt_class=known["attempt_class"] or 0,
-                now=now,
-                asked_at=asked_at,
-                provider=provider,
-            )
-            return replace(made, held_by=held_by) if isinstance(made, Claim) else made
+                await connection.execute(sql.REOPEN, *order)
+            await pass_over(connection, order, customer, request.passed_over, playbook, now=now)
+        elif known["ended_at"] is not None:
+            return None
+        over = _over(known)
+        if over is not None:
+            return over
+        evidence = gathered(
+            known, request, touch, now=now, served=asked.served, segments=asked.segments, policy=self._policy
+        )
+        asked_at = known["asked_at"] or now
+        since = max(request.due, asked_at)
+        answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
+        if isinstance(answer, Go) and _too_late(touch, request, now):
+            answer = Refused(rule="too_late")
+        if isinstance(answer, Refused) and len(answer.why) <= 1:
+            # Of one channel the rule says all.
+            answer = Refused(rule=answer.rule)
+        if known["status"] == "claimed" or (known["status"] == "held" and known["claim"]):
+            return _doubt(known, answer, asked_at)
+        return await self._write(connection, asked, known, evidence, answer=answer, asked_at=asked_at, locked=locked)
+
+    async def _write(
+        self,
+        connection: Connection | Pool,
+        asked: Question,
+        known: Any,
+        evidence: Evidence,
+        *,
+        answer: Go | Held | Refused,
+        asked_at: datetime,
+        locked: bool,
+    ) -> Ask | None:
+        """Write the decision down; None when something it was made of has changed."""
+        request, touch = asked.request, asked.touch
+        # What a provider refused for good stays on record; the next channel's try is a row of its own.
+        fell = known["status"] == "refused" and known["provider"] is not None
+        if fell and isinstance(answer, Refused):
+            return answer
+        channel = answer.channel if isinstance(answer, Go) else channels_in_order(touch, evidence)[0]
+        attempt_class = (known["attempt_class"] or 0) + fell
+        claim = Claim(
+            0,
+            uuid.uuid4(),
+            attempt_class,
+            self.message_id(request, attempt_class),
+            channel,
+            asked.provider(channel, attempt_class),
+            held_by=_held_by(known),
+            asked_at=asked_at,
+            again=known["again"] or 0,
+            rings_until=answer.until if isinstance(answer, Go) else None,
+        )
+        version = None if locked else known["contact_version"]
+        row = await write(connection, asked, known["customer_id"], answer, claim, version=version)
+        if row is None:
+            return None
+        if not isinstance(answer, Go):
+            return answer
+        along = await take_along(connection, request, touch, evidence, asked.now)
+        return replace(claim, row=row, along=along)
 
     async def claim_again(self, doubt: Doubt, *, certain: bool) -> Claim | None:
         """Take over a doubtful claim to send the very same message; None when somebody else just did.
@@ -92,33 +173,40 @@ class Ledger:
         return replace(doubt.claim, token=token, doubtful=not certain)
 
     async def claim_anew(
-        self, doubt: Doubt, request: DeliverRequest, touch: Touch, *, now: datetime, provider: str
+        self, doubt: Doubt, request: DeliverRequest, playbook: Playbook, *, now: datetime, providers: Providers
     ) -> Claim | None:
         """Leave the doubt on record and claim the message once more, in the next attempt class.
 
-        None when somebody else just did.
+        None when somebody else just did, or nobody serves the channel any more.
         """
-        token = uuid.uuid4()
+        channel = doubt.answer.channel if isinstance(doubt.answer, Go) else doubt.channel
+        asked = Question(request, playbook, now, providers, {})
         next_class = doubt.attempt_class + 1
-        message_id = self.message_id(request, next_class)
+        if channel not in asked.served:
+            return None
+        claim = replace(
+            doubt.claim,
+            row=0,
+            token=uuid.uuid4(),
+            attempt_class=next_class,
+            message_id=self.message_id(request, next_class),
+            channel=channel,
+            provider=asked.provider(channel, next_class),
+            doubtful=False,
+            held_by=None,
+            again=doubt.again + 1,
+        )
         async with self._pool.acquire() as connection, connection.transaction():
             left = await connection.fetchrow(sql.LEAVE_IN_DOUBT, doubt.row, doubt.token, "sent_again")
             if left is None:
                 return None
-            row = await connection.fetchval(
-                sql.WRITE,
-                *_columns(request, touch, left["customer_id"], next_class),
-                "claimed",
-                None,
-                request.due,
-                now,
-                None,
-                token,
-                message_id,
-                provider,
-                doubt.asked_at,
-            )
-        return Claim(row, token, next_class, message_id, asked_at=doubt.asked_at)
+            row = await write(connection, asked, left["customer_id"], Go(channel), claim, version=None)
+        return None if row is None else replace(claim, row=row)
+
+    async def hand_over(self, claim: Claim, provider: str) -> Claim | None:
+        """Let another provider have the message, since the claim's was certainly too busy; None when it is not ours."""
+        row = await self._pool.fetchval(sql.HAND_OVER, claim.row, claim.token, provider)
+        return None if row is None else replace(claim, provider=provider)
 
     async def record_sent(self, claim: Claim, *, now: datetime, provider_id: str | None) -> None:
         """It went out at `now`. A row that was already left in doubt is settled by this word too."""
@@ -136,12 +224,12 @@ class Ledger:
         """It will not go out: `status` refused or failed, by `rule`."""
         await self._pool.execute(sql.RECORD_END, claim.row, claim.token, status, rule, now)
 
-    async def suppress(self, shop: str, address: str, reason: str, *, now: datetime) -> None:
-        """Never write to this address again (`bounced`, `complained` or `opted_out`).
+    async def suppress(self, shop: str, channel: Channel, address: str, reason: str, *, now: datetime) -> None:
+        """Never write to this address on this channel again (`bounced`, `complained` or `opted_out`).
 
         A bounce overrules the other reasons, because it alone stops transactional mail too.
         """
-        await self._pool.execute(sql.SUPPRESS, shop, address, reason, now)
+        await self._pool.execute(sql.SUPPRESS, shop, address, reason, now, channel.value)
 
     async def close(
         self, shop: str, order_id: str, passed: tuple[PassedOver, ...], playbook: Playbook, *, now: datetime, why: str
@@ -150,72 +238,13 @@ class Ledger:
         async with self._pool.acquire() as connection, connection.transaction():
             customer = await connection.fetchval(sql.END_ORDER, shop, order_id, now, why)
             if customer is not None:
-                await _pass_over(connection, (shop, order_id), customer, passed, playbook, now=now)
+                await pass_over(connection, (shop, order_id), customer, passed, playbook, now=now)
                 await connection.execute(sql.SETTLE_REST, shop, order_id, now)
 
     def message_id(self, request: DeliverRequest, attempt_class: int) -> str:
         """The Message-ID of an attempt: the same for ever, so that any crash can be reasoned about later."""
         name = uuid.uuid5(uuid.NAMESPACE_URL, message_key(request, attempt_class))
         return f"<{name}@{self._domain}>"
-
-    async def _evidence(
-        self, connection: Connection, request: DeliverRequest, person: Any, now: datetime, *, marketing: bool
-    ) -> Evidence:
-        sent, waiting = [], []
-        # Journeys have clocks of their own: what lies further ahead than any skew has not happened for this one.
-        window = (now - WEEK, now - timedelta(days=1), now + timedelta(days=1))
-        # Caps are for marketing alone; a word about the order need not wait for the count.
-        contacts = (
-            await connection.fetch(sql.CONTACTS, request.shop, person["customer_id"], *window) if marketing else []
-        )
-        for row in contacts:
-            if row["order_id"] == request.order_id and row["touch_key"] == request.key:
-                continue
-            if row["waiting"]:
-                # A touch of the same journey cannot wait beside this one: the journey sends one at a time.
-                if row["order_id"] != request.order_id:
-                    waiting.append(Contact(at=row["until"], priority=row["priority"], touch=row["touch"]))
-            else:
-                sent.append(Contact(at=row["at"], priority=row["priority"], touch=row["touch"]))
-        return Evidence(
-            address=bool(person["email"]),
-            consent=bool(person["consent"]),
-            suppressed=person["suppressed"],
-            order_status=person["order_status"],
-            zones=possible_zones(person["time_zone"], person["country"]),
-            sent=sent,
-            waiting=waiting,
-        )
-
-    async def _write(
-        self,
-        connection: Connection,
-        request: DeliverRequest,
-        touch: Touch,
-        answer: Go | Held | Refused,
-        *,
-        customer_id: str,
-        attempt_class: int,
-        now: datetime,
-        asked_at: datetime,
-        provider: str,
-    ) -> Claim | Held | Refused:
-        claim = Claim(0, uuid.uuid4(), attempt_class, self.message_id(request, attempt_class), asked_at=asked_at)
-        go = isinstance(answer, Go)
-        row = await connection.fetchval(
-            sql.WRITE,
-            *_columns(request, touch, customer_id, attempt_class),
-            "claimed" if go else answer.status,  # type: ignore[union-attr]  # Go is the one without
-            None if isinstance(answer, Go) else answer.rule,
-            request.due,
-            now,
-            answer.until if isinstance(answer, Held) else None,
-            claim.token if go else None,
-            claim.message_id if go else None,
-            provider if go else None,
-            asked_at,
-        )
-        return answer if not isinstance(answer, Go) else replace(claim, row=row)
 
 
 def _too_late(touch: Touch, request: DeliverRequest, now: datetime) -> bool:
@@ -224,36 +253,30 @@ def _too_late(touch: Touch, request: DeliverRequest, now: datetime) -> bool:
     return skips and now - request.due > touch.patience + touch.late.after
 
 
-def _columns(request: DeliverRequest, touch: Touch, customer_id: str, attempt_class: int) -> tuple[object, ...]:
-    return (
-        request.shop,
-        request.order_id,
-        request.key,
-        attempt_class,
-        touch.id,
-        touch.purpose.value,
-        touch.channels[0].value,
-        touch.priority,
-        customer_id,
+def _over(known: Any) -> Ask | None:
+    """What is to be said of a message that the ledger ended before; None while it has not."""
+    if known["status"] == "sent":
+        return AlreadySent(known["at"])
+    if known["status"] in {"failed", "in_doubt"}:
+        return Final(known["status"], known["rule"] or "")
+    return Refused(rule="merged") if known["rule"] == "merged" else None
+
+
+def _doubt(known: Any, answer: Go | Held | Refused, asked_at: datetime) -> Doubt:
+    return Doubt(
+        known["id"],
+        known["claim"],
+        known["attempt_class"],
+        known["message_id"],
+        Channel(known["channel"]),
+        known["provider"],
+        known["age"],
+        answer,
+        _held_by(known),
+        asked_at,
+        known["again"],
     )
 
 
-async def _pass_over(
-    connection: Connection,
-    order: tuple[str, str],
-    customer_id: str,
-    passed: tuple[PassedOver, ...],
-    playbook: Playbook,
-    *,
-    now: datetime,
-) -> None:
-    """A row for each non-send. One that was held is settled by it; what went out or ended stays as it is."""
-    if not passed:
-        return
-    await connection.executemany(sql.SETTLE_HELD, [(*order, one.key, one.rule, now) for one in passed])
-    rows = []
-    for one in passed:
-        touch = playbook.by_id[touch_id(one.key)]
-        about = (touch.id, touch.purpose.value, touch.channels[0].value, touch.priority)
-        rows.append((*order, one.key, *about, customer_id, one.rule, now))
-    await connection.executemany(sql.LET_GO_BY, rows)
+def _held_by(known: Any) -> str | None:
+    return known["rule"] if known["status"] == "held" else None

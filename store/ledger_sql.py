@@ -1,51 +1,74 @@
 """The ledger's statements."""
 
-# On its own, before anything is read: what a statement sees is fixed when it begins, so one that waited for the
-# lock would decide by the consent and the suppressions of before the wait.
+from store.standing import COLUMNS
+
+# A decision is made on what one statement sees, version included, and claimed by another only if the version is still
+# that one: whoever changed anything it was made of moved the version meanwhile (migration 0006).
+# The latest row: what was sent under any name was sent, also when that word came after the message was claimed once
+# more. What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead; a
+# held row with a claim may have gone out.
+EVIDENCE = f"""
+SELECT o.status AS order_status, o.ended_at, c.customer_id, c.contact_version, c.time_zone,
+       {COLUMNS.strip()},
+       l.id, l.status, l.rule, l.at, l.claim, l.attempt_class, l.message_id, l.provider, l.channel, l.again, l.asked_at,
+       now() - l.claimed_at AS age,
+       ARRAY(SELECT f.channel || ' ' || f.rule FROM ledger f
+              WHERE f.shop = o.shop AND f.order_id = o.order_id AND f.touch_key = $3
+                AND f.status = 'refused' AND f.provider IS NOT NULL
+              ORDER BY f.attempt_class) AS failed,
+       CASE WHEN $4 THEN (SELECT json_agg(w) FROM (
+           SELECT touch, status = 'held' AND claim IS NULL AS waiting, priority, at, until, order_id, touch_key,
+                  channel, purpose, merge
+           FROM ledger
+           WHERE shop = c.shop AND customer_id = c.customer_id AND (purpose = 'marketing' OR $8)
+             AND status IN ('claimed', 'sent', 'held', 'in_doubt')
+             AND ((status <> 'held' OR claim IS NOT NULL) AND at BETWEEN $5 AND $7
+                  OR status = 'held' AND claim IS NULL AND until > $6)) w) END AS contacts,
+       CASE WHEN $4 THEN ARRAY(
+           SELECT e.at FROM ledger s JOIN message_events e ON e.ledger_id = s.id
+           WHERE s.shop = c.shop AND s.customer_id = c.customer_id AND s.status = 'sent'
+             AND s.at > $5 - interval '180 days' AND e.kind = 'opened' AND NOT e.machine
+           ORDER BY e.at DESC LIMIT 200) END AS opens
+FROM orders o
+JOIN customers c USING (shop, customer_id)
+LEFT JOIN preferences p USING (shop, customer_id)
+LEFT JOIN LATERAL (
+    SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3
+    ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1) l ON true
+WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  only the constant above is put in
+# For whoever was overtaken twice: nobody moves the version while its row is held.
 LOCK_PERSON = """
 SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
 FOR UPDATE OF c
 """
-# The person, the order, and the latest row of the message itself, in one look. What was sent under any name was
-# sent, also when that word came after the message was claimed once more.
-EVIDENCE = """
-SELECT o.status AS order_status, o.ended_at, c.customer_id, c.email, c.time_zone, c.country,
-       s.reason AS suppressed,
-       (SELECT granted FROM consents k
-         WHERE k.shop = c.shop AND k.customer_id = c.customer_id AND k.channel = 'email' AND k.purpose = 'marketing'
-         ORDER BY k.at DESC, k.id DESC LIMIT 1) AS consent,
-       l.id, l.status, l.rule, l.at, l.claim, l.attempt_class, l.message_id, l.provider, l.asked_at,
-       now() - l.claimed_at AS age
-FROM orders o
-JOIN customers c USING (shop, customer_id)
-LEFT JOIN suppressions s ON s.shop = c.shop AND s.channel = 'email' AND s.address = lower(c.email)
-LEFT JOIN LATERAL (
-    SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3
-    ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1) l ON true
-WHERE o.shop = $1 AND o.order_id = $2
-"""
 REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
-# What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead.
-# A held row with a claim may have gone out.
-CONTACTS = """
-SELECT touch, status = 'held' AND claim IS NULL AS waiting, priority, at, until, order_id, touch_key FROM ledger
-WHERE shop = $1 AND customer_id = $2 AND purpose = 'marketing'
-  AND ((status IN ('sent', 'claimed', 'in_doubt') OR status = 'held' AND claim IS NOT NULL) AND at BETWEEN $3 AND $5
-       OR status = 'held' AND claim IS NULL AND until > $4)
-"""
+# Nothing is written, and nothing returned, when the version has moved on since the decision ($22), or when the row has
+# become another's meanwhile.
 WRITE = """
+WITH turn AS (
+    UPDATE customers SET contact_version = contact_version + 1
+    WHERE shop = $1 AND customer_id = $9 AND ($22::bigint IS NULL OR contact_version = $22) RETURNING shop)
 INSERT INTO ledger (shop, order_id, touch_key, attempt_class, touch, purpose, channel, priority, customer_id,
-                    status, rule, due, at, until, claim, claimed_at, message_id, provider, asked_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-        CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17, $18)
+                    status, rule, due, at, until, claim, claimed_at, message_id, provider, asked_at, again, why, merge)
+SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
+       CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17, $18, $19, $20, $21
+FROM turn
 ON CONFLICT (shop, order_id, touch_key, attempt_class) DO UPDATE SET
     status = excluded.status, rule = excluded.rule, due = excluded.due, at = excluded.at, until = excluded.until,
     claim = excluded.claim, claimed_at = excluded.claimed_at, message_id = excluded.message_id,
-    provider = excluded.provider, priority = excluded.priority,
+    provider = excluded.provider, priority = excluded.priority, channel = excluded.channel, why = excluded.why,
     asked_at = coalesce(ledger.asked_at, excluded.asked_at)
     WHERE ledger.status IN ('held', 'refused')
 RETURNING id
+"""
+# Another provider takes the message over that the first was too busy for.
+HAND_OVER = "UPDATE ledger SET provider = $3 WHERE id = $1 AND claim = $2 AND status = 'claimed' RETURNING id"
+# What goes along in another message needs none of its own.
+TAKE_ALONG = """
+UPDATE ledger SET status = 'refused', rule = 'merged', until = NULL, at = $4, why = $5
+WHERE shop = $1 AND order_id = $2 AND touch_key = $3 AND status = 'held' AND claim IS NULL
 """
 # A claim is open while its row is claimed, or held in doubt for a provider that is away.
 CLAIM_AGAIN = """
@@ -71,7 +94,7 @@ UPDATE ledger SET status = $3, rule = $4, at = $5, until = NULL
 WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held')
 """
 SUPPRESS = """
-INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, 'email', lower($2), $3, $4)
+INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, $5, lower($2), $3, $4)
 ON CONFLICT (shop, channel, address) DO UPDATE SET reason = excluded.reason, at = excluded.at
 WHERE excluded.reason = 'bounced' AND suppressions.reason <> 'bounced'
 """

@@ -1,9 +1,11 @@
 """What a message needs to be written: the person, the order and the parcel, looked up at the moment of sending."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from journey.playbook import Channel
 from store.pool import Pool
 
 
@@ -35,7 +37,11 @@ class MessageParcel:
 
 @dataclass(frozen=True, slots=True)
 class MessageFacts:
-    """All of it. `email` is None when there is no usable address; `locale` is BCP 47; times are UTC."""
+    """All of it. Times are UTC.
+
+    `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
+    registered last first. `locale` is BCP 47: the one the customer chose, else the one the shop knows.
+    """
 
     shop: str
     order_id: str
@@ -52,6 +58,8 @@ class MessageFacts:
     lines: tuple[MessageLine, ...]
     parcels: tuple[MessageParcel, ...]
     refunded: Decimal | None
+    phone: str | None = None
+    devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
 
     def parcel(self, tracking_number: str | None) -> MessageParcel | None:
         """The parcel of that number."""
@@ -59,13 +67,17 @@ class MessageFacts:
 
 
 _LOAD = """
-SELECT o.*, c.email, c.first_name, c.locale, c.time_zone, c.country,
+SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS locale, c.time_zone, c.country,
+       ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
+              WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
+              ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded,
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
          WHERE s.shop = o.shop AND s.order_id = o.order_id) AS parcels
-FROM orders o JOIN customers c USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
+FROM orders o JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
+WHERE o.shop = $1 AND o.order_id = $2
 """
 
 
@@ -106,4 +118,14 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
             for number, row in enumerate(parcels, start=1)
         ),
         refunded=order["refunded"],
+        phone=order["phone"],
+        devices=_by_channel(order["devices"]),
     )
+
+
+def _by_channel(devices: Iterable[str]) -> Mapping[Channel, tuple[str, ...]]:
+    found: dict[Channel, tuple[str, ...]] = {}
+    for device in devices:
+        channel, _, address = device.partition(" ")
+        found[Channel(channel)] = (*found.get(Channel(channel), ()), address)
+    return found

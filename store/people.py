@@ -1,6 +1,6 @@
 """Customers and what they agreed to. Consent is a history: every answer is a row, the newest one holds."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from journey.consent import Answer, How, word_that_holds
@@ -11,11 +11,12 @@ from store.intake import Customer
 from store.pool import Connection, Pool
 from store.standing import Standing, standing
 
-# A newer word replaces what is known, a late one only fills gaps. Judged where the row is locked: of two first words
-# at the same moment, one finds the other's row.
+# A newer word replaces what is known, a late one only fills gaps; a region goes with its country. Judged where the row
+# is locked: of two first words at the same moment, one finds the other's row.
 _UPSERT = """
-INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at)
-VALUES ($1, $2, $3, $4, $5, coalesce($6, 'en'), $7, $8, $9)
+INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at,
+                                region)
+VALUES ($1, $2, $3, $4, $5, coalesce($6, 'en'), $7, $8, $9, $10)
 ON CONFLICT (shop, customer_id) DO UPDATE SET
     email = CASE WHEN $9 >= known.updated_at THEN coalesce($3, known.email) ELSE coalesce(known.email, $3) END,
     phone = CASE WHEN $9 >= known.updated_at THEN coalesce($4, known.phone) ELSE coalesce(known.phone, $4) END,
@@ -25,8 +26,25 @@ ON CONFLICT (shop, customer_id) DO UPDATE SET
     time_zone = CASE WHEN $9 >= known.updated_at THEN coalesce($7, known.time_zone)
                      ELSE coalesce(known.time_zone, $7) END,
     country = CASE WHEN $9 >= known.updated_at THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
+    region = CASE WHEN $8 <> known.country THEN CASE WHEN $9 >= known.updated_at THEN $10 ELSE known.region END
+                  WHEN $9 >= known.updated_at THEN coalesce($10, known.region) ELSE coalesce(known.region, $10) END,
     updated_at = greatest(known.updated_at, $9)
 RETURNING country
+"""
+_CHOSEN_LOCALE = """
+SELECT coalesce(p.locale, c.locale) FROM orders o JOIN customers c USING (shop, customer_id)
+LEFT JOIN preferences p USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
+"""
+_REACHED_AT = {
+    Channel.EMAIL: "SELECT email FROM customers WHERE shop = $1 AND customer_id = $2",
+    Channel.SMS: "SELECT phone FROM customers WHERE shop = $1 AND customer_id = $2",
+    Channel.WHATSAPP: "SELECT phone FROM customers WHERE shop = $1 AND customer_id = $2",
+}
+# The newest order is the likeliest to be meant.
+_WHO_WRITES = """
+SELECT c.shop, o.order_id, coalesce(p.locale, c.locale) AS locale
+FROM customers c JOIN orders o USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
+WHERE c.phone = $1 ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 1
 """
 
 _HOW = {"order.created": How.ORDER_CHECKBOX, "customer.updated": How.SHOP_API}
@@ -60,6 +78,7 @@ async def remember(
         customer.time_zone,
         customer.country,
         at,
+        customer.region,
     )
     whose = (shop, customer.customer_id or "")
     how = _HOW.get(source, How.IMPORT)
@@ -137,6 +156,33 @@ async def opt_out(
         if person["email"]:
             await consents.suppress(connection, shop, Channel.EMAIL, person["email"], at=at)
     return True
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Somebody who wrote to us, as far as we know them: their newest order, and the language they read."""
+
+    shop: str
+    order_id: str
+    locale: str
+
+
+async def writer(connection: Connection, number: str) -> Writer | None:
+    """Whoever has that number (E.164) and ordered last; None when nobody has."""
+    row = await connection.fetchrow(_WHO_WRITES, number)
+    return Writer(**row) if row is not None else None
+
+
+async def locale_of(pool: Pool, shop: str, order_id: str) -> str | None:
+    """The language of an order's customer: the one they chose, or else the one the shop knows. None: no such order."""
+    locale: str | None = await pool.fetchval(_CHOSEN_LOCALE, shop, order_id)
+    return locale
+
+
+async def reached_at(pool: Pool, shop: str, customer_id: str, channel: Channel) -> str | None:
+    """The customer's own address of e-mail, SMS or WhatsApp; None when there is none, or no such customer."""
+    address: str | None = await pool.fetchval(_REACHED_AT[channel], shop, customer_id)
+    return address or None
 
 
 def _held(known: Standing | None, channel: Channel) -> Answer | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from journey.consent import Answer, How, Preferences, needs_confirmation
+from journey.consent import Answer, How, Policy, Preferences, needs_confirmation
 from journey.playbook import Channel, Purpose, Topic
 from store import consents, double_opt_in
 from store.consents import Evidence
@@ -16,6 +16,7 @@ from store.standing import NUMBERS, Standing, standing
 MARKETED = (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP, Channel.WEB_PUSH, Channel.PUSH)
 """The channels that reach out to people, which "nothing at all" switches off."""
 
+_LEAST = Policy()
 _OWNER = """
 SELECT c.customer_id, c.country, c.email, c.phone FROM orders o JOIN customers c USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
@@ -69,6 +70,7 @@ async def choose(
     choices: Choices,
     at: datetime,
     source_hash: str | None = None,
+    policy: Policy = _LEAST,
 ) -> tuple[Pending, ...] | None:
     """Write down what the customer of an order chose, each change of consent as evidence; what is so already stays.
 
@@ -83,6 +85,7 @@ async def choose(
         choices: what they changed.
         at: when, aware.
         source_hash: as `consents.Evidence` has it.
+        policy: what the shop does about consent beyond the law's least.
 
     Returns:
         The double opt-ins to send links for; None when there is no such order.
@@ -92,7 +95,7 @@ async def choose(
         known = await standing(connection, shop, owner["customer_id"]) if owner else None
         if known is None:
             return None
-        writer = _Writer(connection, shop, owner, known, via, choices, at, f"order {order_id}", source_hash)
+        writer = _Writer(connection, shop, owner, known, via, choices, at, f"order {order_id}", source_hash, policy)
         channels = dict.fromkeys(MARKETED, False) if choices.everything_off else choices.channels
         asked = [await writer.channel(channel, granted=granted) for channel, granted in channels.items()]
         for topic, granted in choices.topics.items():
@@ -118,6 +121,7 @@ class _Writer:
     at: datetime
     reference: str
     source_hash: str | None
+    policy: Policy
 
     async def channel(self, channel: Channel, *, granted: bool) -> Pending | None:
         if self._is_so(channel, granted=granted):
@@ -151,7 +155,7 @@ class _Writer:
             await self._write(None, topic, self._evidence(topic), granted=granted, confirmed=True)
 
     def _is_so(self, channel: Channel, *, granted: bool) -> bool:
-        rule = self.known.permission(channel, Purpose.MARKETING, now=self.at).rule
+        rule = self.known.permission(channel, Purpose.MARKETING, now=self.at, policy=self.policy).rule
         listed = channel in self.known.suppressed
         if granted:
             return rule == "express" and not listed

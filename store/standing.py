@@ -1,5 +1,6 @@
 """Where a customer stands: all that consent is judged on, read in one query fit for the ledger's decision."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,25 +15,29 @@ ANY = "any"
 NUMBERS = frozenset({Channel.SMS, Channel.WHATSAPP})
 """Channels whose address is a telephone number."""
 
-# Of many answers of one kind only the newest can count, so a customer of a hundred orders is a handful of rows.
-STANDING = """
-SELECT c.country, c.email, c.phone, c.locale AS known_locale,
+# What a decision needs of a customer `c` with preferences `p`: for a query that joins them, see `FROM`. Of many answers
+# of one kind only the newest can count, so a customer of a hundred orders has a handful. As JSON, because the driver
+# reads no array of rows that have no type of their own.
+COLUMNS = """
+       c.country, c.region, c.email, c.phone, c.locale AS known_locale,
        p.channel_preferred, p.frequency, p.paused_until, p.locale AS chosen_locale,
-       (SELECT max(o.placed_at) FROM orders o
-         WHERE o.shop = c.shop AND o.customer_id = c.customer_id AND o.status <> 'cancelled') AS last_purchase_at,
+       (SELECT max(b.placed_at) FROM orders b
+         WHERE b.shop = c.shop AND b.customer_id = c.customer_id AND b.status <> 'cancelled') AS last_purchase_at,
        ARRAY(SELECT s.channel || ' ' || s.reason FROM suppressions s
               WHERE s.shop IN (c.shop, '')
                 AND (s.channel = 'email' AND s.address = lower(c.email)
                      OR s.channel IN ('sms', 'whatsapp') AND s.address = c.phone)) AS suppressed,
-       k.*
-FROM customers c
-LEFT JOIN preferences p USING (shop, customer_id)
-LEFT JOIN LATERAL (
-    SELECT channel, purpose, topic, granted, source, how, confirmed, jurisdiction, max(at) AS at
-    FROM consents WHERE shop = c.shop AND customer_id = c.customer_id AND source <> 'opt_out_upheld'
-    GROUP BY channel, purpose, topic, granted, source, how, confirmed, jurisdiction) k ON true
-WHERE c.shop = $1 AND c.customer_id = $2
+       ARRAY(SELECT DISTINCT d.channel FROM devices d
+              WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL) AS devices,
+       (SELECT json_agg(k) FROM (
+            SELECT channel, purpose, topic, granted, source, how, confirmed, jurisdiction, max(at) AS at
+            FROM consents WHERE shop = c.shop AND customer_id = c.customer_id AND source <> 'opt_out_upheld'
+            GROUP BY channel, purpose, topic, granted, source, how, confirmed, jurisdiction) k) AS answers
 """
+_STANDING = f"""
+SELECT {COLUMNS} FROM customers c LEFT JOIN preferences p USING (shop, customer_id)
+WHERE c.shop = $1 AND c.customer_id = $2
+"""  # noqa: S608  only the constant above is put in
 
 _LEAST = Policy()
 _BEFORE_HOW = {
@@ -47,10 +52,11 @@ class Standing:
     """All that consent is judged on, for one customer at one moment.
 
     `suppressed` is by channel; a bounced address comes before the other reasons. `locale` is the one they chose, or
-    else the one the shop knows. `addressed` are the channels there is an address for in the customer's own record.
+    else the one the shop knows. `addressed` are the channels there is an address or a device for.
     """
 
     country: str | None
+    region: str | None
     locale: str
     answers: tuple[Answer, ...]
     preferences: Preferences
@@ -79,6 +85,7 @@ class Standing:
             purpose=purpose,
             topic=topic,
             country=self.country,
+            region=self.region,
             last_purchase_at=self.last_purchase_at,
             now=now,
             policy=policy,
@@ -86,41 +93,45 @@ class Standing:
 
 
 async def standing(connection: Connection | Pool, shop: str, customer_id: str) -> Standing | None:
-    """A customer's answers, wishes and suppressions in one query; None when there is no such customer.
+    """Where a customer stands, in one query; None when there is no such customer."""
+    row = await connection.fetchrow(_STANDING, shop, customer_id)
+    return None if row is None else standing_of(row)
 
-    For a decision, inside its transaction and after the customer's row is locked.
-    """
-    rows = await connection.fetch(STANDING, shop, customer_id)
-    if not rows:
-        return None
-    first = rows[0]
+
+def standing_of(row: Any) -> Standing:
+    """Where the customer of a row with `COLUMNS` stands."""
     suppressed: dict[Channel, str] = {}
-    for channel, reason in sorted(one.split(" ") for one in first["suppressed"]):
+    for channel, reason in sorted(one.split(" ") for one in row["suppressed"]):
         suppressed.setdefault(Channel(channel), reason)
-    addressed = {Channel.EMAIL} if first["email"] else set()
-    preferred = first["channel_preferred"]
+    addressed = {Channel(channel) for channel in row["devices"]}
+    if row["email"]:
+        addressed.add(Channel.EMAIL)
+    if row["phone"]:
+        addressed |= NUMBERS
+    preferred = row["channel_preferred"]
     return Standing(
-        country=first["country"],
-        locale=first["chosen_locale"] or first["known_locale"],
-        answers=tuple(_answer(row) for row in rows if row["channel"] is not None),
+        country=row["country"],
+        region=row["region"],
+        locale=row["chosen_locale"] or row["known_locale"],
+        answers=tuple(_answer(answer) for answer in json.loads(row["answers"] or "[]")),
         preferences=Preferences(
             channel=Channel(preferred) if preferred else None,
-            frequency=Frequency(first["frequency"] or Frequency.ALL),
-            paused_until=first["paused_until"],
-            locale=first["chosen_locale"],
+            frequency=Frequency(row["frequency"] or Frequency.ALL),
+            paused_until=row["paused_until"],
+            locale=row["chosen_locale"],
         ),
-        last_purchase_at=first["last_purchase_at"],
+        last_purchase_at=row["last_purchase_at"],
         suppressed=suppressed,
-        addressed=frozenset(addressed | (NUMBERS if first["phone"] else frozenset())),
+        addressed=frozenset(addressed),
     )
 
 
-def _answer(row: Any) -> Answer:
+def _answer(row: Mapping[str, Any]) -> Answer:
     return Answer(
         channel=None if row["channel"] == ANY else Channel(row["channel"]),
         purpose=Purpose(row["purpose"]),
         granted=row["granted"],
-        at=row["at"],
+        at=datetime.fromisoformat(row["at"]),
         how=How(row["how"]) if row["how"] else _BEFORE_HOW.get(row["source"], How.IMPORT),
         topic=Topic(row["topic"]) if row["topic"] else None,
         jurisdiction=row["jurisdiction"],

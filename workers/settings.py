@@ -1,12 +1,35 @@
 """Configuration: environment only. Temporal's own variables are read by `temporalio.envconfig`."""
 
+import ipaddress
+import re
 from functools import cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from journey.consent import Policy
+
+_COUNTRY = re.compile(r"[A-Z]{2}")
+
+
+def _countries(value: object) -> object:
+    """`gb, IE` as a shop writes it."""
+    return frozenset(value.upper().replace(",", " ").split()) if isinstance(value, str) else value
+
+
+def _all_countries(codes: frozenset[str]) -> frozenset[str]:
+    odd = sorted(code for code in codes if not _COUNTRY.fullmatch(code))
+    if odd:
+        raise ValueError(f"{', '.join(odd)}: give two letters for each country (ISO 3166), such as GB IE")
+    return codes
+
+
+# Not decoded: pydantic-settings would want JSON.
+_Countries = Annotated[frozenset[str], NoDecode, BeforeValidator(_countries), AfterValidator(_all_countries)]
 
 
 class Settings(BaseSettings):
@@ -21,6 +44,13 @@ class Settings(BaseSettings):
     playbook: Path | None = None
     templates: Path | None = None
     email_url: SecretStr | None = None
+    sms_url: SecretStr | None = None
+    whatsapp_url: SecretStr | None = None
+    push_url: SecretStr | None = None
+    web_push_url: SecretStr | None = None
+    alert_url: SecretStr | None = None
+    soft_opt_in: _Countries = frozenset()
+    confirm_boxes: _Countries = frozenset()
     secret_key: SecretStr | None = None
     webhook_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None
@@ -49,6 +79,26 @@ class Settings(BaseSettings):
         """The playbook that is published when none is: `POSTLUDE_PLAYBOOK`, else the one that ships."""
         return self.playbook or shipped_playbooks() / "default.yaml"
 
+    @cached_property
+    def policy(self) -> Policy:
+        """What this shop does about consent beyond the law's least: `soft_opt_in` and `confirm_boxes`."""
+        return Policy(soft_opt_in=self.soft_opt_in, confirm_boxes=self.confirm_boxes)
+
+    @property
+    def twilio_callback(self) -> str | None:
+        """Where Twilio is to tell what became of a message: `callback` of `Text` and `WhatsApp`.
+
+        None while that endpoint is closed, and where nobody outside can reach it: Twilio refuses a message whose
+        callback it cannot use (https://www.twilio.com/docs/api/errors/21609).
+        """
+        if self.twilio_secret is None or not _is_outside(self.public_url):
+            return None
+        return f"{self.public_url.rstrip('/')}/webhooks/twilio"
+
+    def given(self, name: str) -> str | None:
+        """A setting that this process can do without; None when it is unset."""
+        return None if getattr(self, name) is None else self.needed(name)
+
     def needed(self, name: str) -> str:
         """A setting that this process cannot do without.
 
@@ -76,6 +126,14 @@ class Settings(BaseSettings):
 
 class SettingMissingError(Exception):
     """A setting is missing or malformed; the message names it."""
+
+
+def _is_outside(url: str) -> bool:
+    host = urlsplit(url).hostname or ""
+    try:
+        return not ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return "." in host.strip(".") and not host.endswith(".localhost")
 
 
 def shipped_playbooks() -> Path:

@@ -17,10 +17,10 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.links import Links
-from activities.messaging.protocol import EmailProvider
-from activities.messaging.providers import email_provider
+from activities.messaging.inbox import Inbox
+from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
-from journey.playbook import PlaybookError, load_playbook
+from journey.playbook import Channel, PlaybookError, load_playbook
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
@@ -85,15 +85,16 @@ def build_worker(
     pool: Pool,
     settings: Settings,
     *,
-    provider: EmailProvider,
+    senders: Senders,
     templates: Templates,
     links: Links,
     gap: Gap = no_gap,
 ) -> Worker:
-    """A worker for one task queue: the journeys, and the deliveries over this pool and provider."""
+    """A worker for one task queue: the journeys, and the deliveries over this pool and these providers."""
     domain = templates.brand.sender.address.rpartition("@")[2]
-    sender = Sender(provider, templates, links, PLAYBOOKS.get)
-    deliveries = Deliveries(pool, Ledger(pool, domain=domain), sender, gap=gap)
+    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback)
+    ledger = Ledger(pool, domain=domain, policy=settings.policy)
+    deliveries = Deliveries(pool, ledger, sender, gap=gap)
     activities: list[Callable[..., object]] = [deliveries.deliver, deliveries.close]
     return Worker(
         client,
@@ -106,6 +107,24 @@ def build_worker(
         max_concurrent_activities=settings.concurrent_activities,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
         deployment_config=deployment(settings),
+    )
+
+
+def senders_of(settings: Settings) -> Senders:
+    """The providers that the settings name; mail has to have one.
+
+    Raises:
+        SettingMissingError: `POSTLUDE_EMAIL_URL` is unset.
+        ValueError: a URL is not usable; names the setting.
+    """
+    return Senders.named_by(
+        {
+            Channel.EMAIL: settings.needed("email_url"),
+            Channel.SMS: settings.given("sms_url"),
+            Channel.WHATSAPP: settings.given("whatsapp_url"),
+            Channel.PUSH: settings.given("push_url"),
+            Channel.WEB_PUSH: settings.given("web_push_url"),
+        }
     )
 
 
@@ -137,7 +156,7 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
         SettingMissingError: a setting is missing.
     """
     links = Links(settings.needed("secret_key"), settings.public_url)
-    provider = email_provider(settings.needed("email_url"))
+    senders = senders_of(settings)
     templates = load_templates(settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -147,7 +166,7 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
     try:
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         async with playbooks_kept_fresh(pool):
-            worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links, gap=gap)
+            worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, gap=gap)
             # Templates and models stay for ever: looking them over in every full collection would stall the loop.
             gc.freeze()
             async with worker:
@@ -156,5 +175,5 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
                 log.info("worker_stopping")
         log.info("worker_stopped")
     finally:
-        await provider.aclose()
+        await senders.aclose()
         await pool.close()

@@ -1,6 +1,6 @@
 """From facts to a finished message: money and dates in the customer's own words, links signed, headers set."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -29,6 +29,7 @@ def build_message(
     key: str,
     message_id: str,
     now: datetime,
+    along: Sequence[MessageFacts] = (),
 ) -> Mail | None:
     """The mail of one touch at `now` of the journey's clock; None when the person has no address.
 
@@ -41,7 +42,7 @@ def build_message(
         return None
     unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
     context = message_context(
-        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now
+        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now, along=along
     )
     rendered = templates.render(touch.template, context, locale=facts.locale)
     brand = templates.brand_in(facts.locale)
@@ -74,6 +75,7 @@ def build_short(
     parcel: MessageParcel | None,
     subject: str,
     now: datetime,
+    along: Sequence[MessageFacts] = (),
 ) -> Short:
     """The text of one touch for a channel other than email at `now` of the journey's clock.
 
@@ -82,7 +84,7 @@ def build_short(
     """
     unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
     context = message_context(
-        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now
+        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now, along=along
     )
     return templates.render_short(touch.template, channel, context, facts.locale)
 
@@ -97,8 +99,12 @@ def message_context(
     subject: str,
     unsubscribe: str | None,
     now: datetime,
+    along: Sequence[MessageFacts] = (),
 ) -> Mapping[str, object]:
-    """What a template can read: see `activities.messaging.samples`."""
+    """What a template can read: see `activities.messaging.samples`.
+
+    `along` are further orders of the same customer whose messages go along: their products stand beside this order's.
+    """
     locale = locale_of(facts.locale, templates.language(facts.locale))
     zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
 
@@ -148,7 +154,7 @@ def message_context(
         "products": templates.product_notes(
             [
                 {"sku": line.sku, "title": line.title, "category": line.category, "kind": line.kind}
-                for line in facts.lines
+                for line in (*facts.lines, *(line for other in along for line in other.lines))
             ],
             locale=facts.locale,
         ),

@@ -1,4 +1,4 @@
-"""One request to a vendor whose answer is not JSON, or that nobody vouches for: bounded in size and in time."""
+"""One request to a vendor, bounded in size and in time, and what its status means for the message."""
 
 import asyncio
 from collections.abc import Mapping
@@ -8,7 +8,6 @@ from typing import Any
 
 import httpx
 
-from activities.messaging.http import MAX_RETRY_AFTER
 from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
 
 # Gateways answer these for a service that may well have done the work.
@@ -18,6 +17,7 @@ _LATER = frozenset({401, 403, 404, 405, 408, 409, 425, 429})
 _SERVER_ERRORS = 500
 _READ = 64 * 1024
 _PATIENCE = 30.0
+MAX_RETRY_AFTER = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)

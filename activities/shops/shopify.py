@@ -243,6 +243,7 @@ def _customer(order: payloads.Order) -> Mapping[str, Any]:
         "first_name": customer.first_name or address.first_name or "",
         "locale": order.customer_locale,
         "country": address.country_code,
+        "region": address.province_code,
         "orders_count": customer.orders_count,
         "consent": {
             "email_marketing": email_consent,

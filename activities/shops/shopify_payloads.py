@@ -38,6 +38,7 @@ class Address(_Payload):
     """Where it goes, as far as it is needed."""
 
     country_code: _Text = None
+    province_code: _Text = None
     first_name: _Text = None
     phone: _Text = None
 

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Annotated, Any, Final
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 from temporalio.client import WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -17,7 +19,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import workflow_id
 from journey.durations import parse_duration
-from starters.account import Account, account
+from starters.account import Account, Message, account
 from starters.commands.files import read_order
 from starters.commands.support import (
     CommandError,
@@ -223,11 +225,23 @@ def _print_account(found: Account) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("When (UTC)", no_wrap=True)
     table.add_column("Touch", overflow="fold")
+    table.add_column("Channel", no_wrap=True)
     table.add_column("Status", no_wrap=True)
-    table.add_column("Rule", overflow="fold")
+    table.add_column("Rule, and what was heard of it", overflow="fold")
     for message in found.messages:
-        table.add_row(f"{message.at:%Y-%m-%d %H:%M}", message.touch, message.status, message.rule or "")
+        cells = (message.touch, message.channel, message.status, "\n".join(_story(message)))
+        table.add_row(f"{message.at:%Y-%m-%d %H:%M}", *map(escape, cells))
     console.print(table if found.messages else "No messages yet.")
+
+
+def _story(message: Message) -> Iterator[str]:
+    """Its rule, those against other channels, and what was heard of it: a line each."""
+    if message.rule is not None:
+        yield f"{message.rule} ({message.merged_into})" if message.merged_into else message.rule
+    # Of the only channel there was, the rule has said it.
+    if list(message.why.values()) != [message.rule]:
+        yield from (f"not by {channel}: {rule}" for channel, rule in message.why.items())
+    yield from map(str, message.events)
 
 
 def _console() -> Console:

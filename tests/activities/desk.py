@@ -10,6 +10,7 @@ from temporalio.exceptions import ApplicationError
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.links import Links
 from activities.messaging.protocol import EmailProvider
+from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, Held, Outcome
@@ -71,7 +72,8 @@ class Desk:
 
     def deliveries(self, gap: Gap = no_gap, **options: Any) -> Deliveries:
         """The activities of one worker process."""
-        sender = Sender(self.provider, self.templates, Links("test-secret-key", "http://shop.test"), self._playbook)
+        links = Links("test-secret-key", "http://shop.test")
+        sender = Sender(Senders.of(self.provider), self.templates, links, self._playbook)
         return Deliveries(self.pool, Ledger(self.pool, domain="shop.test"), sender, gap=gap, **options)
 
     async def order(self, **changes: Any) -> Order:

@@ -6,8 +6,9 @@ import os
 from contextlib import AsyncExitStack
 
 from activities.links import Links
-from activities.messaging.providers import email_provider
+from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
+from journey.playbook import Channel
 from tests.support.processes import serve_forks
 from workers.connecting import database, temporal_client
 from workers.logs import configure
@@ -28,8 +29,8 @@ async def work(templates: Templates) -> None:
         await running.enter_async_context(playbooks_kept_fresh(pool))
         for queue, url in json.loads(os.environ[QUEUES]).items():
             own = settings.model_copy(update={"task_queue": queue})
-            provider = email_provider(url)
-            worker = build_worker(client, pool, own, provider=provider, templates=templates, links=links)
+            senders = Senders.named_by({Channel.EMAIL: url})
+            worker = build_worker(client, pool, own, senders=senders, templates=templates, links=links)
             await running.enter_async_context(worker)
         await asyncio.Event().wait()
 

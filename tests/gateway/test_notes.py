@@ -12,6 +12,7 @@ from fastapi import FastAPI
 from activities.links import Links
 from activities.messaging.push.subscription import Subscription, base64url
 from starters import notes as endpoints
+from starters.portal import Pages
 from store import devices, notes
 from tests.gateway.kit import SECRET_KEY, Clock
 from tests.support.orders import Order, Person, put
@@ -47,7 +48,7 @@ async def inbox(pool, brand):
     order = Order("1001", placed_at=clock(), person=Person(time_zone="Pacific/Auckland"))
     await put(pool, order, "digest")
     app = FastAPI()
-    app.include_router(endpoints.router(pool=pool, links=links, brand=brand, clock=clock))
+    app.include_router(endpoints.router(pool=pool, links=links, pages=Pages(brand), clock=clock))
     token = links.order("acme", "1001").rpartition("/")[2]
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         yield Inbox(client, pool, clock, token, order, links)

@@ -11,7 +11,8 @@ from fastapi import FastAPI
 from activities.links import Links
 from journey.playbook import Channel, Purpose
 from starters import portal, preferences
-from starters.preference_form import LANGUAGES, language_of, words_of
+from starters.portal import Pages
+from starters.words import LANGUAGES, language_of, words_of
 from store.double_opt_in import Pending
 from store.standing import standing
 from tests.gateway.kit import SECRET_KEY
@@ -21,12 +22,16 @@ TABLES = ("consents", "preferences", "suppressions", "double_opt_ins", "customer
 
 @dataclass
 class Postbox:
-    """Sends nothing and remembers what it was given."""
+    """Sends nothing and remembers what it was given; while `away`, not even that."""
 
     sent: list[tuple[Pending, str]] = field(default_factory=list)
+    channels: frozenset[Channel] = frozenset({Channel.EMAIL, Channel.SMS, Channel.WHATSAPP})
+    away: bool = False
 
     async def send(self, pending, link):
-        self.sent.append((pending, link))
+        if not self.away:
+            self.sent.append((pending, link))
+        return not self.away
 
 
 @dataclass
@@ -86,7 +91,7 @@ async def centre(gate, brand):
     await gate.relay.drain()
     postbox = Postbox()
     app = FastAPI()
-    parts = {"pool": gate.pool, "links": gate.links, "brand": brand, "clock": gate.clock}
+    parts = {"pool": gate.pool, "links": gate.links, "pages": Pages(brand), "clock": gate.clock}
     app.include_router(preferences.router(**parts, confirmations=postbox))
     app.include_router(portal.router(**parts))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
@@ -305,7 +310,7 @@ async def test_without_a_sender_nothing_is_offered_that_needs_one(centre, brand)
     """Better no box than a promise that nobody keeps."""
     app = FastAPI()
     gate = centre.gate
-    app.include_router(preferences.router(pool=gate.pool, links=gate.links, brand=brand, clock=gate.clock))
+    app.include_router(preferences.router(pool=gate.pool, links=gate.links, pages=Pages(brand), clock=gate.clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         page = await client.get(centre.link())
     assert Form(page.text).fields["channel_shown"] == ["email"]

@@ -57,7 +57,7 @@ def test_the_inbox_asks_for_nothing():
 
     assert ask(known(reach(refusal="no_consent")), last, now=MIDNIGHT) == Go(INBOX, why={"email": "no_consent"})
     held = ask(known(reach(refusal="no_consent"), sent=[Contact(NOON)]), last)
-    assert held == Held(until=MIDNIGHT, rule="cap_per_day")
+    assert held == Held(until=MIDNIGHT, rule="cap_per_day", why={"email": "no_consent"})
     assert ask(known(reach(INBOX, refusal="opted_out")), touch(channels=["inbox"])) == refused("opted_out", INBOX)
 
 
@@ -137,12 +137,17 @@ def test_where_the_hours_never_meet_the_channel_is_out():
     assert ask(torn, touch(channels=["sms", "email"]), rules=ContactRules()).channel is EMAIL
 
 
-def test_why_stays_with_the_ledger():
-    """What spoke against each channel is for the ledger; the answer that travels to the workflow has the rule alone."""
-    answer = DeliverAnswer.of(Refused(rule="no_consent", why={"sms": "no_consent"}))
-
-    assert answer.model_dump(exclude_unset=True) == {"status": "refused", "rule": "no_consent"}
+def test_why_travels_only_where_it_says_more_than_the_rule():
+    """One channel's rule is the rule; of several, each one's goes along to the workflow."""
+    one = DeliverAnswer.of(Refused(rule="no_consent", why={"sms": "no_consent"}))
+    assert one.model_dump(exclude_unset=True) == {"status": "refused", "rule": "no_consent"}
     assert "why" not in Refused(rule="too_late").model_dump()
+
+    several = Refused(rule="no_address", why={"sms": "no_address", "email": "no_consent"})
+    assert DeliverAnswer.of(several).model_dump(exclude_unset=True) == several.model_dump()
+    assert DeliverAnswer.of(several).outcome(now=NOON) == several
+    waits = Held(until=MIDNIGHT, rule="quiet_hours", why={"sms": "no_address"})
+    assert DeliverAnswer.of(waits).outcome(now=NOON) == waits
 
 
 def changed(playbook: Playbook, **changes) -> Playbook:

@@ -200,3 +200,8 @@ def test_the_one_worth_most_gets_the_week():
 
     assert ask(known(waiting=ahead)) == Held(until=MIDNIGHT + timedelta(hours=8), rule="yields_to_higher_priority")
     assert ask(known(waiting=ahead[:2])) == DAYTIME
+
+
+def test_an_operators_word_does_not_wait_for_the_due_day():
+    """What an operator sends now goes now, though its own day is weeks ahead."""
+    assert ask(known(), now=NOON, due=NOON + timedelta(days=50), forced=True) == RECEIPT

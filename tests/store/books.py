@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, PassedOver
-from journey.playbook import ContactRules, Playbook
+from journey.playbook import Channel, ContactRules, Playbook
 from store.claims import Ask, Claim
 from store.ledger import Ledger
 from store.pool import Pool
@@ -14,6 +14,11 @@ from tests.support.world import order_id
 NOON = datetime(2026, 11, 23, 11, 0, tzinfo=UTC)
 """A Monday, noon in Berlin."""
 HIGHER, LOWER, CONFIRMATION = "review_request", "check_in", "order_confirmation"
+
+
+def by_mail(channel: Channel, _key: str) -> str | None:
+    """Mail goes by SMTP, and nobody serves another channel."""
+    return "smtp" if channel is Channel.EMAIL else None
 
 
 class Books:
@@ -42,7 +47,7 @@ class Books:
 
     async def ask(self, order: Order, touch: str, now: datetime = NOON, *, due: datetime | None = None) -> Ask:
         request = self.request(order, touch, now).but(due=due or now)
-        return await self.ledger.ask(request, self.playbook, now=now, provider="smtp")
+        return await self.ledger.ask(request, self.playbook, now=now, providers=by_mail)
 
     async def send(self, order: Order, touch: str, now: datetime = NOON) -> None:
         claim = await self.ask(order, touch, now)
@@ -56,7 +61,7 @@ class Books:
         return {row["touch_key"]: (row["status"], row["rule"]) for row in rows}
 
     async def suppress(self, address: str, reason: str, shop: str = "acme") -> None:
-        await self.ledger.suppress(shop, address, reason, now=NOON)
+        await self.ledger.suppress(shop, Channel.EMAIL, address, reason, now=NOON)
 
 
 def with_rules(books: Books, **rules: int) -> Books:

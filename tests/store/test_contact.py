@@ -7,7 +7,7 @@ import pytest
 
 from journey.outcomes import Held, Refused
 from store.claims import Claim, Doubt
-from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, with_rules, withdraw
+from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, by_mail, with_rules, withdraw
 from tests.support.orders import Order, Person
 from tests.support.world import order_id
 
@@ -51,9 +51,10 @@ async def test_a_doubt_is_taken_over_by_one(books: Books) -> None:
         doubt = await books.ask(order, touch)
         assert isinstance(doubt, Doubt)
         if certain is None:
-            touch_ = books.playbook.by_id[touch]
             request = books.request(order, touch)
-            tries = [books.ledger.claim_anew(doubt, request, touch_, now=NOON, provider="smtp") for _ in range(6)]
+            tries = [
+                books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) for _ in range(6)
+            ]
         else:
             tries = [books.ledger.claim_again(doubt, certain=certain) for _ in range(6)]
         won = [claim for claim in await asyncio.gather(*tries) if claim is not None]
@@ -148,7 +149,7 @@ async def test_an_opt_out_under_way_is_waited_for(books: Books) -> None:
                 person,
                 NOON,
             )
-        assert await asking == Refused(rule="no_consent")
+        assert await asking == Refused(rule="opted_out")
 
 
 @pytest.mark.parametrize("reason", ["opted_out", "complained", "bounced"])
@@ -197,8 +198,7 @@ async def test_an_order_that_is_unknown_or_erased_is_refused_without_a_row(books
     assert await books.ask(order, CONFIRMATION) == Refused(rule="order_unknown_or_erased")
     await books.ledger.record_sent(claim, now=NOON, provider_id=None)
     assert await books.ledger.claim_again(doubt, certain=False) is None
-    touch = books.playbook.by_id[CONFIRMATION]
     request = books.request(order, CONFIRMATION)
-    assert await books.ledger.claim_anew(doubt, request, touch, now=NOON, provider="smtp") is None
+    assert await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) is None
     await books.ledger.close(order.shop, order.order_id, (), books.playbook, now=NOON, why="erased")
     assert await books.rows(order) == {}

@@ -5,7 +5,7 @@ from datetime import timedelta
 from journey.outcomes import Held, Refused
 from journey.playbook import LatePolicy, load_playbook
 from store.claims import AlreadySent, Claim, Doubt
-from tests.store.books import CONFIRMATION, LOWER, NOON, Books
+from tests.store.books import CONFIRMATION, LOWER, NOON, Books, by_mail
 
 
 async def test_the_first_ask_is_remembered_through_holds_and_doubts(books: Books) -> None:
@@ -20,8 +20,8 @@ async def test_the_first_ask_is_remembered_through_holds_and_doubts(books: Books
     doubt = await books.ask(order, CONFIRMATION, NOON + timedelta(hours=2))
     assert isinstance(doubt, Doubt)
     assert (second.asked_at, doubt.asked_at, doubt.claim.asked_at) == (NOON, NOON, NOON)
-    touch, request = books.playbook.by_id[CONFIRMATION], books.request(order, CONFIRMATION)
-    await books.ledger.claim_anew(doubt, request, touch, now=NOON + timedelta(hours=2), provider="smtp")
+    request = books.request(order, CONFIRMATION)
+    await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON + timedelta(hours=2), providers=by_mail)
     third = await books.ask(order, CONFIRMATION, NOON + timedelta(hours=3))
     assert isinstance(third, Doubt)
     assert (third.attempt_class, third.asked_at) == (1, NOON)
@@ -34,8 +34,8 @@ async def test_the_word_that_it_was_sent_outweighs_a_later_claim(books: Books) -
     doubt = await books.ask(order, CONFIRMATION)
     assert isinstance(first, Claim)
     assert isinstance(doubt, Doubt)
-    touch, request = books.playbook.by_id[CONFIRMATION], books.request(order, CONFIRMATION)
-    anew = await books.ledger.claim_anew(doubt, request, touch, now=NOON, provider="smtp")
+    request = books.request(order, CONFIRMATION)
+    anew = await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail)
     assert anew is not None
     await books.ledger.release(anew, "provider_smtp_421", until=NOON + timedelta(seconds=5))
     await books.ledger.record_sent(first, now=NOON, provider_id="x")

@@ -6,7 +6,7 @@ from journey.base import TouchKey
 from journey.outcomes import Held, PassedOver
 from store.claims import AlreadySent, Claim, Final, message_key
 from store.ledger import Ledger
-from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, withdraw
+from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, by_mail, withdraw
 from tests.support.orders import Order, put
 
 
@@ -49,7 +49,7 @@ async def test_a_touch_passed_over_is_one_row_and_settles_what_was_held(books: B
     assert isinstance(await books.ask(order, LOWER, NOON - timedelta(hours=5)), Held)
     request = books.request(order, CONFIRMATION, over=("digital_access", LOWER, "welcome"))
     for _ in range(2):
-        await books.ledger.ask(request, books.playbook, now=NOON, provider="smtp")
+        await books.ledger.ask(request, books.playbook, now=NOON, providers=by_mail)
     assert await books.rows(order) == {
         "welcome": ("sent", None),
         LOWER: ("refused", "condition"),

@@ -12,6 +12,7 @@ from temporalio.client import Client, WorkflowHandle
 from activities.deliver import Gap, no_gap
 from activities.links import Links
 from activities.messaging.protocol import EmailProvider
+from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.events import Event
@@ -115,6 +116,6 @@ async def world(
         if not with_worker:
             yield made
             return
-        worker = build_worker(client, pool, settings, provider=provider, templates=templates, links=links, gap=gap)
+        worker = build_worker(client, pool, settings, senders=Senders.of(provider), templates=templates, links=links, gap=gap)
         async with worker:
             yield made

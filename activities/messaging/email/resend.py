@@ -1,8 +1,11 @@
 """Mail by Resend: `resend://API_KEY@api.resend.com` (https://resend.com/docs/api-reference/emails/send-email).
 
-A repeated `Idempotency-Key` is answered with the first send for 24 hours, so no doubt outlives one retry.
+A repeated `Idempotency-Key` is answered with the first send for 24 hours, so no doubt outlives one retry. Its events
+do not tell that key again, but they tell the tags, whose values are ASCII letters, digits, `_` and `-`: so the key's
+UUID goes along as the tag `postlude`, see `activities.messaging.feedback.resend`.
 """
 
+import uuid
 from datetime import timedelta
 from typing import Any
 from urllib.parse import SplitResult, unquote
@@ -45,6 +48,7 @@ class Resend:
             "subject": header_text(message.subject),
             "html": message.html,
             "text": message.text,
+            "tags": [{"name": "postlude", "value": uuid.uuid5(uuid.NAMESPACE_URL, message.key).hex}],
             "headers": {"Message-ID": message.message_id} | {n: header_text(v) for n, v in message.headers},
         }
         answer = await post(self._http, "/emails", body, {"idempotency-key": message.key}, _explain)

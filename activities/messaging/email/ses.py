@@ -26,7 +26,7 @@ from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
 from activities.messaging.http import client
-from activities.messaging.mime import address, as_email
+from activities.messaging.mime import address, as_bytes
 from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
 
 _PATH = "/v2/email/outbound-emails"
@@ -80,7 +80,7 @@ class Ses:
     async def send(self, message: Mail) -> Receipt:
         """One SendEmail; see `Receipt` for what can come of it."""
         try:
-            mail, utf8 = as_email(message)
+            mail, utf8 = as_bytes(message)
             to = address(message.to).addr_spec
         except ValueError:
             return Rejected("address_invalid")
@@ -89,7 +89,7 @@ class Ses:
             return Rejected("address_needs_smtputf8")
         request: dict[str, Any] = {
             "Destination": {"ToAddresses": [to]},
-            "Content": {"Raw": {"Data": base64.b64encode(mail.as_bytes()).decode("ascii")}},
+            "Content": {"Raw": {"Data": base64.b64encode(mail).decode("ascii")}},
             "EmailTags": [{"Name": "postlude", "Value": tag(message.key)}],
         }
         if self._set:

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, unquote
 import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
-from activities.messaging.mime import address, as_email
+from activities.messaging.mime import address, as_bytes
 from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
 
 _GO_AHEAD = 354
@@ -48,7 +48,7 @@ class Smtp:
     async def send(self, message: Mail) -> Receipt:
         """Hand the message over; see `Receipt` for what can come of it."""
         try:
-            mail, utf8 = as_email(message)
+            mail, utf8 = as_bytes(message)
             sender, to = address(message.sender).addr_spec, address(message.to).addr_spec
         except ValueError:
             return Rejected("address_invalid")
@@ -63,7 +63,7 @@ class Smtp:
         try:
             async with asyncio.timeout(self._timeout):
                 stopped = await _connected(client) or await _envelope(client, sender, to, utf8=utf8)
-            return stopped or await self._hand_over(client, mail.as_bytes())
+            return stopped or await self._hand_over(client, mail)
         except TimeoutError:
             return Busy("smtp_unreachable" if client.protocol is None else "smtp_dropped_before_data")
         finally:

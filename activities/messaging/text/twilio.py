@@ -88,16 +88,6 @@ def placeholders(values: tuple[str, ...]) -> tuple[str, ...] | None:
     return flat if all(flat) else None
 
 
-class _Forms:
-    """Lets `post` send a form, the only thing that Twilio reads."""
-
-    def __init__(self, http: Any) -> None:
-        self._http = http
-
-    async def post(self, path: str, *, json: dict[str, Any], headers: dict[str, str]) -> Any:
-        return await self._http.post(path, data=json, headers=headers)
-
-
 class _Twilio:
     """What SMS and WhatsApp by Twilio have in common."""
 
@@ -136,7 +126,7 @@ class _Twilio:
         form = {"To": self._channel + to, **self._sender, **content}
         if callback is not None:
             form["StatusCallback"] = with_key(callback, key)
-        answer = await post(_Forms(self._http), self._path, form, {}, _explain)
+        answer = await post(self._http, self._path, form, {}, _explain, form=True)
         if not isinstance(answer, dict):
             return answer
         sid, code = answer.get("sid"), answer.get("error_code")

@@ -1,0 +1,105 @@
+"""Everybody who can carry a message, by channel, and how one prepared message is handed to a provider."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+from activities.messaging.inbox import Inbox, Note
+from activities.messaging.protocol import Accepted, Busy, EmailProvider, Message, Provider, Receipt, Rejected, Unclear
+from activities.messaging.providers import (
+    email_route,
+    push_route,
+    text_route,
+    web_push_route,
+    whatsapp_route,
+)
+from activities.messaging.routes import Route
+from journey.playbook import Channel
+
+_ROUTES: dict[Channel, Callable[[str], Route[Any]]] = {
+    Channel.EMAIL: email_route,
+    Channel.SMS: text_route,
+    Channel.WHATSAPP: whatsapp_route,
+    Channel.PUSH: push_route,
+    Channel.WEB_PUSH: web_push_route,
+}
+
+
+class Senders:
+    """The providers of each channel that has any. Channels that nobody serves are simply not there."""
+
+    def __init__(self, routes: dict[Channel, Route[Any]], *, inbox: Inbox | None = None) -> None:
+        self._routes = routes
+        self._inbox = inbox
+
+    @classmethod
+    def of(cls, email: EmailProvider, **others: Provider[Any]) -> "Senders":
+        """One provider for mail, and one for each further channel, by the channel's name."""
+        routes: dict[Channel, Route[Any]] = {Channel.EMAIL: Route([email], [1])}
+        return cls(routes | {Channel(name): Route([provider], [1]) for name, provider in others.items()})
+
+    @classmethod
+    def named_by(cls, settings: dict[Channel, str | None]) -> "Senders":
+        """The providers that the settings' URLs name.
+
+        Raises:
+            ValueError: a URL is not usable; names the setting, never the URL.
+        """
+        return cls({channel: _ROUTES[channel](urls) for channel, urls in settings.items() if urls})
+
+    def with_inbox(self, inbox: Inbox) -> "Senders":
+        """The same, and rows of the in-app inbox."""
+        return Senders(self._routes, inbox=inbox)
+
+    def name_for(self, channel: Channel, key: str) -> str | None:
+        """Who carries the message of that key; None when nobody serves the channel."""
+        if channel is Channel.INBOX:
+            return self._inbox.name if self._inbox is not None else None
+        route = self._routes.get(channel)
+        return None if route is None else route.pick(key).name
+
+    def named(self, channel: Channel, name: str) -> Any | None:
+        """The provider of a name, as the ledger remembers it; None when it is not there any more."""
+        if channel is Channel.INBOX:
+            return self._inbox
+        route = self._routes.get(channel)
+        return None if route is None else route.named(name)
+
+    def after(self, channel: Channel, name: str, key: str) -> str | None:
+        """Who is asked next when that one is busy; None when there is nobody else."""
+        route = self._routes.get(channel)
+        following = route.after(name, key) if route is not None else None
+        return None if following is None else following.name
+
+    async def aclose(self) -> None:
+        """Close every provider, also after one that fails to."""
+        async with AsyncExitStack() as stack:
+            for route in self._routes.values():
+                stack.push_async_callback(route.aclose)
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What came of handing over: the receipt, and the addresses that nothing will ever reach again."""
+
+    receipt: Receipt
+    dead: tuple[str, ...] = ()
+
+
+async def carry(provider: Any, messages: Sequence[Message | Note]) -> Carried:
+    """Hand a message to its provider: one, or the same notification to each of a customer's devices.
+
+    It went out when one device took it. It is unclear when one may have; busy when every one that is alive was.
+    """
+    receipts = [(message, await provider.send(message)) for message in messages]
+    dead = tuple(
+        message.to
+        for message, receipt in receipts
+        if isinstance(receipt, Rejected) and receipt.address_dead and not isinstance(message, Note)
+    )
+    for kind in (Accepted, Unclear, Busy):
+        for _, receipt in receipts:
+            if isinstance(receipt, kind):
+                return Carried(receipt, dead)
+    return Carried(receipts[0][1], dead)

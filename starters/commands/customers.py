@@ -1,0 +1,210 @@
+"""`postlude customer …`: why somebody did not get it, or did."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from starters.commands.support import (
+    CommandError,
+    clock,
+    connected_database,
+    run_async,
+    settings_from_environment,
+)
+from starters.customer_account import Contact, CustomerAccount, Evidence, customer_account
+from starters.reasons import in_words
+from store import cleaning, history
+from store.history import Place
+from store.pool import Pool
+from workers.settings import Settings
+
+app = typer.Typer(help="Customers: consent with its evidence, and every message and non-send.", no_args_is_help=True)
+# A callback keeps a lone command from being taken for the whole group.
+app.callback()(lambda: None)
+
+_ANSWERS_SHOWN: Final = 20
+_WORDING_SHOWN: Final = 60
+
+
+@app.command()
+def show(
+    customer: Annotated[
+        str | None, typer.Argument(metavar="[SHOP/CUSTOMER_ID]", help="The customer, such as acme/c-17.")
+    ] = None,
+    *,
+    email: Annotated[str | None, typer.Option(help="Look the customer up by e-mail address instead.")] = None,
+    phone: Annotated[str | None, typer.Option(help="Look the customer up by number, with its country's code.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most this many messages, newest first.")] = 50,
+    after: Annotated[str | None, typer.Option(help="Go on where the page before ended, as it said.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")] = False,
+) -> None:
+    """Show why a customer got a message or did not: consent, suppressions, and every message with its rule.
+
+    Addresses are looked up and never shown; the JSON names nobody but by ids.
+    """
+    found = run_async(_show(settings_from_environment(), (customer, email, phone), limit, _place(after)))
+    if as_json:
+        typer.echo(found.model_dump_json(indent=2))
+    else:
+        _print(found, Console(highlight=False))
+
+
+async def _show(
+    settings: Settings, named: tuple[str | None, str | None, str | None], limit: int, after: Place | None
+) -> CustomerAccount:
+    customer, email, phone = named
+    if named.count(None) != len(named) - 1:
+        raise CommandError("name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER")
+    async with connected_database(settings) as pool:
+        shop, customer_id = _split(customer) if customer is not None else await _find(pool, email, phone)
+        found = await customer_account(pool, shop, customer_id, now=datetime.now(UTC), limit=limit, after=after)
+    if found is None:
+        raise CommandError(f"there is no customer {shop}/{customer_id}, or nothing is kept of them any more")
+    return found
+
+
+async def _find(pool: Pool, email: str | None, phone: str | None) -> tuple[str, str]:
+    """The one customer with the address.
+
+    Raises:
+        CommandError: there is none or there are several, or it is no address. The text never repeats it.
+    """
+    what = "number" if email is None else "e-mail address"
+    usable = cleaning.phone(phone, None) if email is None else cleaning.email(email)
+    if usable is None:
+        raise CommandError(f"that is no usable {what}" + (": write it with its country's code" if phone else ""))
+    found = await (history.find(pool, phone=usable) if email is None else history.find(pool, email=usable))
+    if not found:
+        raise CommandError(f"no customer has this {what}")
+    if len(found) > 1:
+        names = ", ".join(f"{shop}/{customer_id}" for shop, customer_id in found)
+        raise CommandError(f"several customers have this {what}, name one: {names}")
+    return found[0]
+
+
+def _split(customer: str) -> tuple[str, str]:
+    shop, _, customer_id = customer.partition("/")
+    if not shop or not customer_id:
+        # Not repeated: somebody may have typed an address here.
+        raise CommandError("that is not a customer: write SHOP/CUSTOMER_ID, such as acme/c-17")
+    return shop, customer_id
+
+
+def _place(after: str | None) -> Place | None:
+    try:
+        return Place.parse(after) if after is not None else None
+    except ValueError as error:
+        raise typer.BadParameter("write what the page before said", param_hint="--after") from error
+
+
+def _print(found: CustomerAccount, console: Console) -> None:
+    console.print(f"[bold]{escape(found.customer)}[/]  {found.country or 'country unknown'}, {found.locale}")
+    console.print(f"\n[bold]Marketing, at {clock(found.now)}[/]")
+    console.print(_channels(found))
+    for line in _wishes(found):
+        console.print(line)
+    console.print("\n[bold]What was said, newest first[/]")
+    console.print(_answers(found.evidence) if found.evidence else "Nothing was ever said.")
+    if len(found.evidence) > _ANSWERS_SHOWN:
+        console.print(f"… and {len(found.evidence) - _ANSWERS_SHOWN} older: --json has them all")
+    console.print("\n[bold]Messages and non-sends, newest first[/]")
+    console.print(_messages(found.messages) if found.messages else "None.")
+    if found.next is not None:
+        console.print(f"Older ones: --after {found.next}", soft_wrap=True)
+    if found.messages:
+        console.print("What is still to come: `postlude order show SHOP/ID`")
+
+
+def _channels(found: CustomerAccount) -> Table:
+    table = _table("Channel", "May go", "Why")
+    for one in found.channels:
+        devices = found.devices.get(one.channel)
+        reasons = [f"{one.rule}: {in_words(one.rule)}" + (f", until {clock(one.until)}" if one.until else "")]
+        if not one.addressed:
+            reasons.append(f"no_address: {in_words('no_address')}")
+        for listed in (listed for listed in found.suppressions if listed.channel == one.channel):
+            where = " in every shop" if listed.everywhere else ""
+            rule = f"suppressed_{listed.reason}"
+            reasons.append(f"{rule} since {clock(listed.since)}{where} ({listed.masked}): {in_words(rule)}")
+        if devices is not None:
+            reasons.append(f"{devices.living} devices" + (f", {devices.dead} gone" if devices.dead else ""))
+        goes = one.allowed and one.addressed and one.suppressed is None
+        table.add_row(one.channel, "[green]yes[/]" if goes else "[red]no[/]", escape("\n".join(reasons)))
+    return table
+
+
+def _wishes(found: CustomerAccount) -> Iterator[str]:
+    wishes = found.preferences
+    if wishes.channel:
+        yield f"Prefers {wishes.channel}."
+    if wishes.frequency != "all":
+        yield f"Wishes for {wishes.frequency} messages."
+    if wishes.paused_until:
+        yield f"Asked for a pause until {clock(wishes.paused_until)}."
+    if wishes.topics_refused:
+        yield f"Does not want: {', '.join(wishes.topics_refused)}."
+    if wishes.locale:
+        yield f"Chose the language {wishes.locale}."
+
+
+def _answers(evidence: list[Evidence]) -> Table:
+    table = _table("When (UTC)", "About", "Said", "How", "Where", "Wording, reference, source")
+    for one in evidence[:_ANSWERS_SHOWN]:
+        about = one.topic or one.channel or "everything"
+        wording = one.wording or ""
+        shown = f"“{wording[:_WORDING_SHOWN]}{'…' if len(wording) > _WORDING_SHOWN else ''}”" if wording else ""
+        source = f"from {one.source_hash}" if one.source_hash else ""
+        table.add_row(
+            _when(one.at),
+            escape(about if one.purpose == "marketing" else f"{about} ({one.purpose})"),
+            "[green]yes[/]" if one.granted else "[red]no[/]",
+            escape(one.how + (", confirmed" if one.confirmed else "") + _upheld(one)),
+            one.jurisdiction or "?",
+            escape("; ".join(part for part in (shown, one.reference or "", source) if part)),
+        )
+    return table
+
+
+def _upheld(one: Evidence) -> str:
+    return " (upheld)" if one.source == "opt_out_upheld" else ""
+
+
+def _messages(messages: list[Contact]) -> Table:
+    table = _table("When (UTC)", "Order, touch", "Channel", "Status", "Why, and what was heard of it")
+    for one in messages:
+        via = f"{one.channel}\n{one.provider}" if one.provider else one.channel
+        status = f"{one.status}\nuntil {_when(one.until)}" if one.until else one.status
+        table.add_row(
+            _when(one.at), escape(f"{one.order}\n{one.touch}"), escape(via), status, escape("\n".join(_story(one)))
+        )
+    return table
+
+
+def _story(one: Contact) -> Iterator[str]:
+    """Why it did not go, or not by another channel, and what was heard of it: a line each."""
+    if one.rule is not None:
+        into = f" ({one.merged_into})" if one.merged_into else ""
+        yield f"{one.rule}: {in_words(one.rule)}{into}"
+    # Of the only channel there was, the rule has said it.
+    if list(one.why.values()) != [one.rule]:
+        for channel, rule in one.why.items():
+            yield f"not by {channel}: {rule}: {in_words(rule)}"
+    if one.status == "claimed":
+        yield "it is being sent at this moment, or a worker died over it; the next attempt settles it"
+    yield from (str(event) for event in one.events)
+
+
+def _table(*titles: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in titles:
+        table.add_column(title, overflow="fold", no_wrap=title.startswith("When"))
+    return table
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
