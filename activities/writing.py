@@ -7,7 +7,7 @@ from activities.links import Links
 from activities.messaging.context import build_message, build_short
 from activities.messaging.inbox import Note
 from activities.messaging.protocol import Message, Push, Text, WhatsApp
-from activities.messaging.short import PUSHED, Short
+from activities.messaging.short import PUSHED
 from activities.messaging.templates import Templates
 from activities.messaging.text.segments import count
 from journey.outcomes import DeliverRequest
@@ -19,7 +19,7 @@ _LONGEST_PUSH = timedelta(weeks=4)
 """Push services keep a notification for no longer (FCM's and RFC 8030's usual limit)."""
 
 
-def write(
+def write(  # noqa: PLR0911  one return a channel
     facts: MessageFacts | None,
     templates: Templates,
     links: Links,
@@ -76,16 +76,12 @@ def write(
         shown = min(lasts or touch.patience, touch.patience, _LONGEST_PUSH)
         addresses = facts.devices.get(channel, ())
         return tuple(Push(key, address, short.title, short.body, page, key, shown) for address in addresses)
-    return _texts(facts, key, channel, short, lasts, callback) if facts.phone else ()
-
-
-def _texts(
-    facts: MessageFacts, key: str, channel: Channel, short: Short, lasts: timedelta | None, callback: str | None
-) -> tuple[Text | WhatsApp, ...]:
-    to = facts.phone or ""
+    if not facts.phone:
+        return ()
     if channel is Channel.SMS:
-        return (Text(key, to, short.body, lasts=lasts, callback=callback),)
-    return (WhatsApp(key, to, short.template, short.language, short.parameters, short.body, callback=callback),)
+        return (Text(key, facts.phone, short.body, lasts=lasts, callback=callback),)
+    language, values = short.language, short.parameters
+    return (WhatsApp(key, facts.phone, short.template, language, values, short.body, callback=callback),)
 
 
 def segments(

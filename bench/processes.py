@@ -44,6 +44,15 @@ class Child:
             raise RuntimeError(f"a child of the bench ended with {await self._process.wait()}; see its log")
         return json.loads(line)
 
+    @property
+    def alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.returncode is None
+
+    def kill(self) -> None:
+        """End it as a crash would: nothing it does is finished."""
+        self._process.kill()
+
     async def stop(self) -> None:
         """End its stdin, wait, and kill it when it does not listen."""
         if self._process.stdin is not None:

@@ -18,6 +18,22 @@ from journey.playbook import Channel, Touch
 from store.messages import MessageFacts, MessageParcel
 
 
+def _straight(url: str) -> str:
+    return url
+
+
+def _counted(links: Links, facts: MessageFacts, touch_key: str) -> Callable[[str], str]:
+    """Leads through our own redirect, so that clicks are known whoever carries the mail."""
+
+    def through(url: str) -> str:
+        try:
+            return links.click(facts.shop, facts.order_id, touch_key, url)
+        except ValueError:
+            return url
+
+    return through
+
+
 def build_message(
     templates: Templates,
     links: Links,
@@ -42,7 +58,17 @@ def build_message(
         return None
     unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
     context = message_context(
-        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now, along=along
+        templates,
+        links,
+        facts,
+        touch,
+        parcel=parcel,
+        subject=subject,
+        unsubscribe=unsubscribe,
+        now=now,
+        along=along,
+        # Only marketing is measured: whoever looks for a parcel is not followed.
+        through=_counted(links, facts, subject) if touch.marketing else _straight,
     )
     rendered = templates.render(touch.template, context, locale=facts.locale)
     brand = templates.brand_in(facts.locale)
@@ -100,10 +126,12 @@ def message_context(
     unsubscribe: str | None,
     now: datetime,
     along: Sequence[MessageFacts] = (),
+    through: Callable[[str], str] = _straight,
 ) -> Mapping[str, object]:
     """What a template can read: see `activities.messaging.samples`.
 
     `along` are further orders of the same customer whose messages go along: their products stand beside this order's.
+    `through` is the way of a link that leads to the shop, such as the one that counts clicks.
     """
     locale = locale_of(facts.locale, templates.language(facts.locale))
     zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
@@ -151,18 +179,26 @@ def message_context(
             "country": facts.country,
         },
         "parcel": None if parcel is None else _parcel(parcel, subject, day),
-        "products": templates.product_notes(
-            [
-                {"sku": line.sku, "title": line.title, "category": line.category, "kind": line.kind}
-                for line in (*facts.lines, *(line for other in along for line in other.lines))
-            ],
-            locale=facts.locale,
-        ),
+        "products": [
+            {
+                **product,
+                "guides": [{**guide, "url": through(guide["url"])} for guide in product["guides"]],
+                "complements": [{**other, "url": through(other["url"])} for other in product["complements"]],
+            }
+            for product in templates.product_notes(
+                [
+                    {"sku": line.sku, "title": line.title, "category": line.category, "kind": line.kind}
+                    for line in (*facts.lines, *(line for other in along for line in other.lines))
+                ],
+                locale=facts.locale,
+            )
+        ],
         "links": {
             "order": order_page,
             "unsubscribe": unsubscribe,
-            "review": f"{order_page}#review",
-            "shop": str(brand.shop_url),
+            "preferences": links.preferences(facts.shop, facts.order_id) if unsubscribe else None,
+            "review": through(f"{order_page}#review"),
+            "shop": through(str(brand.shop_url)),
             "returns_email": f"mailto:{brand.support_email}",
         },
         "offer": None

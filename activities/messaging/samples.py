@@ -14,6 +14,7 @@ DELAYS = ("weather", "customs", "capacity", "no_scan", "stuck", "estimate_missed
 _LINKS = {
     "order": "https://shop.example/orders/1001?key=sample",
     "unsubscribe": None,
+    "preferences": None,
     "review": "https://shop.example/orders/1001/review?key=sample",
     "shop": "https://shop.example/",
     "returns_email": "mailto:returns@shop.example",
@@ -76,6 +77,7 @@ def _context(
     links = dict(_LINKS)
     if purpose == "marketing":
         links["unsubscribe"] = "https://shop.example/unsubscribe?key=sample"
+        links["preferences"] = "https://shop.example/preferences?key=sample"
     return {
         "order": order,
         "customer": {"first_name": "", "buyer": "first"},

@@ -144,7 +144,7 @@ class Templates:
         """The shop as it presents itself in a customer's language."""
         return self._language(locale).brand
 
-    def product_notes(self, lines: Iterable[Mapping[str, object]], *, locale: str = "") -> list[dict[str, object]]:
+    def product_notes(self, lines: Iterable[Mapping[str, object]], *, locale: str = "") -> list[dict[str, Any]]:
         """Gather the context's `products` for an order: one entry a SKU, in the order of its lines.
 
         Args:

@@ -29,6 +29,7 @@ app.callback()(lambda: None)
 
 _ANSWERS_SHOWN: Final = 20
 _WORDING_SHOWN: Final = 60
+_STORY_WIDTH: Final = 36
 
 
 @app.command()
@@ -57,23 +58,34 @@ def show(
 async def _show(
     settings: Settings, named: tuple[str | None, str | None, str | None], limit: int, after: Place | None
 ) -> CustomerAccount:
-    customer, email, phone = named
-    if named.count(None) != len(named) - 1:
-        raise CommandError("name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER")
     async with connected_database(settings) as pool:
-        shop, customer_id = _split(customer) if customer is not None else await _find(pool, email, phone)
+        shop, customer_id = await chosen(pool, *named)
         found = await customer_account(pool, shop, customer_id, now=datetime.now(UTC), limit=limit, after=after)
     if found is None:
         raise CommandError(f"there is no customer {shop}/{customer_id}, or nothing is kept of them any more")
     return found
 
 
-async def _find(pool: Pool, email: str | None, phone: str | None) -> tuple[str, str]:
-    """The one customer with the address.
+async def chosen(pool: Pool, customer: str | None, email: str | None, phone: str | None) -> tuple[str, str]:
+    """The one customer that is named, as (shop, customer id).
+
+    Args:
+        pool: the database.
+        customer: SHOP/CUSTOMER_ID, taken at its word.
+        email: an address to look up instead.
+        phone: or a number, with its country's code.
 
     Raises:
-        CommandError: there is none or there are several, or it is no address. The text never repeats it.
+        CommandError: not exactly one of them is given, it cannot be one, or none or several customers have it. The
+            text never repeats what was given: somebody may type an address anywhere.
     """
+    if (customer, email, phone).count(None) != 2:  # noqa: PLR2004  one of the three
+        raise CommandError("name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER")
+    if customer is not None:
+        shop, _, customer_id = customer.partition("/")
+        if not shop or not customer_id:
+            raise CommandError("that is not a customer: write SHOP/CUSTOMER_ID, such as acme/c-17")
+        return shop, customer_id
     what = "number" if email is None else "e-mail address"
     usable = cleaning.phone(phone, None) if email is None else cleaning.email(email)
     if usable is None:
@@ -85,14 +97,6 @@ async def _find(pool: Pool, email: str | None, phone: str | None) -> tuple[str, 
         names = ", ".join(f"{shop}/{customer_id}" for shop, customer_id in found)
         raise CommandError(f"several customers have this {what}, name one: {names}")
     return found[0]
-
-
-def _split(customer: str) -> tuple[str, str]:
-    shop, _, customer_id = customer.partition("/")
-    if not shop or not customer_id:
-        # Not repeated: somebody may have typed an address here.
-        raise CommandError("that is not a customer: write SHOP/CUSTOMER_ID, such as acme/c-17")
-    return shop, customer_id
 
 
 def _place(after: str | None) -> Place | None:
@@ -108,6 +112,7 @@ def _print(found: CustomerAccount, console: Console) -> None:
     console.print(_channels(found))
     for line in _wishes(found):
         console.print(line)
+    console.print("What is about an order needs no consent; a bounced address stops that too, STOP its texts.")
     console.print("\n[bold]What was said, newest first[/]")
     console.print(_answers(found.evidence) if found.evidence else "Nothing was ever said.")
     if len(found.evidence) > _ANSWERS_SHOWN:
@@ -132,7 +137,7 @@ def _channels(found: CustomerAccount) -> Table:
             rule = f"suppressed_{listed.reason}"
             reasons.append(f"{rule} since {clock(listed.since)}{where} ({listed.masked}): {in_words(rule)}")
         if devices is not None:
-            reasons.append(f"{devices.living} devices" + (f", {devices.dead} gone" if devices.dead else ""))
+            reasons.append(f"devices: {devices.living}" + (f", {devices.dead} gone" if devices.dead else ""))
         goes = one.allowed and one.addressed and one.suppressed is None
         table.add_row(one.channel, "[green]yes[/]" if goes else "[red]no[/]", escape("\n".join(reasons)))
     return table
@@ -176,23 +181,24 @@ def _upheld(one: Evidence) -> str:
 
 def _messages(messages: list[Contact]) -> Table:
     table = _table("When (UTC)", "Order, touch", "Channel", "Status", "Why, and what was heard of it")
+    table.columns[-1].min_width = _STORY_WIDTH
     for one in messages:
         via = f"{one.channel}\n{one.provider}" if one.provider else one.channel
-        status = f"{one.status}\nuntil {_when(one.until)}" if one.until else one.status
-        table.add_row(
-            _when(one.at), escape(f"{one.order}\n{one.touch}"), escape(via), status, escape("\n".join(_story(one)))
-        )
+        what = f"{one.order}\n{one.touch}"
+        table.add_row(_when(one.at), escape(what), escape(via), one.status, escape("\n".join(_story(one))))
     return table
 
 
 def _story(one: Contact) -> Iterator[str]:
     """Why it did not go, or not by another channel, and what was heard of it: a line each."""
-    if one.rule is not None:
-        into = f" ({one.merged_into})" if one.merged_into else ""
-        yield f"{one.rule}: {in_words(one.rule)}{into}"
-    # Of the only channel there was, the rule has said it.
-    if list(one.why.values()) != [one.rule]:
-        for channel, rule in one.why.items():
+    several = len(one.why) > 1
+    # Where each channel says its own rule, the first of them is the message's.
+    if one.rule is not None and not (several and one.rule in one.why.values()):
+        until = f", until {clock(one.until)}" if one.until else ""
+        into = f": {one.merged_into}" if one.merged_into else ""
+        yield f"{one.rule}: {in_words(one.rule)}{until}{into}"
+    for channel, rule in one.why.items():
+        if several or rule != one.rule:
             yield f"not by {channel}: {rule}: {in_words(rule)}"
     if one.status == "claimed":
         yield "it is being sent at this moment, or a worker died over it; the next attempt settles it"

@@ -238,9 +238,10 @@ def _story(message: Message) -> Iterator[str]:
     """Its rule, those against other channels, and what was heard of it: a line each."""
     if message.rule is not None:
         yield f"{message.rule} ({message.merged_into})" if message.merged_into else message.rule
-    # Of the only channel there was, the rule has said it.
-    if list(message.why.values()) != [message.rule]:
-        yield from (f"not by {channel}: {rule}" for channel, rule in message.why.items())
+    for channel, rule in message.why.items():
+        # Of the only channel there was, the rule has said it.
+        if len(message.why) > 1 or rule != message.rule:
+            yield f"not by {channel}: {rule}"
     yield from map(str, message.events)
 
 

@@ -8,8 +8,14 @@ import pytest
 
 from journey.consent import Answer, How, Preferences
 from journey.playbook import Channel, Purpose, Topic
+from starters.account import account
+from starters.cli import run
+from starters.commands.customers import chosen
+from starters.commands.support import CommandError
+from starters.customer_account import customer_account
 from store import consents, devices, feedback, preferences
 from store.consents import Evidence
+from store.history import Place
 from store.message_feedback import MessageFeedback
 from store.preferences import Choices
 from tests.cli.commands import postlude, servers
@@ -86,7 +92,8 @@ async def show(*arguments, environment):
     return await asyncio.to_thread(postlude, "customer", "show", *arguments, environment=environment)
 
 
-async def test_the_json_has_everything_and_no_personal_data(environment, ada):
+@pytest.mark.usefixtures("ada")
+async def test_the_json_has_everything_and_no_personal_data(environment):
     """Consent by channel with its rule, the evidence, the list, wishes, devices, and every message with its why."""
     ran = await show("acme/c-17", "--json", environment=environment)
     assert ran.code == 0, ran.err
@@ -119,7 +126,8 @@ async def test_the_json_has_everything_and_no_personal_data(environment, ada):
     assert ruled | {"no_provider"} == set(found["words"])
 
 
-async def test_a_person_reads_sentences_and_a_masked_address(environment, ada):
+@pytest.mark.usefixtures("ada")
+async def test_a_person_reads_sentences_and_a_masked_address(environment):
     """The tables say each rule in words; of the suppressed address only so much as tells it from another."""
     ran = await show("acme/c-17", environment=environment | {"COLUMNS": "200"})
     assert ran.code == 0, ran.err
@@ -139,45 +147,56 @@ async def test_a_person_reads_sentences_and_a_masked_address(environment, ada):
 
 
 async def test_an_address_is_looked_up_and_never_said(environment, ada):
-    """By e-mail in any case or by number; of one, none and several; nothing that is printed repeats it."""
-    for given in (("--email", EMAIL.upper()), ("--phone", "+49 1511 2345678")):
-        ran = await show(*given, "--json", environment=environment)
-        assert json.loads(ran.out)["customer"] == "acme/c-17"
+    """By e-mail in any case or by number; of none and of several the refusal repeats nothing that was typed."""
+    ran = await show("--email", EMAIL.upper(), "--json", environment=environment)
+    assert json.loads(ran.out)["customer"] == "acme/c-17"
+    assert await chosen(ada, None, None, "+49 1511 2345678") == ("acme", "c-17")
     await put(ada, Order("9", shop="other", person=Person(customer_id="x", email=EMAIL)), "p")
     refusals = [
-        (("--email", EMAIL), "several customers have this e-mail address, name one: acme/c-17, other/x"),
-        (("--email", "nobody.lovelace@example.com"), "no customer has this e-mail address"),
-        (("--phone", "015112345678"), "that is no usable number: write it with its country's code"),
-        ((EMAIL,), "that is not a customer: write SHOP/CUSTOMER_ID, such as acme/c-17"),
-        (("acme/c-17", "--email", EMAIL), "name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER"),
-        (("acme/nobody",), "there is no customer acme/nobody, or nothing is kept of them any more"),
+        ((None, EMAIL, None), "several customers have this e-mail address, name one: acme/c-17, other/x"),
+        ((None, "nobody.lovelace@example.com", None), "no customer has this e-mail address"),
+        ((None, "lovelace", None), "that is no usable e-mail address"),
+        ((None, None, "015112345678"), "that is no usable number: write it with its country's code"),
+        ((EMAIL, None, None), "that is not a customer: write SHOP/CUSTOMER_ID, such as acme/c-17"),
+        (("acme/c-17", EMAIL, None), "name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER"),
+        ((None, None, None), "name one customer: SHOP/CUSTOMER_ID, --email ADDRESS or --phone NUMBER"),
     ]
     for given, words in refusals:
-        ran = await show(*given, environment=environment)
-        assert (ran.code, ran.out, ran.err) == (1, "", f"postlude: {words}\n")
+        with pytest.raises(CommandError) as refused:
+            await chosen(ada, *given)
+        assert str(refused.value) == words
 
 
-async def test_messages_come_in_pages(environment, ada):
-    """`next` begins the page after; the last page has none; a place that is none is a usage error."""
-    first = json.loads((await show("acme/c-17", "--json", "--limit", "2", environment=environment)).out)
-    assert [one["touch"] for one in first["messages"]] == ["offer", "tip"]
-    after = ("--after", first["next"])
-    last = json.loads((await show("acme/c-17", "--json", "--limit", "2", *after, environment=environment)).out)
-    assert ([one["touch"] for one in last["messages"]], last["next"]) == (["order_confirmation"], None)
-    wrong = await show("acme/c-17", "--after", "yesterday", environment=environment)
-    assert (wrong.code, "--after" in wrong.err) == (2, True)
+async def test_somebody_who_is_not_there_is_one_line(environment):
+    """Nothing is kept of an erased customer: one line, exit code 1."""
+    ran = await show("acme/nobody", environment=environment)
+    words = "postlude: there is no customer acme/nobody, or nothing is kept of them any more\n"
+    assert (ran.code, ran.out, ran.err) == (1, "", words)
+
+
+async def test_messages_come_in_pages(ada, now):
+    """`next` begins the page after; the last page has none, also when it is full."""
+    first = await customer_account(ada, "acme", "c-17", now=now, limit=2)
+    assert [one.touch for one in first.messages] == ["offer", "tip"]
+    rest = await customer_account(ada, "acme", "c-17", now=now, limit=1, after=Place.parse(first.next))
+    assert ([one.touch for one in rest.messages], rest.next) == (["order_confirmation"], None)
+
+
+def test_a_page_that_begins_nowhere_is_a_usage_error(capsys):
+    """What no page ever said as its end is refused with the option's name, before any server is asked."""
+    assert run(["customer", "show", "acme/c-17", "--after", "yesterday"]) == 2
+    assert "--after" in capsys.readouterr().err
 
 
 async def test_an_orders_account_has_channel_why_and_events(environment, ada):
     """`order show` keeps its keys and adds each channel's rule, the provider, and what was heard of a message."""
-    alone = environment | {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
-    ran = await asyncio.to_thread(postlude, "order", "show", "acme/1001", "--json", environment=alone)
-    assert ran.code == 0, ran.err
-    sent, refused = json.loads(ran.out)["messages"]
+    found = json.loads((await account(ada, None, "acme", "1001")).model_dump_json())
+    sent, refused = found["messages"]
     assert set(sent) >= {"touch", "channel", "status", "at", "rule", "provider_id"}
     assert (sent["provider"], sent["why"]) == ("postmark", {"sms": "no_provider"})
     assert [(one["kind"], one["machine"]) for one in sent["events"]] == [("delivered", False), ("opened", True)]
     assert (refused["rule"], refused["why"]["email"]) == ("no_consent", "suppressed_opted_out")
+    alone = environment | {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
     shown = await asyncio.to_thread(postlude, "order", "show", "acme/1001", environment=alone)
     assert "not by email: suppressed_opted_out" in shown.out
     assert "opened by a machine" in shown.out

@@ -1,8 +1,13 @@
 """The customers' pages: what they show, to whom, and what they never do."""
 
+import html
+import re
+
 import pytest
 
 from activities.links import Links
+from journey.playbook import Channel
+from starters.words import words_of
 from tests.gateway.kit import SECRET_KEY
 
 
@@ -17,7 +22,7 @@ async def opted_out(gate):
 @pytest.fixture
 async def placed(gate):
     gate.clock.forward(minutes=5)
-    await gate.send.order(customer={"email": "Ada@Example.com"})
+    await gate.send.order(customer={"email": "Ada@Example.com", "locale": "en-GB"})
     await gate.relay.drain()
     gate.clock.forward(minutes=5)
     return gate
@@ -30,7 +35,7 @@ async def test_the_order_page_shows_the_order(placed):
     await placed.relay.drain()
     page = await placed.client.get(placed.links.order("acme", "1001"))
     assert page.status_code == 200
-    for text in ("Yoga mat", "€79.00", "P-1", "DHL", "Expected Thursday, 26 November", "hello@fernhill.example"):
+    for text in ("Yoga mat", "€79.00", "P-1", "DHL", "Expected Thursday 26 November", "hello@fernhill.example"):
         assert text in page.text
     assert page.text.count('aria-current="step">Out for delivery') == 1
 
@@ -174,6 +179,84 @@ async def test_every_state_of_a_parcel_has_its_sentence(placed, status, detail, 
     await placed.relay.drain()
     page = await placed.client.get(placed.links.order("acme", "1001"))
     assert (page.status_code, shown in page.text) == (200, True)
+
+
+SPEECH = {
+    "de-AT": ("de", "Erwartet am Donnerstag, 26. November", "In Zustellung", "79,00", "Keine Werbemails mehr?"),
+    "fr": ("fr", "Prévu le jeudi 26 novembre", "En livraison", "79,00", "Me désinscrire"),
+    "es-MX": ("es", "Previsto para el jueves, 26 de noviembre", "En reparto", "79.00", "¿Sin más correos"),
+    "en-US": ("en", "Expected Thursday, November 26", "Out for delivery", "€79.00", "No more marketing mails?"),
+}
+
+
+@pytest.mark.parametrize("locale", SPEECH)
+async def test_pages_speak_the_customers_language(placed, locale):
+    """The order, its messages and the way out: words, days and money, whatever the browser asks for."""
+    await placed.pool.execute("UPDATE customers SET locale = $1", locale)
+    await placed.send.event("shipment.created", shop="acme", order_id="1001", tracking_number="P-1")
+    await placed.send.scan("P-1", "out_for_delivery", "2026-11-26T06:00:00Z", est_delivery_date="2026-11-26")
+    await placed.relay.drain()
+    language, expected, step, price, question = SPEECH[locale]
+    order, way_out = placed.links.order("acme", "1001"), placed.links.unsubscribe("acme", "1001")
+    headers = {"accept": "text/html", "accept-language": "it,fr;q=0.9" if language != "fr" else "de"}
+    pages = [
+        await placed.client.get(order, headers=headers),
+        await placed.client.get(order.replace("/o/", "/notes/"), headers=headers),
+        await placed.client.get(way_out, headers=headers),
+        await placed.client.post(way_out, headers=headers),
+    ]
+    assert [page.status_code for page in pages] == [200] * 4
+    assert all(f'<html lang="{language}">' in page.text for page in pages)
+    said = words_of(language)
+    for page, shown in zip(
+        pages,
+        [(expected, step, price), (said["notes"]["empty"],), (question,), (said["unsubscribe"]["done"],)],
+        strict=True,
+    ):
+        assert [text for text in shown if text not in html.unescape(page.text)] == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "language"),
+    [("de-CH,de;q=0.9,en;q=0.8", "de"), ("it, fr;q=0.5, es;q=0.7", "es"), ("ja", "en"), ("", "en"), ("*", "en")],
+)
+async def test_a_page_of_nobodys_speaks_the_browsers_language(placed, asked, language):
+    """404 and 503: nobody knows whose page it is, so the browser's wish decides."""
+    headers = {"accept-language": asked, "accept": "text/html"}
+    nowhere = [
+        await placed.client.get(f"/{path}/x", headers=headers) for path in ("o", "u", "p", "c", "confirm", "notes")
+    ]
+    assert {page.status_code for page in nowhere} == {404}
+    assert all(words_of(language)["not_found"]["title"] in html.unescape(page.text) for page in nowhere)
+    await placed.pool.close()
+    away = await placed.client.get(placed.links.order("acme", "1001"), headers=headers)
+    assert (away.status_code, words_of(language)["away"]["title"] in html.unescape(away.text)) == (503, True)
+
+
+@pytest.mark.parametrize("asked", ["de;q=x", "de;q=-1,fr;q=nan", ";;;,,,", "é" * 50, "de;q=9e99", "en;q=" + "9" * 400])
+async def test_an_odd_wish_for_a_language_is_none(placed, asked):
+    """Whatever stands in that header, the page is there."""
+    page = await placed.client.get("/o/x", headers={"accept-language": asked.encode()})
+    assert (page.status_code, '<html lang="en">' in page.text) == (404, True)
+
+
+async def test_the_order_page_leads_to_messages_and_preferences_and_proves_no_address(placed):
+    """Links to an order are passed on: who follows one to the preference centre has nobody's mailbox."""
+    page = await placed.client.get(placed.links.order("acme", "1001"))
+    token = re.search(r'href="http://gate/p/([^"]+)"', page.text)[1]
+    assert placed.links.read_preferences(token) == ("acme", "1001", Channel.INBOX)
+    notes = re.search(r'href="(/notes/[^"]+)"', page.text)[1]
+    seen = await placed.client.get(notes, headers={"accept": "text/html"})
+    assert (seen.status_code, "Nothing here yet" in seen.text) == (200, True)
+
+
+async def test_the_way_out_works_while_the_database_is_away(placed):
+    """The button is there at least, in the browser's language; pressing it says that it has not worked yet."""
+    await placed.pool.close()
+    link = placed.links.unsubscribe("acme", "1001")
+    page = await placed.client.get(link, headers={"accept-language": "de"})
+    assert (page.status_code, "Keine Werbemails mehr?" in page.text) == (200, True)
+    assert (await placed.client.post(link)).status_code == 503
 
 
 def test_links_say_nothing_of_people():

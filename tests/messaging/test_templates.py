@@ -22,7 +22,7 @@ EXPECTED = {
 PARCEL = {"shipped", "out_for_delivery", "delivered", "delayed", "parcel_problem", "parcel_lost"}
 UNSUBSCRIBE = "https://shop.example/unsubscribe?key=sample"
 HOSTILE = "<script>alert('x')</script>\r\nBcc: all@example.com\u2028\x00{{ 7*7 }} {% raw %} \"'&é漢🧶\u202eevil"
-KEPT = {"kind", "url", "unsubscribe", "order", "review", "shop", "purpose", "reason", "status"}
+KEPT = {"kind", "url", "unsubscribe", "preferences", "order", "review", "shop", "purpose", "reason", "status"}
 
 
 @pytest.fixture(scope="module")
