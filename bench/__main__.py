@@ -10,8 +10,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.measure import QUICK, TINY, Sizes, measure
+from bench.measure import measure
 from bench.report import as_json, machine, markdown
+from bench.sizes import QUICK, TINY, Sizes
 from bench.world import world
 from workers.logs import configure
 

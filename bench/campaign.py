@@ -51,7 +51,7 @@ class Campaign:
     taken_over: int = 0
     """Triggers that the killed worker left behind."""
     seconds: float = 0.0
-    statuses: Counter[str] = field(default_factory=Counter)
+    statuses: dict[str, int] = field(default_factory=dict)
 
 
 class Receiver:
@@ -202,7 +202,8 @@ async def _through(workers: Sequence[Child], triggers: list[Trigger], now: datet
                 at_work -= 1
             again = []
             for trigger, said in zip(batch, map(Settled.model_validate, answers), strict=True):
-                found.statuses[said.status if said.rule is None else f"{said.status} {said.rule}"] += 1
+                what = f"{said.status} {said.rule or ''}".strip()
+                found.statuses[what] = found.statuses.get(what, 0) + 1
                 if said.status == "again":
                     again.append(trigger)
                 elif said.again is not None:

@@ -3,18 +3,22 @@
 import statistics
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
 from bench import footprint, rules
+from bench.campaign import Campaign, campaign
+from bench.contact import decisions
 from bench.cost import Ledger, Policy, price
 from bench.histories import Record, counted_actions, record
 from bench.latency import signal_to_send
+from bench.rendering import rates
 from bench.report import Row
 from bench.scenario import SENDS, SIGNALS, play
 from bench.sides import Side
+from bench.sizes import Sizes
 from bench.webhooks import answers
 from bench.world import Sides, World, percentile
 
@@ -27,23 +31,10 @@ _MOST_KIB = 80
 _SLOWER_MS = {50: 5, 99: 15}
 _SLOWER_ANSWER = 2
 _LEAST_PAIRS = 50_000
-
-
-@dataclass(frozen=True, slots=True)
-class Sizes:
-    """How much of everything is run."""
-
-    rounds: int = 3
-    batch: int = 8
-    open_journeys: int = 2000
-    replays: int = 15
-    samples: int = 200
-    requests: int = 1000
-    core_seconds: float = 3.0
-
-
-QUICK = Sizes(rounds=2, batch=4, open_journeys=300, replays=5, samples=40, requests=240, core_seconds=1.0)
-TINY = Sizes(rounds=1, batch=1, open_journeys=10, replays=1, samples=3, requests=40, core_seconds=0.1)
+_MOST_DECISION_MS = 5
+_LEAST_MAILS = 5_000
+_NAIVE_SHARE = 5
+"""The campaign without a ledger is that much smaller: its faults are many enough."""
 
 
 @dataclass
@@ -77,9 +68,15 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
         await _memory(world, sizes, found)
     _say("core")
     _core(world, sizes, found)
+    _say("mails")
+    _mails(world, sizes, found)
+    _say("decisions")
+    await _decisions(world, sizes, found)
     if not brief:
         _say("webhooks")
         await _webhooks(world, sizes, found)
+        _say("campaign")
+        await _campaign(world, sizes, found)
     return found
 
 
@@ -184,6 +181,63 @@ def _core(world: World, sizes: Sizes, found: Findings) -> None:
     rate = rules.pairs_a_second(world.playbook, seconds=sizes.core_seconds)
     target = f"≥ {_LEAST_PAIRS:,}"
     found.add("`apply` + `next_step`, pairs a second on one core", f"{rate:,.0f}", "", target, met=rate >= _LEAST_PAIRS)
+
+
+def _mails(world: World, sizes: Sizes, found: Findings) -> None:
+    made = rates(world.playbook, seconds=sizes.core_seconds)
+    found.add(
+        f"ready mails a second on one core: HTML, text, header fields ({made.kib:.0f} KiB, four languages)",
+        f"{made.ready:,.0f}",
+        "",
+        f"≥ {_LEAST_MAILS:,}",
+        met=made.ready >= _LEAST_MAILS,
+    )
+    found.add(
+        "mails a second on one core as MIME bytes for SMTP (of it a ready mail to bytes; bare: `email.message`)",
+        f"{made.mime:,.0f} ({made.mime_alone:,.0f})",
+        f"({made.standard_library:,.0f})",
+        "",
+        met=None,
+    )
+
+
+async def _decisions(world: World, sizes: Sizes, found: Findings) -> None:
+    took = await decisions(
+        world.database_url,
+        world.playbook,
+        customers=sizes.customers,
+        rows=sizes.ledger_rows,
+        samples=sizes.decisions,
+    )
+    for percent, most in {50: _MOST_DECISION_MS, 99: None}.items():
+        ours = percentile(took.claimed, percent)
+        found.add(
+            f"decision and claim among {took.rows:,} ledger rows, p{percent} (bare: one INSERT in a transaction)",
+            f"{ours:.1f} ms",
+            f"{percentile(took.bare, percent):.1f} ms",
+            "" if most is None else f"≤ {most} ms",
+            met=None if most is None else ours <= most,
+        )
+    found.raw["decision_ms"] = {"claimed": _two(took.claimed), "held_or_refused": len(took.not_now)}
+
+
+async def _campaign(world: World, sizes: Sizes, found: Findings) -> None:
+    log = world.stack.home / "campaign.log"
+    ours = await campaign(world.database_url, world.playbook, log, recipients=sizes.recipients)
+    few = max(1, sizes.recipients // _NAIVE_SHARE)
+    naive = await campaign(world.database_url, world.playbook, log, recipients=few, kind="naive")
+    found.add(
+        f"campaign to {ours.recipients:,}, a fifth of the triggers doubled, a worker killed: duplicates / over cap",
+        _faults(ours),
+        f"{_faults(naive)} (look, send, note; {naive.recipients:,} recipients)",
+        "0 / 0",
+        met=ours.duplicates == ours.over_cap == ours.open == 0,
+    )
+    found.raw["campaign"] = {"ledger": asdict(ours), "naive": asdict(naive)}
+
+
+def _faults(one: Campaign) -> str:
+    return f"{one.duplicates} / {one.over_cap} of {one.sent:,}"
 
 
 async def _webhooks(world: World, sizes: Sizes, found: Findings) -> None:

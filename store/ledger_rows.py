@@ -26,15 +26,13 @@ class Question:
     ) -> None:
         self.request = request
         self.playbook = playbook
-        self.touch = playbook.by_id[touch_id(request.key)]
+        touch = playbook.by_id[touch_id(request.key)]
+        self.served = frozenset(channel for channel in touch.channels if providers(channel, "") is not None)
+        # A channel that the shop has nobody for is no choice, and no reason: unless it is all there is.
+        self.touch = touch.but(channels=tuple(one for one in touch.channels if one in self.served or not self.served))
         self.now = now
         self.segments = segments
         self._providers = providers
-
-    @property
-    def served(self) -> frozenset[Channel]:
-        """The touch's channels that somebody serves."""
-        return frozenset(channel for channel in self.touch.channels if self._providers(channel, "") is not None)
 
     def provider(self, channel: Channel, attempt_class: int) -> str:
         """Who serves the channel for this message; empty where nobody does."""
@@ -53,7 +51,7 @@ async def write(
     """Write the row of a decision; its id, or None when something it was made of has changed."""
     go = isinstance(answer, Go)
     request, touch = asked.request, asked.touch
-    why = {} if isinstance(answer, Held) else answer.why
+    why = answer.why
     row: int | None = await connection.fetchval(
         sql.WRITE,
         request.shop,

@@ -6,16 +6,20 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 from bench import rules
 from bench.bare import TAIL
 from bench.cost import payload_bytes
-from bench.measure import TINY, measure
+from bench.measure import measure
 from bench.provider import Provider
 from bench.report import Machine, markdown
+from bench.sizes import TINY
 from bench.world import World
 from journey.playbook import Playbook
 from store import playbooks
 from store.pool import Pool
 from workers.embedded import EmbeddedStack
 
-FIGURES = ["Temporal actions", "history events", "history, all runs", "list price", "replay", "`apply` + `next_step`"]
+FIGURES = [
+    *("Temporal actions", "history events", "history, all runs", "list price", "replay", "`apply` + `next_step`"),
+    *("ready mails", "mails a second on one core as MIME", "decision and claim", "decision and claim"),
+]
 
 
 async def test_a_brief_run_fills_its_rows(

@@ -238,3 +238,22 @@ async def test_a_consent_in_the_future_does_not_outlive_an_opt_out(gate):
     await gate.client.post(gate.links.unsubscribe("acme", "1001"))
     rows = await gate.pool.fetch("SELECT granted FROM consents WHERE channel = 'email' ORDER BY at, id")
     assert [row["granted"] for row in rows] == [True, False]
+
+
+async def test_a_region_goes_with_its_country(gate):
+    """It is kept while nobody says otherwise, and gone when the customer turns up in another country."""
+
+    async def told(at, **person):
+        customer = {"customer_id": "c-17", **person}
+        await gate.send.event("customer.updated", timestamp=at, shop="acme", customer=customer)
+        await gate.relay.drain()
+        return tuple(await gate.pool.fetchrow("SELECT country, region FROM customers"))
+
+    gate.clock.forward(days=9)
+    await gate.send.order(customer={"country": "US", "region": "US-CA"})
+    await gate.relay.drain()
+    assert await told("2026-11-23T10:00:00Z", country="US") == ("US", "CA")
+    assert await told("2026-11-24T10:00:00Z", region="NY") == ("US", "NY")
+    assert await told("2026-11-25T10:00:00Z", country="FR") == ("FR", None)
+    assert await told("2026-11-24T12:00:00Z", country="US", region="FL") == ("FR", None)
+    assert await told("2026-11-26T10:00:00Z", country="CA", region="QC") == ("CA", "QC")

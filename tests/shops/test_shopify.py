@@ -35,7 +35,7 @@ ORDER = {
         "email_marketing_consent": {"state": "not_subscribed", "opt_in_level": None},
         "sms_marketing_consent": None,
     },
-    "shipping_address": {"first_name": "Steve", "country_code": "GB", "phone": "020 7946 0958"},
+    "shipping_address": {"first_name": "Steve", "country_code": "GB", "province_code": "ENG", "phone": "020 7946 0958"},
     "line_items": [
         {
             "id": 487817672276298554,
@@ -99,7 +99,7 @@ def test_an_order():
     ]
     person = order.customer
     assert (person.customer_id, person.email, person.first_name) == ("115310627314723954", "john@example.com", "John")
-    assert (person.phone, person.country, person.locale) == ("+442079460958", "GB", "en-GB")
+    assert (person.phone, person.country, person.region, person.locale) == ("+442079460958", "GB", "ENG", "en-GB")
     assert (person.consent.email_marketing, person.consent.sms_marketing) == (False, None)
 
 

@@ -66,6 +66,17 @@ def test_what_is_in_a_parcel_may_be_skus_or_lines():
     assert skus == [("A", "B"), ("A",), None, None]
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("CA", "CA"), ("us-ny", "NY"), (" 13 ", "13"), ("JP-13", "13"), ("California", None), ("", None), (7, None)],
+)
+def test_a_region_is_its_code_or_none(given, kept):
+    """ISO 3166-2 with or without its country; a name, a number or nothing is no region, and no reason to refuse."""
+    data = order_data(customer={"country": "US", "region": given})
+    (event,) = ADAPTER.translate(_delivery("order.created", **data))
+    assert (event.customer.region, event.customer.notes) == (kept, ())
+
+
 def test_the_envelope_cannot_be_overruled_from_inside():
     """A `type` or `at` among the data changes nothing."""
     event = ADAPTER.translate(_delivery("order.cancelled", shop="s", order_id="1", type="order.created", at="never"))[0]

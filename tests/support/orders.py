@@ -23,6 +23,10 @@ class Person:
     time_zone: str | None = "Europe/Berlin"
     country: str | None = "DE"
     consent: bool = True
+    phone: str | None = None
+    region: str | None = None
+    texts: bool = False
+    """Said yes to marketing by SMS as well."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,8 @@ async def put(pool: Pool, order: Order, playbook: str) -> None:
     person = order.person
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "INSERT INTO customers (shop, customer_id, email, first_name, locale, time_zone, country)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+            "INSERT INTO customers (shop, customer_id, email, first_name, locale, time_zone, country, phone, region)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
             order.shop,
             person.customer_id,
             person.email,
@@ -68,15 +72,20 @@ async def put(pool: Pool, order: Order, playbook: str) -> None:
             person.locale,
             person.time_zone,
             person.country,
+            person.phone,
+            person.region,
         )
-        await connection.execute(
-            "INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, at)"
-            " VALUES ($1, $2, 'email', 'marketing', $3, 'test', $4)",
-            order.shop,
-            person.customer_id,
-            person.consent,
-            order.placed_at,
-        )
+        said = {"email": person.consent} | ({"sms": True} if person.texts else {})
+        for channel, granted in said.items():
+            await connection.execute(
+                "INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, at)"
+                " VALUES ($1, $2, $3, 'marketing', $4, 'test', $5)",
+                order.shop,
+                person.customer_id,
+                channel,
+                granted,
+                order.placed_at,
+            )
         await connection.execute(
             "INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",

@@ -1,0 +1,149 @@
+"""A message whose first channel will not have it: what goes instead, what stays on record, and what a crash does."""
+
+
+import pytest
+
+from journey.outcomes import InDoubt, Refused, Sent
+from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash
+from tests.activities.street import EMAIL, NUMBER, SMS, Street
+from tests.support.loopback import REFUSED
+from tests.support.providers import PostmarkApi
+
+BY_POSTMARK = pytest.mark.parametrize("mail", ["postmark"], indirect=True)
+ONE_AFTER_THE_OTHER = [gap for gap in GAPS if gap != "after_lookup"]
+
+
+@BY_POSTMARK
+@pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
+async def test_a_dead_mail_address_gives_way_to_a_text(street: Street, postmark: PostmarkApi, touch: str) -> None:
+    """The refused mail stays as evidence, the text is a row of its own that says why, and the address is dead."""
+    street = street.with_touches(EMAIL, SMS)
+    order = await street.order()
+    postmark.inactive.add(order.person.email or "")
+    assert isinstance(await street.once(order, touch), Sent)
+    assert await street.story(order) == [("email", "refused", "provider_postmark_406"), ("sms", "sent", None)]
+    refused, sent = await street.rows(order)
+    assert (refused["provider"], sent["provider"]) == ("postmark", "twilio")
+    assert (refused["attempt_class"], sent["attempt_class"]) == (0, 1)
+    assert sent["why"] == '{"email": "provider_postmark_406"}'
+    assert sent["again"] == 0
+    assert (len(street.mails(order)), len(street.texts(order))) == (0, 1)
+    (suppressed,) = await street.pool.fetch("SELECT channel, reason FROM suppressions")
+    assert tuple(suppressed) == ("email", "bounced")
+
+
+async def test_a_number_that_said_stop_to_twilio_gives_way_to_a_mail(street: Street) -> None:
+    """21610: the number is suppressed for texts, so that the next message does not even try."""
+    street = street.with_touches(SMS, EMAIL)
+    order = await street.order()
+    street.twilio.stopped.add(NUMBER)
+    assert isinstance(await street.once(order, TRANSACTIONAL), Sent)
+    assert await street.story(order) == [("sms", "refused", "provider_twilio_21610"), ("email", "sent", None)]
+    (suppressed,) = await street.pool.fetch("SELECT shop, channel, address, reason FROM suppressions")
+    assert tuple(suppressed) == ("acme", "sms", NUMBER, "opted_out")
+    asked = len(street.twilio.requests)
+    assert isinstance(await street.once(order, MARKETING), Sent)
+    assert await street.story(order, MARKETING) == [("email", "sent", None)]
+    assert len(street.twilio.requests) == asked
+
+
+async def test_a_touch_that_does_not_fall_through_ends_there(street: Street) -> None:
+    """With `falls_through: false` the refusal is the last word, however often it is asked again."""
+    street = street.with_touches(SMS, EMAIL, falls_through=False)
+    order = await street.order()
+    street.twilio.stopped.add(NUMBER)
+    for _ in range(3):
+        assert await street.once(order, TRANSACTIONAL) == Refused(rule="provider_twilio_21610")
+    assert await street.story(order) == [("sms", "refused", "provider_twilio_21610")]
+    assert len(street.twilio.requests) == 1
+    assert street.mails(order) == []
+
+
+async def test_what_every_channel_refused_is_refused_for_good(street: Street) -> None:
+    """Each channel is tried once; asking again answers by the same rules and sends nothing."""
+    street = street.with_touches(SMS, EMAIL)
+    order = await street.order()
+    street.twilio.stopped.add(NUMBER)
+    street.mail.then(REFUSED)
+    said = {"sms": "provider_twilio_21610", "email": "provider_http_422"}
+    for _ in range(3):
+        assert await street.once(order, TRANSACTIONAL) == Refused(rule=said["sms"], why=said)
+    assert await street.story(order) == [(channel, "refused", rule) for channel, rule in said.items()]
+    assert (len(street.twilio.requests), len(street.mail.requests)) == (1, 1)
+    assert street.mails(order) == []
+
+
+@pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
+@pytest.mark.parametrize("gap", ONE_AFTER_THE_OTHER)
+async def test_a_crash_on_the_second_channel_loses_and_doubles_nothing(street: Street, touch: str, gap: str) -> None:
+    """The mail that stands in for a text arrives once, whichever gap of its sending the process died in."""
+    street = street.with_touches(SMS, EMAIL)
+    order = await street.order()
+    street.twilio.stopped.add(NUMBER)
+    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_reclaim", "after_record"} else 1)
+    assert isinstance(await street.settle(street.request(order, touch), crash), Sent)
+    assert crash.at == ([gap] if gap == "after_reclaim" else [])
+    assert await street.story(order) == [("sms", "refused", "provider_twilio_21610"), ("email", "sent", None)]
+    (arrival,) = street.mails(order)
+    assert (await street.rows(order))[1]["message_id"] == arrival.message_id
+    assert street.texts(order) == []
+
+
+@BY_POSTMARK
+@pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
+@pytest.mark.parametrize("gap", ONE_AFTER_THE_OTHER)
+async def test_a_crash_on_the_way_to_twilio_is_counted(
+    street: Street, postmark: PostmarkApi, touch: str, gap: str
+) -> None:
+    """Nobody can ask Twilio: the transactional text goes once more, counted; the marketing one at most once."""
+    street = street.with_touches(EMAIL, SMS)
+    order = await street.order()
+    postmark.inactive.add(order.person.email or "")
+    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_reclaim", "after_record"} else 1)
+    outcome = await street.settle(street.request(order, touch), crash)
+    texts, rows = len(street.texts(order)), await street.rows(order)
+    assert (rows[0]["channel"], rows[0]["status"], rows[0]["rule"]) == ("email", "refused", "provider_postmark_406")
+    assert {row["channel"] for row in rows[1:]} == {"sms"}
+    doubtful = gap in {"after_claim", "before_send", "after_send"}
+    went = int(gap not in {"after_claim", "before_send"})
+    if touch == TRANSACTIONAL:
+        assert isinstance(outcome, Sent)
+        assert [(row["status"], row["again"]) for row in rows[1:]] == (
+            [("in_doubt", 0), ("sent", 1)] if doubtful else [("sent", 0)]
+        )
+        assert texts == went + doubtful
+    else:
+        assert isinstance(outcome, InDoubt if doubtful else Sent)
+        assert [row["status"] for row in rows[1:]] == (["in_doubt"] if doubtful else ["sent"])
+        assert texts == went
+    assert street.mails(order) == []
+
+
+@pytest.mark.parametrize("gap", ["after_claim", "before_send", "after_send"])
+async def test_a_crash_on_the_first_channel_does_not_keep_it_from_the_second(street: Street, gap: str) -> None:
+    """The text is refused once more, the doubt is left on record, and the mail arrives once."""
+    street = street.with_touches(SMS, EMAIL)
+    order = await street.order()
+    street.twilio.stopped.add(NUMBER)
+    assert isinstance(await street.settle(street.request(order, TRANSACTIONAL), Crash([gap])), Sent)
+    assert await street.story(order) == [
+        ("sms", "in_doubt", "sent_again"),
+        ("sms", "refused", "provider_twilio_21610"),
+        ("email", "sent", None),
+    ]
+    assert len(street.mails(order)) == 1
+
+
+async def test_a_doubt_on_a_channel_that_is_closed_now_is_not_sent_there_again(street: Street) -> None:
+    """Out by mail perhaps, then a complaint: the mail's key is not repeated, and the text may go in its stead."""
+    street = street.with_touches(EMAIL, SMS)
+    for touch, outcome, texts in ((TRANSACTIONAL, Sent, 1), (MARKETING, InDoubt, 0)):
+        order = await street.order()
+        request = street.request(order, touch)
+        with pytest.raises(Exception, match="before_send"):
+            await street.deliveries(Crash(["before_send"])).deliver(request)
+        await street.deliveries()._ledger.suppress("acme", EMAIL, order.person.email or "", "bounced", now=request.now)  # type: ignore[arg-type]
+        assert isinstance(await street.settle(request), outcome)
+        assert street.mails(order) == []
+        assert len(street.texts(order)) == texts
+        assert (await street.story(order))[0][:2] == ("email", "in_doubt")
