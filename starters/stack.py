@@ -14,9 +14,11 @@ from temporalio.client import Client, Interceptor
 from activities.links import Links
 from activities.messaging.templates import Templates
 from starters.dev_pages import mail_pages
+from starters.gallery import gallery_pages
 from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
 from starters.publishing import publish_if_none
 from starters.serving import listen, serving, stop_signal
+from store import playbooks
 from store.migrate import migrate
 from store.pool import Pool
 from workers.connecting import database, temporal_client
@@ -25,6 +27,7 @@ from workers.mail_catcher import MailCatcher
 from workers.settings import Settings
 from workers.worker import build_worker, load_templates, playbooks_kept_fresh, senders_of
 from workflows.order_journey import SEARCH_ATTRIBUTES
+from workflows.registry import PLAYBOOKS
 
 _TEMPORAL_PORTS: Final = (7233, 8233)
 """Where people expect a local Temporal and its UI; a free port is taken when these are not."""
@@ -107,7 +110,12 @@ async def whole_stack(
         worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links)
         await running.enter_async_context(worker)
         tell("worker")
-        pages: list[APIRouter] = [] if embedded.catcher is None else [mail_pages(embedded.catcher)]
+        pages: list[APIRouter] = []
+        if embedded.catcher is not None:
+            current = await playbooks.current(pool)
+            # One that a newer version wrote cannot be shown, and need not be.
+            gallery = gallery_pages(templates, PLAYBOOKS.get(current)) if current in PLAYBOOKS else None
+            pages = [mail_pages(embedded.catcher, gallery=gallery)]
         url = await running.enter_async_context(
             serving(
                 settings,

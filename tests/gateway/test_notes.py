@@ -100,7 +100,7 @@ async def test_the_inbox_is_a_page_for_people(inbox):
         "Fernhill Supply",
         "On its way",
         "It left us.",
-        "Monday, November 23",
+        "Monday 23 November",
         'href="https://shop.test/o/abc"',
     ):
         assert text in page.text

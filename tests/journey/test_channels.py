@@ -186,7 +186,7 @@ def test_a_touch_is_planned_for_its_first_channel_awake(playbook):
 
 def test_the_preview_says_on_which_channel(playbook):
     """The simulator asks the same rules: the preferred channel first, and a text inside the law of the region."""
-    both = tuple(one.but(channels=(EMAIL, SMS)) if one.marketing else one for one in playbook.touches)
+    both = tuple(one.but(channels=(EMAIL, SMS) if one.marketing else (EMAIL,)) for one in playbook.touches)
     texts = changed(playbook, touches=both)
     facts = order(placed_at=NOON).but(country="US", time_zone="America/New_York")
     somebody = Recipient(preferred=SMS, region="RI")

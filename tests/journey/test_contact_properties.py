@@ -157,7 +157,12 @@ def _more_against(about: Touch, evidence: Evidence) -> list[Evidence]:
     some = list(evidence.reaches)
     changes = ({"address": False}, {"refusal": "no_consent"}, {"suppressed": "bounced"})
     return [
-        *(replace(evidence, reaches=[other for other in some if other is not one]) for one in some),
+        # The inbox needs no address: without a word about it nothing is against it.
+        *(
+            replace(evidence, reaches=[other for other in some if other is not one])
+            for one in some
+            if one.channel is not Channel.INBOX
+        ),
         *(
             replace(evidence, reaches=[replace(other, **change) if other is one else other for other in some])
             for one in some
