@@ -10,7 +10,7 @@ the doubt stays with the row while the journey waits for a provider that is away
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +30,7 @@ from activities.attempt import (
     soon,
     try_again,
 )
+from activities.handover import hand_over, remember
 from activities.links import Links
 from activities.messaging.inbox import Note
 from activities.messaging.protocol import (
@@ -37,12 +38,10 @@ from activities.messaging.protocol import (
     Busy,
     LookupUnavailableError,
     Message,
-    Receipt,
     Rejected,
     Unclear,
 )
-from activities.messaging.senders import Senders, carry
-from activities.messaging.short import PUSHED
+from activities.messaging.senders import Senders
 from activities.messaging.templates import TemplateError, Templates
 from activities.writing import segments, write
 from journey.contact import Go
@@ -58,7 +57,7 @@ from journey.outcomes import (
     Sent,
 )
 from journey.playbook import Channel, Playbook, Touch, touch_id
-from store import devices, messages
+from store import messages
 from store.claims import AlreadySent, Claim, Doubt, Final, message_key
 from store.ledger import Ledger
 from store.messages import MessageFacts
@@ -289,7 +288,9 @@ class Deliveries:
         if time.monotonic() - job.asked > self._claim_lasts:
             await self._release(claim, "attempt_stood_still", job.now + QUICK_RETRIES[0])
             raise try_again("attempt_stood_still", QUICK_RETRIES[0])
-        claim, receipt = await self._carry(job, claim, written)
+        claim, receipt = await hand_over(
+            self._pool, self._ledger, self._sender.senders, request=request, claim=claim, written=written, now=job.now
+        )
         await self._gap("after_send", request)
         match receipt:
             case Accepted():
@@ -303,37 +304,9 @@ class Deliveries:
             case Unclear():
                 return await self._unclear(job, claim, f"provider_{receipt.rule}")
 
-    async def _carry(self, job: _Job, claim: Claim, written: Sequence[Message | Note]) -> tuple[Claim, Receipt]:
-        """Hand it to its provider, and while one after the other is certainly too busy, to the next."""
-        senders, key = self._sender.senders, message_key(job.request, claim.attempt_class)
-        while True:
-            provider = senders.named(claim.channel, claim.provider)
-            if provider is None:
-                return claim, Busy("not_configured")
-            carried = await carry(provider, written)
-            await self._drop(job, claim.channel, carried.dead)
-            following = senders.after(claim.channel, claim.provider, key)
-            # What may have gone out by the first must not go by a second.
-            if not isinstance(carried.receipt, Busy) or following is None or claim.doubtful:
-                return claim, carried.receipt
-            handed = await self._ledger.hand_over(claim, following)
-            if handed is None:
-                return claim, carried.receipt
-            log.warning("failed_over", busy=claim.provider, next=following)
-            claim = handed
-
-    async def _drop(self, job: _Job, channel: Channel, dead: Sequence[str]) -> None:
-        if channel is Channel.PUSH or channel is Channel.WEB_PUSH:
-            kind: devices.PushChannel = "push" if channel is Channel.PUSH else "web_push"
-            for address in dead:
-                await devices.drop(self._pool, shop=job.request.shop, channel=kind, address=address, at=job.now)
-
     async def _rejected(self, job: _Job, claim: Claim, receipt: Rejected, message: Message | Note) -> Outcome:
         """It will never pass this way: remember a dead or unwilling address, and try the touch's next channel."""
-        reason = "bounced" if receipt.address_dead else "opted_out" if receipt.opted_out else None
-        if reason is not None and claim.channel not in PUSHED and not isinstance(message, Note):
-            shop, to = job.request.shop, message.to
-            await patiently(lambda: self._ledger.suppress(shop, claim.channel, to, reason, now=job.now))
+        await patiently(lambda: remember(self._ledger, job.request, claim, receipt, message, now=job.now))
         outcome = await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
         if isinstance(outcome, Refused) and job.touch.falls_through and len(job.touch.channels) > 1:
             return await self._ask(replace(job, asked=time.monotonic(), facts=self._facts(job.request)))

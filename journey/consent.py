@@ -182,7 +182,8 @@ def permits(
     if held is not None or channel is Channel.INBOX:
         return Permission(allowed=True, rule="express" if held is not None else "inbox")
     if channel not in _NEEDS_EXPRESS:
-        bought = [answer.at for answer in said if _about(answer, channel) and answer.granted and answer.how is How.PURCHASE]
+        paid = (answer for answer in said if answer.how is How.PURCHASE and answer.granted)
+        bought = [answer.at for answer in paid if _about(answer, channel)]
         last = max([*bought, *([last_purchase_at] if last_purchase_at else [])], default=None)
         law = law_of(country, region, now.date())
         implied = _implied(law, last, last_inquiry_at, now, soft=(country or "").upper() in policy.soft_opt_in)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from temporalio.exceptions import ApplicationError
 
 from activities.deliver import Deliveries, Gap, Sender, no_gap
@@ -63,6 +64,16 @@ def at(name: str, act: Callable[[], Awaitable[Any]]) -> Gap:
         if here == name and not done:
             done = True
             await act()
+
+    return gap
+
+
+def then(*gaps: Gap) -> Gap:
+    """One gap after the other."""
+
+    async def gap(here: str, request: DeliverRequest) -> None:
+        for one in gaps:
+            await one(here, request)
 
     return gap
 
@@ -151,3 +162,9 @@ def next_attempt(now: datetime, again: ApplicationError) -> datetime:
     assert again.type == "TryAgain"
     assert again.next_retry_delay is not None
     return now + again.next_retry_delay
+
+
+async def crashed(desk: Desk, request: DeliverRequest, gap: Gap) -> None:
+    """One attempt that dies in a gap."""
+    with pytest.raises(KilledError):
+        await desk.deliveries(gap).deliver(request)

@@ -6,7 +6,8 @@ from typing import Any
 
 from journey.outcomes import Outcome
 from journey.playbook import Channel, ContactRules, Playbook
-from tests.activities.desk import Desk
+from store.ledger import Ledger
+from tests.activities.desk import PLACED, Desk
 from tests.messaging.push.kit import Google
 from tests.messaging.text.standins import TwilioApi
 from tests.support.loopback import Api, Arrival
@@ -69,3 +70,8 @@ class Street(Desk):
         rows = [row for row in await self.rows(order) if touch in {None, row["touch_key"]}]
         return [(row["channel"], row["status"], row["rule"]) for row in rows]
 
+
+
+async def suppressed(desk: Desk, channel: Channel, address: str, reason: str) -> None:
+    """That address has bounced, complained or opted out."""
+    await Ledger(desk.pool, domain="shop.test").suppress("acme", channel, address, reason, now=PLACED)

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from email.parser import BytesParser
+from email.policy import SMTP
 from urllib.parse import urlsplit
 
 import pytest
@@ -103,7 +106,11 @@ async def test_lines_that_begin_with_a_dot_arrive_as_they_were() -> None:
     """A dot on the wire is doubled, so that the message does not end at one (RFC 5321 4.5.2)."""
     bodies: list[bytes] = []
     assert isinstance(await answer({}, bodies), Accepted)
-    assert b"\r\n..Hi\r\n..\r\n" in bodies[0]
+    assert b"\r\n..Hi\r\n" in bodies[0]
+    arrived = bodies[0].removesuffix(b".\r\n").replace(b"\r\n..", b"\r\n.")
+    plain = BytesParser(_class=EmailMessage, policy=SMTP).parsebytes(arrived).get_body(("plain",))
+    assert plain is not None
+    assert plain.get_content().splitlines() == MESSAGE.text.splitlines()
 
 
 async def test_one_deadline_stands_over_all_steps_before_the_message() -> None:
