@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from journey.parcels import Parcel, Reason
-from journey.playbook import Anchor, Ending, Playbook
+from journey.playbook import PARCEL_ANCHORS, Anchor, Ending, Playbook, Touch
 from journey.state import JourneyState
 
 Moment = tuple[str | None, datetime, Parcel | None]
@@ -52,6 +52,8 @@ def ended(state: JourneyState, playbook: Playbook) -> Sequence[Ending]:
         over.append(Ending.REVIEW_POSTED)
     if negative_review_at(state, playbook) is not None:
         over.append(Ending.NEGATIVE_REVIEW)
+    if not any(parcel.problems or parcel.going_back for parcel in state.parcels):
+        return over
     live = [parcel for parcel in state.parcels if parcel.delivered_at is None and not parcel.void]
     if live and len(live) == sum(not parcel.void for parcel in state.parcels):
         if all(parcel.going_back for parcel in live):
@@ -95,3 +97,25 @@ MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Iterable[Moment]]] = {
     Anchor.PARCEL_PROBLEM: lambda state, _: _problems(state),
 }
 """When, and for whom, each anchor's fact holds."""
+
+_OF_ORDINARY_ORDERS = frozenset({Anchor.ORDER_CANCELLED, Anchor.REFUND, Anchor.NEGATIVE_REVIEW})
+_OF_TROUBLED_PARCELS = frozenset({Anchor.PARCEL_DELAYED, Anchor.PARCEL_PROBLEM, Anchor.PARCEL_LOST})
+
+
+def moments(state: JourneyState, playbook: Playbook) -> list[tuple[Sequence[Touch], Moment]]:
+    """Each fact that touches count from, with its touches by offset.
+
+    What most journeys never have is not looked for in each: this is done for every step of every journey.
+    """
+    ordinary = state.cancelled_at is None and not state.refunds and state.worst_rating is None
+    absent = _OF_ORDINARY_ORDERS if ordinary else frozenset[Anchor]()
+    if not state.parcels:
+        absent |= PARCEL_ANCHORS
+    elif not any(parcel.problems or len(parcel.estimates) > 1 for parcel in state.parcels):
+        absent |= _OF_TROUBLED_PARCELS
+    return [
+        (touches, moment)
+        for anchor, touches in playbook.by_anchor
+        if anchor not in absent
+        for moment in MOMENTS[anchor](state, playbook)
+    ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from journey.base import TouchKey
 from journey.conditions import ConditionError, holds
-from journey.facts import MOMENTS, Moment, ended, order_delivered_at
+from journey.facts import Moment, ended, moments, order_delivered_at
 from journey.hours import end_of_quiet
 from journey.outcomes import PassedOver, Status
 from journey.parcels import Parcel
@@ -171,7 +171,7 @@ def _next_stop(
     troubled = _trouble(state)
     blocked = False
     best: Stop | None = None
-    for touches, moment in _groups(state, playbook):
+    for touches, moment in moments(state, playbook):
         for candidate in _stops_of(state, playbook, touches, moment, now):
             if best is not None:
                 # Within a group they come by due time, which nothing but delays: the rest of it is later still.
@@ -203,16 +203,9 @@ def _goes_before(stop: Stop, other: Stop, now: datetime) -> bool:
     return stop.due < other.due
 
 
-def _groups(state: JourneyState, playbook: Playbook) -> Iterator[tuple[Sequence[Touch], Moment]]:
-    """Each fact that touches count from, with its touches by offset."""
-    for anchor, touches in playbook.by_anchor:
-        for moment in MOMENTS[anchor](state, playbook):
-            yield touches, moment
-
-
 def _stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[Stop]:
     """Every touch whose anchor is known and that is not settled."""
-    for touches, moment in _groups(state, playbook):
+    for touches, moment in moments(state, playbook):
         yield from _stops_of(state, playbook, touches, moment, now)
 
 
@@ -244,8 +237,10 @@ def _awake(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -
 
 def _end_of_quiet(state: JourneyState, playbook: Playbook, touch: Touch, moment: datetime) -> datetime:
     """When the first of the touch's channels is out of the playbook's quiet hours: which one it takes is seen then."""
-    zones, quiet = state.order.zones, playbook.contact.quiet
-    return min(end_of_quiet(moment, quiet(channel), zones) for channel in touch.channels)
+    zones, hours = state.order.zones, playbook.quiet_of[touch.id]
+    if len(hours) == 1:
+        return end_of_quiet(moment, hours[0], zones)
+    return min(end_of_quiet(moment, quiet, zones) for quiet in hours)
 
 
 def _respaced(state: JourneyState, playbook: Playbook, due: datetime) -> datetime:

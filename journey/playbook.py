@@ -232,6 +232,14 @@ class Playbook(Authored):
         )
 
     @cached_property
+    def quiet_of(self) -> dict[str, tuple[QuietHours | None, ...]]:
+        """The quiet hours of each touch's channels, each once: they are looked at for every step of every journey."""
+        return {
+            touch.id: tuple(dict.fromkeys(self.contact.quiet(channel) for channel in touch.channels))
+            for touch in self.touches
+        }
+
+    @cached_property
     def compact(self) -> str:
         """The canonical JSON of this playbook: what is stored, and what the digest is taken over."""
         return json.dumps(_sorted_sets(self.model_dump(mode="json")), sort_keys=True, separators=(",", ":"))
