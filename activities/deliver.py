@@ -214,18 +214,17 @@ class Deliveries:
         provider = self._sender.senders.named(doubt.channel, doubt.provider)
         if provider is not None and provider.looks_up:
             return await self._look_up(job, doubt, provider)
-        go = isinstance(doubt.answer, Go)
-        if provider is not None and provider.remembers is not None and doubt.age < provider.remembers:
-            if isinstance(doubt.answer, Held):
-                await self._ledger.release(doubt.claim, doubt.answer.rule, until=doubt.answer.until)
-                return doubt.answer
-            claim = await self._ledger.claim_again(doubt, certain=False) if go else None
-        elif go and not job.touch.marketing and doubt.again < MOST_AGAIN:
+        answer = doubt.answer
+        remembered = provider is not None and provider.remembers is not None and doubt.age < provider.remembers
+        if remembered and isinstance(answer, Held):
+            await self._ledger.release(doubt.claim, answer.rule, until=answer.until)
+            return answer
+        if remembered and isinstance(answer, Go) and answer.channel is doubt.channel:
+            claim = await self._ledger.claim_again(doubt)
+        elif isinstance(answer, Go) and not job.touch.marketing and doubt.again < MOST_AGAIN:
             providers = self._sender.senders.name_for
             claim = await self._ledger.claim_anew(doubt, job.request, job.playbook, now=job.now, providers=providers)
         else:
-            go, claim = False, None
-        if not go:
             return await self._leave_in_doubt(doubt.claim, CRASHED)
         # An attempt that took part of its time to find out writes on what is known now.
         return await self._send_after_doubt(replace(job, facts=self._facts(job.request)), claim)
@@ -242,15 +241,13 @@ class Deliveries:
         if doubt.age < provider.settles_after:
             # Its log may not have caught up with what it took; asking too early would send twice.
             raise try_again("provider_log_not_settled", provider.settles_after - doubt.age)
-        # It never went out, so the rules decide as if for the first time.
-        job = replace(job, asked=time.monotonic(), facts=self._facts(job.request))
-        claim = await self._ledger.claim_again(doubt, certain=True)
-        if claim is not None and isinstance(doubt.answer, Held):
-            await self._ledger.release(claim, doubt.answer.rule, until=doubt.answer.until)
-            return doubt.answer
-        if claim is not None and isinstance(doubt.answer, Refused):
-            return await self._end(job, claim, doubt.answer)
-        return await self._send_after_doubt(job, claim)
+        # It never went out, so the rules decide as if for the first time, on what is so after the search.
+        await self._ledger.release(replace(doubt.claim, doubtful=False), "never_went_out", until=job.now)
+        await self._gap("after_reclaim", job.request)
+        return await self._ask(self._begun_anew(job))
+
+    def _begun_anew(self, job: _Job) -> _Job:
+        return replace(job, asked=time.monotonic(), facts=self._facts(job.request))
 
     async def _send_after_doubt(self, job: _Job, claim: Claim | None) -> Outcome:
         if claim is None:
@@ -262,16 +259,21 @@ class Deliveries:
         request = job.request
         try:
             templates, links = self._sender.templates, self._sender.links
-            along = [await messages.load(self._pool, request.shop, order) for order, _ in claim.along]
+            facts = await job.facts
+            if facts is None or facts.version < claim.version:
+                # Read before somebody changed what the claim was then decided on.
+                facts = await messages.load(self._pool, request.shop, request.order_id)
+            others = await self._ledger.along(request) if job.touch.merge is not None else ()
+            along = [await messages.load(self._pool, request.shop, order) for order in others]
             written = write(
-                await job.facts,
+                facts,
                 templates,
                 links,
                 request,
                 claim,
                 touch=job.touch,
                 now=job.now,
-                along=[facts for facts in along if facts is not None],
+                along=[other for other in along if other is not None],
                 callback=self._sender.callback,
             )
         except TemplateError:
@@ -283,13 +285,21 @@ class Deliveries:
             await self._release(claim, "attempt_failed", job.now)
             raise
         if not written:
-            return await self._end(job, claim, Refused(rule="no_address"))
+            return await self._refused(job, claim, "no_address")
         await self._gap("before_send", request)
         if time.monotonic() - job.asked > self._claim_lasts:
             await self._release(claim, "attempt_stood_still", job.now + QUICK_RETRIES[0])
             raise try_again("attempt_stood_still", QUICK_RETRIES[0])
         claim, receipt = await hand_over(
-            self._pool, self._ledger, self._sender.senders, request=request, claim=claim, written=written, now=job.now
+            self._pool,
+            self._ledger,
+            self._sender.senders,
+            request=request,
+            claim=claim,
+            written=written,
+            now=job.now,
+            gap=self._gap,
+            claim_lasts=self._claim_lasts,
         )
         await self._gap("after_send", request)
         match receipt:
@@ -307,9 +317,13 @@ class Deliveries:
     async def _rejected(self, job: _Job, claim: Claim, receipt: Rejected, message: Message | Note) -> Outcome:
         """It will never pass this way: remember a dead or unwilling address, and try the touch's next channel."""
         await patiently(lambda: remember(self._ledger, job.request, claim, receipt, message, now=job.now))
-        outcome = await self._end(job, claim, Refused(rule=f"provider_{receipt.rule}"))
+        return await self._refused(job, claim, f"provider_{receipt.rule}")
+
+    async def _refused(self, job: _Job, claim: Claim, rule: str) -> Outcome:
+        """It does not go by the claim's channel; where the touch allows, the next one is asked for."""
+        outcome = await self._end(job, claim, Refused(rule=rule))
         if isinstance(outcome, Refused) and job.touch.falls_through and len(job.touch.channels) > 1:
-            return await self._ask(replace(job, asked=time.monotonic(), facts=self._facts(job.request)))
+            return await self._ask(self._begun_anew(job))
         return outcome
 
     async def _unclear(self, job: _Job, claim: Claim, rule: str) -> Outcome:

@@ -1,10 +1,13 @@
 """Handing a written message to its provider, and to the next while one after the other is certainly too busy."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from functools import partial
 
 import structlog
 
+from activities.attempt import patiently
 from activities.messaging.inbox import Note
 from activities.messaging.protocol import Busy, Message, Receipt, Rejected
 from activities.messaging.senders import Senders, carry
@@ -28,8 +31,14 @@ async def hand_over(
     claim: Claim,
     written: Sequence[Message | Note],
     now: datetime,
+    gap: Callable[[str, DeliverRequest], Awaitable[None]],
+    claim_lasts: float,
 ) -> tuple[Claim, Receipt]:
-    """Hand it over at `now` of the journey's clock; the claim, with who has it in the end, and what came of it."""
+    """Hand it over at `now` of the journey's clock; the claim, with who has it in the end, and what came of it.
+
+    `gap` is called before the next provider is asked; more than `claim_lasts` seconds after it was given the message
+    it is not asked any more, as in `activities.deliver`.
+    """
     key = message_key(request, claim.attempt_class)
     while True:
         provider = senders.named(claim.channel, claim.provider)
@@ -41,11 +50,15 @@ async def hand_over(
         # What may have gone out by the first must not go by a second.
         if not isinstance(carried.receipt, Busy) or following is None or claim.doubtful:
             return claim, carried.receipt
+        asked = time.monotonic()
         handed = await ledger.hand_over(claim, following)
         if handed is None:
             return claim, carried.receipt
         log.warning("failed_over", busy=claim.provider, next=following)
         claim = handed
+        await gap("handed_over", request)
+        if time.monotonic() - asked > claim_lasts:
+            return claim, Busy("stood_still")
 
 
 async def remember(
@@ -61,4 +74,5 @@ async def _drop(pool: Pool, shop: str, channel: Channel, dead: Sequence[str], no
     if channel is Channel.PUSH or channel is Channel.WEB_PUSH:
         kind: devices.PushChannel = "push" if channel is Channel.PUSH else "web_push"
         for address in dead:
-            await devices.drop(pool, shop=shop, channel=kind, address=address, at=now)
+            # The message may be out already: no doubt about it for the sake of a device.
+            await patiently(partial(devices.drop, pool, shop=shop, channel=kind, address=address, at=now))

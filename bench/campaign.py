@@ -46,6 +46,7 @@ class Campaign:
     repeated_requests: int = 0
     """Requests with a key that the provider knew: after a doubt, answered with the first send."""
     in_doubt: int = 0
+    """Messages that the killed worker may have handed over, and that the rules would not let go again."""
     open: int = 0
     """Triggers of whom nobody knows yet what comes of them."""
     taken_over: int = 0

@@ -30,7 +30,8 @@ from store.pool import Pool, connect
 from workers.logs import configure
 from workers.settings import shipped_playbooks
 
-_AT_ONCE = 8
+AT_ONCE = 8
+"""How many messages a worker has in its hands."""
 
 
 class Config(BaseModel):
@@ -136,7 +137,7 @@ async def run(config: Config) -> None:
     sender = Sender(senders, Templates.load(shipped_playbooks()), links, lambda _digest: playbook)
     pool = await connect(config.database_url)
     work = {"ledger": with_the_ledger, "naive": naive}[config.kind](pool, sender, playbook)
-    gate = asyncio.Semaphore(_AT_ONCE)
+    gate = asyncio.Semaphore(AT_ONCE)
 
     async def one(trigger: Trigger, now: datetime) -> dict[str, object]:
         async with gate:

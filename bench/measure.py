@@ -2,6 +2,7 @@
 
 import statistics
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -237,7 +238,8 @@ async def _campaign(world: World, sizes: Sizes, found: Findings) -> None:
 
 
 def _faults(one: Campaign) -> str:
-    return f"{one.duplicates} / {one.over_cap} of {one.sent:,}"
+    doubt = f", {one.in_doubt} in doubt" if one.in_doubt else ""
+    return f"{one.duplicates} / {one.over_cap} of {one.sent:,}{doubt}"
 
 
 async def _webhooks(world: World, sizes: Sizes, found: Findings) -> None:
@@ -261,4 +263,4 @@ def _two(values: Sequence[float]) -> str:
 
 
 def _say(part: str) -> None:
-    print(f"measuring: {part}", file=sys.stderr, flush=True)
+    print(f"{time.strftime('%H:%M:%S')} measuring: {part}", file=sys.stderr, flush=True)

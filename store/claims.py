@@ -19,7 +19,7 @@ class Claim:
     can then not say any more that nothing did. `held_by` is the rule that the message waited for until now, and
     `asked_at` when, by its journey's clock, it was asked for first: a touch's patience begins then or when it was due.
     `again` is how often it may have gone out before under another name, `rings_until` when the hours in which it may
-    disturb end (UTC; None: never), and `along` the messages that go along in it, as (order id, touch key).
+    disturb end (UTC; None: never), and `version` the customer's `contact_version` that it was decided on.
     """
 
     row: int
@@ -33,7 +33,7 @@ class Claim:
     asked_at: datetime | None = None
     again: int = 0
     rings_until: datetime | None = None
-    along: tuple[tuple[str, str], ...] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Doubt:
 
     `age` is how long ago, by the database's clock, the message may first have gone out under this name since
     it was last known not to have; `provider` is whom it was given to, and `answer` what the contact rules say
-    about it now.
+    about it at `now` of the journey's clock, on the customer's `contact_version` of `version`: its own channel first.
     """
 
     row: int
@@ -60,6 +60,8 @@ class Doubt:
     provider: str
     age: timedelta
     answer: Go | Held | Refused
+    now: datetime
+    version: int
     held_by: str | None = None
     asked_at: datetime | None = None
     again: int = 0
@@ -79,6 +81,7 @@ class Doubt:
             asked_at=self.asked_at,
             again=self.again,
             rings_until=self.answer.until if isinstance(self.answer, Go) else None,
+            version=self.version,
         )
 
 

@@ -74,6 +74,8 @@ class Ledger:
                 if answer is not None:
                     return answer
         async with self._pool.acquire() as connection, connection.transaction():
+            # A fact that came while the books were being closed: the journey goes on, so they are open again.
+            await connection.execute(sql.REOPEN, request.shop, request.order_id)
             await connection.execute(sql.LOCK_PERSON, request.shop, request.order_id)
             answer = await self._look(connection, asked, locked=True)
         if answer is None:
@@ -97,9 +99,6 @@ class Ledger:
             return Refused(rule="order_unknown_or_erased")
         if locked:
             order, customer = (request.shop, request.order_id), known["customer_id"]
-            if known["ended_at"] is not None:
-                # A fact came while the books were being closed: the journey goes on, so they are open again.
-                await connection.execute(sql.REOPEN, *order)
             await pass_over(connection, order, customer, request.passed_over, playbook, now=now)
         elif known["ended_at"] is not None:
             return None
@@ -109,6 +108,10 @@ class Ledger:
         evidence = gathered(
             known, request, touch, now=now, served=asked.served, segments=asked.segments, policy=self._policy
         )
+        doubtful = known["status"] == "claimed" or (known["status"] == "held" and known["claim"] is not None)
+        if doubtful:
+            # It may be on its way there: another channel only where that one is closed.
+            evidence = replace(evidence, preferred=Channel(known["channel"]))
         asked_at = known["asked_at"] or now
         since = max(request.due, asked_at)
         answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
@@ -117,8 +120,8 @@ class Ledger:
         if isinstance(answer, Refused) and len(answer.why) <= 1:
             # Of one channel the rule says all.
             answer = Refused(rule=answer.rule)
-        if known["status"] == "claimed" or (known["status"] == "held" and known["claim"]):
-            return _doubt(known, answer, asked_at)
+        if doubtful:
+            return _doubt(known, answer, asked_at, now)
         return await self._write(connection, asked, known, evidence, answer=answer, asked_at=asked_at, locked=locked)
 
     async def _write(
@@ -151,6 +154,7 @@ class Ledger:
             asked_at=asked_at,
             again=known["again"] or 0,
             rings_until=answer.until if isinstance(answer, Go) else None,
+            version=known["contact_version"],
         )
         version = None if locked else known["contact_version"]
         row = await write(connection, asked, known["customer_id"], answer, claim, version=version)
@@ -158,26 +162,29 @@ class Ledger:
             return None
         if not isinstance(answer, Go):
             return answer
-        along = await take_along(connection, request, touch, evidence, asked.now)
-        return replace(claim, row=row, along=along)
+        await take_along(connection, request, touch, evidence, asked.now)
+        return replace(claim, row=row)
 
-    async def claim_again(self, doubt: Doubt, *, certain: bool) -> Claim | None:
-        """Take over a doubtful claim to send the very same message; None when somebody else just did.
+    async def along(self, request: DeliverRequest) -> list[str]:
+        """The ids of the orders whose messages go along in this one, since some attempt at it took them."""
+        rows = await self._pool.fetch(sql.ALONG, request.shop, f"{request.order_id} {request.key}")
+        return [row["order_id"] for row in rows]
 
-        `certain` when it is known by now that nothing went out: the doubt is over and its age begins anew.
+    async def claim_again(self, doubt: Doubt) -> Claim | None:
+        """Take over a doubtful claim to send the very same message; the doubt stays.
+
+        None when somebody else just did, or what was decided on it does not hold any more.
         """
         token = uuid.uuid4()
-        row = await self._pool.fetchval(sql.CLAIM_AGAIN, doubt.row, doubt.token, token, certain)
-        if row is None:
-            return None
-        return replace(doubt.claim, token=token, doubtful=not certain)
+        row = await self._pool.fetchval(sql.CLAIM_AGAIN, doubt.row, doubt.token, token, doubt.now, doubt.version)
+        return None if row is None else replace(doubt.claim, token=token)
 
     async def claim_anew(
         self, doubt: Doubt, request: DeliverRequest, playbook: Playbook, *, now: datetime, providers: Providers
     ) -> Claim | None:
         """Leave the doubt on record and claim the message once more, in the next attempt class.
 
-        None when somebody else just did, or nobody serves the channel any more.
+        None when somebody else just did, what was decided on it does not hold any more, or nobody serves the channel.
         """
         channel = doubt.answer.channel if isinstance(doubt.answer, Go) else doubt.channel
         asked = Question(request, playbook, now, providers, {})
@@ -197,6 +204,10 @@ class Ledger:
             again=doubt.again + 1,
         )
         async with self._pool.acquire() as connection, connection.transaction():
+            # The person first, as whoever brings news of the message does: two who wait for each other end in an error.
+            person = await connection.fetchrow(sql.LOCK_PERSON, request.shop, request.order_id)
+            if person is None or person["contact_version"] != doubt.version:
+                return None
             left = await connection.fetchrow(sql.LEAVE_IN_DOUBT, doubt.row, doubt.token, "sent_again")
             if left is None:
                 return None
@@ -262,7 +273,7 @@ def _over(known: Any) -> Ask | None:
     return Refused(rule="merged") if known["rule"] == "merged" else None
 
 
-def _doubt(known: Any, answer: Go | Held | Refused, asked_at: datetime) -> Doubt:
+def _doubt(known: Any, answer: Go | Held | Refused, asked_at: datetime, now: datetime) -> Doubt:
     return Doubt(
         known["id"],
         known["claim"],
@@ -272,6 +283,8 @@ def _doubt(known: Any, answer: Go | Held | Refused, asked_at: datetime) -> Doubt
         known["provider"],
         known["age"],
         answer,
+        now,
+        known["contact_version"],
         _held_by(known),
         asked_at,
         known["again"],

@@ -82,16 +82,12 @@ async def write(
 
 async def take_along(
     connection: Connection | Pool, request: DeliverRequest, touch: Touch, evidence: Evidence, now: datetime
-) -> tuple[tuple[str, str], ...]:
+) -> None:
     """Settle the waiting messages of the merge group that go along; those that nobody else settled meanwhile."""
-    along = []
     for contact in merge_with(touch, evidence.waiting):
-        order_id, _, key = contact.key.partition(" ")
+        order_id, _, key = contact.key.rpartition(" ")
         into = json.dumps({"merged_into": f"{request.order_id} {request.key}"})
-        done = await connection.execute(sql.TAKE_ALONG, request.shop, order_id, key, now, into)
-        if done == "UPDATE 1":
-            along.append((order_id, key))
-    return tuple(along)
+        await connection.execute(sql.TAKE_ALONG, request.shop, order_id, key, now, into)
 
 
 async def pass_over(

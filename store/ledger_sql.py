@@ -39,13 +39,16 @@ WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  only the constant above is put in
 # For whoever was overtaken twice: nobody moves the version while its row is held.
 LOCK_PERSON = """
-SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
+SELECT c.customer_id, c.contact_version FROM customers c JOIN orders o USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
 FOR UPDATE OF c
 """
-REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
+# Before the person is locked: whoever cancels an order holds it when it comes to the person.
+REOPEN = """
+UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2 AND ended_at IS NOT NULL
+"""
 # Nothing is written, and nothing returned, when the version has moved on since the decision ($22), or when the row has
-# become another's meanwhile.
+# become another's meanwhile, or gone along in another message.
 WRITE = """
 WITH turn AS (
     UPDATE customers SET contact_version = contact_version + 1
@@ -60,21 +63,36 @@ ON CONFLICT (shop, order_id, touch_key, attempt_class) DO UPDATE SET
     claim = excluded.claim, claimed_at = excluded.claimed_at, message_id = excluded.message_id,
     provider = excluded.provider, priority = excluded.priority, channel = excluded.channel, why = excluded.why,
     asked_at = coalesce(ledger.asked_at, excluded.asked_at)
-    WHERE ledger.status IN ('held', 'refused')
+    WHERE ledger.status IN ('held', 'refused') AND ledger.rule IS DISTINCT FROM 'merged'
 RETURNING id
 """
-# Another provider takes the message over that the first was too busy for.
-HAND_OVER = "UPDATE ledger SET provider = $3 WHERE id = $1 AND claim = $2 AND status = 'claimed' RETURNING id"
-# What goes along in another message needs none of its own.
+# Another provider takes the message over that the first was too busy for: the claim's age begins anew with it.
+HAND_OVER = """
+UPDATE ledger SET provider = $3, claimed_at = now() WHERE id = $1 AND claim = $2 AND status = 'claimed' RETURNING id
+"""
+# What goes along in another message needs none of its own. A cancelled order sells nothing there either.
 TAKE_ALONG = """
 UPDATE ledger SET status = 'refused', rule = 'merged', until = NULL, at = $4, why = $5
 WHERE shop = $1 AND order_id = $2 AND touch_key = $3 AND status = 'held' AND claim IS NULL
+  AND EXISTS (SELECT 1 FROM orders WHERE shop = $1 AND order_id = $2 AND status <> 'cancelled')
 """
-# A claim is open while its row is claimed, or held in doubt for a provider that is away.
+# The orders whose messages went along, whichever attempt took them, and those that had gone along in these.
+ALONG = """
+WITH RECURSIVE along AS (
+    SELECT order_id, touch_key FROM ledger WHERE shop = $1 AND rule = 'merged' AND why ->> 'merged_into' = $2
+    UNION
+    SELECT l.order_id, l.touch_key FROM along a
+    JOIN ledger l ON l.shop = $1 AND l.rule = 'merged' AND l.why ->> 'merged_into' = a.order_id || ' ' || a.touch_key)
+SELECT DISTINCT order_id FROM along ORDER BY order_id
+"""
+# A claim is open while its row is claimed, or held in doubt for a provider that is away. Its age goes on; as in `WRITE`
+# nothing is claimed on a decision that others have overtaken.
 CLAIM_AGAIN = """
-UPDATE ledger SET status = 'claimed', rule = NULL, until = NULL, claim = $3,
-                  claimed_at = CASE WHEN $4 THEN now() ELSE claimed_at END
-WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
+WITH turn AS (
+    UPDATE customers c SET contact_version = contact_version + 1 FROM ledger l
+    WHERE l.id = $1 AND c.shop = l.shop AND c.customer_id = l.customer_id AND c.contact_version = $5 RETURNING c.shop)
+UPDATE ledger SET status = 'claimed', rule = NULL, until = NULL, claim = $3, at = $4
+FROM turn WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
 """
 LEAVE_IN_DOUBT = """
 UPDATE ledger SET status = 'in_doubt', rule = $3, until = NULL

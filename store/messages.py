@@ -40,7 +40,8 @@ class MessageFacts:
     """All of it. Times are UTC.
 
     `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
-    registered last first. `locale` is BCP 47: the one the customer chose, else the one the shop knows.
+    registered last first. `locale` is BCP 47: the one the customer chose, else the one the shop knows. `version` is the
+    customer's `contact_version` at that moment.
     """
 
     shop: str
@@ -60,6 +61,7 @@ class MessageFacts:
     refunded: Decimal | None
     phone: str | None = None
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
+    version: int = 0
 
     def parcel(self, tracking_number: str | None) -> MessageParcel | None:
         """The parcel of that number."""
@@ -68,7 +70,7 @@ class MessageFacts:
 
 _LOAD = """
 SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS locale, c.time_zone, c.country,
-       ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
+       c.contact_version, ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
               WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded,
@@ -120,6 +122,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         refunded=order["refunded"],
         phone=order["phone"],
         devices=_by_channel(order["devices"]),
+        version=order["contact_version"],
     )
 
 

@@ -6,6 +6,8 @@ ALTER TABLE ledger ADD COLUMN again int NOT NULL DEFAULT 0;
 UPDATE ledger SET again = attempt_class;
 -- The merge group of a message that waits, so that one of the same group can take it along.
 ALTER TABLE ledger ADD COLUMN merge text;
+-- What went along in a message is read again by every attempt at it.
+CREATE INDEX ledger_merged ON ledger (shop, (why ->> 'merged_into')) WHERE rule = 'merged';
 -- Moves with whatever a decision about the customer is made of, so that a claim can tell whether what it was decided on
 -- still holds: the ledger moves it with each claim and hold, the triggers below with everything else.
 ALTER TABLE customers ADD COLUMN contact_version bigint NOT NULL DEFAULT 0;

@@ -5,7 +5,7 @@ import pytest
 
 from journey.outcomes import InDoubt, Refused, Sent
 from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash, crashed
-from tests.activities.street import EMAIL, NUMBER, SMS, Street
+from tests.activities.street import EMAIL, NUMBER, SMS, Street, suppressed
 from tests.support.loopback import REFUSED
 from tests.support.providers import PostmarkApi
 

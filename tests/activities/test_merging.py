@@ -37,7 +37,8 @@ async def waiting(street: Street, *categories: str) -> list[Order]:
 
 async def in_the_morning(street: Street, order: Order) -> object:
     """What becomes of an order's tip at eight, tried until it settles."""
-    return await street.settle(street.request(order, TIP).but(now=order.placed_at + MORNING, due=order.placed_at + NIGHT))
+    request = street.request(order, TIP)
+    return await street.settle(request.but(now=order.placed_at + MORNING, due=order.placed_at + NIGHT))
 
 
 def told(street: Street) -> list[set[str]]:
@@ -92,7 +93,8 @@ async def test_company_goes_on_to_the_next_channel(tips: Street) -> None:
 
 async def test_who_took_one_along_may_be_taken_along_itself(tips: Street) -> None:
     """The first had the second with it and found its provider away; the third takes both."""
-    first, second, third = await waiting(tips, "fitness", "kitchen", "fitness")
+    first, second = await waiting(tips, "fitness", "kitchen")
+    third = await tips.order(person=first.person, category="fitness", sku="third")
     tips.mail.then(AWAY)
     with pytest.raises(ApplicationError, match="provider_http_503"):
         await tips.once(first, TIP, now=first.placed_at + MORNING, due=first.placed_at + NIGHT)

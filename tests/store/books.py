@@ -1,6 +1,7 @@
 """A ledger on a real database, and orders to ask it about."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, PassedOver
@@ -64,7 +65,7 @@ class Books:
         await self.ledger.suppress(shop, Channel.EMAIL, address, reason, now=NOON)
 
 
-def with_rules(books: Books, **rules: int) -> Books:
+def with_rules(books: Books, **rules: Any) -> Books:
     """The same books under other contact rules."""
     return Books(books.pool, books.playbook.but(contact=ContactRules(**{"per_week": 50, **rules})))
 

@@ -45,21 +45,21 @@ async def test_the_same_message_asked_for_twice_at_once_is_claimed_once(books: B
 
 async def test_a_doubt_is_taken_over_by_one(books: Books) -> None:
     """Of many attempts that would settle the same doubt one gets the claim."""
-    for touch, certain in ((LOWER, False), (LOWER, True), (CONFIRMATION, None)):
+    for touch in (LOWER, CONFIRMATION):
         order = await books.order()
         await books.ask(order, touch)
         doubt = await books.ask(order, touch)
         assert isinstance(doubt, Doubt)
-        if certain is None:
+        if touch == CONFIRMATION:
             request = books.request(order, touch)
             tries = [
                 books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) for _ in range(6)
             ]
         else:
-            tries = [books.ledger.claim_again(doubt, certain=certain) for _ in range(6)]
+            tries = [books.ledger.claim_again(doubt) for _ in range(6)]
         won = [claim for claim in await asyncio.gather(*tries) if claim is not None]
         assert len(won) == 1
-        assert won[0].attempt_class == (1 if certain is None else 0)
+        assert won[0].attempt_class == (1 if touch == CONFIRMATION else 0)
 
 
 async def test_a_lower_priority_yields_to_a_higher_one_that_waits(books: Books) -> None:
@@ -197,7 +197,7 @@ async def test_an_order_that_is_unknown_or_erased_is_refused_without_a_row(books
     await books.pool.execute("DELETE FROM customers")
     assert await books.ask(order, CONFIRMATION) == Refused(rule="order_unknown_or_erased")
     await books.ledger.record_sent(claim, now=NOON, provider_id=None)
-    assert await books.ledger.claim_again(doubt, certain=False) is None
+    assert await books.ledger.claim_again(doubt) is None
     request = books.request(order, CONFIRMATION)
     assert await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) is None
     await books.ledger.close(order.shop, order.order_id, (), books.playbook, now=NOON, why="erased")
