@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 from temporalio import activity
 
+from activities.alerts import Alert, Alerts
 from activities.attempt import (
     QUICK_RETRIES,
     attempt_number,
@@ -87,7 +88,7 @@ async def no_gap(_name: str, _request: DeliverRequest) -> None:
 class Sender:
     """What sending needs: the providers, the templates, signed links, and the pinned playbooks.
 
-    `callback` is where Twilio tells what became of a message.
+    `callback` is where Twilio tells what became of a message, `alerts` who is told of what people have to mend.
     """
 
     senders: Senders
@@ -95,6 +96,7 @@ class Sender:
     links: Links
     playbook: Callable[[str], Playbook]
     callback: str | None = None
+    alerts: Alerts | None = None
 
 
 @dataclass(frozen=True)
@@ -141,10 +143,24 @@ class Deliveries:
                     closes = request.last is not None and not isinstance(outcome, Held)
                     if request.last is not None and closes:
                         await self._close(request, request.last, now)
+                    await self._alert(request, outcome)
             rule = None if isinstance(outcome, Sent) else outcome.rule
             log.info("touch_settled", outcome=outcome.status, rule=rule)
         count(request.key, outcome)
         return DeliverAnswer.of(outcome, closed=closes)
+
+    async def _alert(self, request: DeliverRequest, outcome: Outcome) -> None:
+        """Tell people of a message that failed, or waits for a template to be mended: once, and at no cost to it."""
+        if self._sender.alerts is None or not isinstance(outcome, Failed | Held):
+            return
+        if isinstance(outcome, Failed) or outcome.rule == "template_error":
+            order = f"{request.shop}/{request.order_id}"
+            kind = "message failed" if isinstance(outcome, Failed) else "message waits for its template"
+            receipt = await self._sender.alerts.tell(
+                Alert(kind=kind, order=order, touch=touch_id(request.key), rule=outcome.rule)
+            )
+            if receipt is not None and not isinstance(receipt, Accepted):
+                log.error("alert_not_sent", order=order, touch=request.key, rule=receipt.rule)
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
@@ -242,7 +258,9 @@ class Deliveries:
             # Its log may not have caught up with what it took; asking too early would send twice.
             raise try_again("provider_log_not_settled", provider.settles_after - doubt.age)
         # It never went out, so the rules decide as if for the first time, on what is so after the search.
-        await self._ledger.release(replace(doubt.claim, doubtful=False), "never_went_out", until=job.now)
+        # What it waited for until now it is still held by: who is away still is not asked in quick succession.
+        rule = doubt.held_by or "never_went_out"
+        await self._ledger.release(replace(doubt.claim, doubtful=False), rule, until=job.now)
         await self._gap("after_reclaim", job.request)
         return await self._ask(self._begun_anew(job))
 

@@ -11,7 +11,6 @@ import uvicorn
 from fastapi import APIRouter, FastAPI
 from temporalio.client import Client
 
-from activities.alerts import Alerts
 from activities.links import Links
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
@@ -25,7 +24,7 @@ from starters.replies import Replies
 from store.pool import Pool
 from workers.connecting import database, temporal_client
 from workers.settings import SettingMissingError, Settings
-from workers.worker import load_templates
+from workers.worker import alerts_of, load_templates
 
 log = structlog.get_logger()
 
@@ -88,7 +87,7 @@ async def serving(
     async with AsyncExitStack() as running:
         senders = _senders(settings)
         running.push_async_callback(senders.aclose)
-        alerts = _alerts(settings, senders, templates.brand.sender.address)
+        alerts = alerts_of(settings, senders, templates)
         running.push_async_callback(alerts.aclose)
         replies = Replies(senders, templates.brand_in, alerts=alerts)
         journeys = TemporalJourneys(client, settings.task_queue)
@@ -182,15 +181,6 @@ def _senders(settings: Settings) -> Senders:
     }
     try:
         return Senders.named_by(urls)
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
-
-
-def _alerts(settings: Settings, senders: Senders, sender: str) -> Alerts:
-    name = senders.name_for(Channel.EMAIL, "alert")
-    email = None if name is None else senders.named(Channel.EMAIL, name)
-    try:
-        return Alerts(settings.given("alert_url"), sender=sender, email=email)
     except ValueError as error:
         raise SettingMissingError(str(error)) from error
 

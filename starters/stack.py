@@ -25,7 +25,7 @@ from workers.connecting import database, temporal_client
 from workers.embedded import embedded_stack
 from workers.mail_catcher import MailCatcher
 from workers.settings import Settings
-from workers.worker import build_worker, load_templates, playbooks_kept_fresh, senders_of
+from workers.worker import alerts_of, build_worker, load_templates, playbooks_kept_fresh, senders_of
 from workflows.order_journey import SEARCH_ATTRIBUTES
 from workflows.registry import PLAYBOOKS
 
@@ -107,7 +107,9 @@ async def whole_stack(
         await running.enter_async_context(playbooks_kept_fresh(pool))
         templates = await reading
         links = Links(settings.needed("secret_key"), settings.public_url)
-        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links)
+        alerts = alerts_of(settings, senders, templates)
+        running.push_async_callback(alerts.aclose)
+        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts)
         await running.enter_async_context(worker)
         tell("worker")
         pages: list[APIRouter] = []

@@ -141,7 +141,10 @@ class Ledger:
         fell = known["status"] == "refused" and known["provider"] is not None
         if fell and isinstance(answer, Refused):
             return answer
-        channel = answer.channel if isinstance(answer, Go) else channels_in_order(touch, evidence)[0]
+        # Held is the word of the first channel that nothing else speaks against.
+        order = channels_in_order(touch, evidence)
+        closed = answer.why if isinstance(answer, Held) else {}
+        channel = answer.channel if isinstance(answer, Go) else next((c for c in order if c not in closed), order[0])
         attempt_class = (known["attempt_class"] or 0) + fell
         claim = Claim(
             0,

@@ -15,6 +15,7 @@ from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
+from activities.alerts import Alerts
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.links import Links
 from activities.messaging.inbox import Inbox
@@ -26,7 +27,7 @@ from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
 from workers.lean import LeanHeaders, LeanRunner
-from workers.settings import Settings, shipped_playbooks
+from workers.settings import SettingMissingError, Settings, shipped_playbooks
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
 
@@ -88,11 +89,12 @@ def build_worker(
     senders: Senders,
     templates: Templates,
     links: Links,
+    alerts: Alerts | None = None,
     gap: Gap = no_gap,
 ) -> Worker:
     """A worker for one task queue: the journeys, and the deliveries over this pool and these providers."""
     domain = templates.brand.sender.address.rpartition("@")[2]
-    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback)
+    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
     deliveries = Deliveries(pool, ledger, sender, gap=gap)
     activities: list[Callable[..., object]] = [deliveries.deliver, deliveries.close]
@@ -128,6 +130,20 @@ def senders_of(settings: Settings) -> Senders:
     )
 
 
+def alerts_of(settings: Settings, senders: Senders, templates: Templates) -> Alerts:
+    """Who is told of what the shop's people have to mend; nobody where `POSTLUDE_ALERT_URL` is unset.
+
+    Raises:
+        SettingMissingError: the URL is not usable.
+    """
+    name = senders.name_for(Channel.EMAIL, "alert")
+    email = senders.named(Channel.EMAIL, name) if name is not None else None
+    try:
+        return Alerts(settings.given("alert_url"), sender=templates.brand.sender.address, email=email)
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
+
+
 def _runner(settings: Settings) -> WorkflowRunner:
     # The sandbox costs twice the memory and replay time of a journey; the tests replay every history inside it
     # instead, so that production need not (docs/decisions/0004).
@@ -158,6 +174,7 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
     links = Links(settings.needed("secret_key"), settings.public_url)
     senders = senders_of(settings)
     templates = load_templates(settings)
+    alerts = alerts_of(settings, senders, templates)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -166,7 +183,9 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
     try:
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         async with playbooks_kept_fresh(pool):
-            worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, gap=gap)
+            worker = build_worker(
+                client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts, gap=gap
+            )
             # Templates and models stay for ever: looking them over in every full collection would stall the loop.
             gc.freeze()
             async with worker:
@@ -175,5 +194,6 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
                 log.info("worker_stopping")
         log.info("worker_stopped")
     finally:
+        await alerts.aclose()
         await senders.aclose()
         await pool.close()

@@ -71,7 +71,6 @@ class Street(Desk):
         return [(row["channel"], row["status"], row["rule"]) for row in rows]
 
 
-
 async def suppressed(desk: Desk, channel: Channel, address: str, reason: str) -> None:
     """That address has bounced, complained or opted out."""
     await Ledger(desk.pool, domain="shop.test").suppress("acme", channel, address, reason, now=PLACED)

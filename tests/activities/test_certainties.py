@@ -1,6 +1,7 @@
 """What an attempt knows for certain is written down, through failures of its own and of the database."""
 
 import asyncio
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -155,7 +156,8 @@ async def test_the_clock_of_an_attempt_is_when_a_worker_took_it() -> None:
 )
 async def test_a_fault_of_ours_at_resend_is_waited_out(status: int, name: str) -> None:
     """A wrong URL or a sender that is not set up is ours to mend, and blames no message."""
-    transport = httpx.MockTransport(lambda _request: httpx.Response(status, json={"name": name}))
+    answer = json.dumps({"name": name}).encode()
+    transport = httpx.MockTransport(lambda _request: httpx.Response(status, stream=httpx.ByteStream(answer)))
     provider = Resend(urlsplit("resend://re_test@127.0.0.1"), transport=transport)
     mail = Mail("k", "<1@s.test>", "shop@s.test", "Shop", "ada@example.com", "shop@s.test", "Hi", "<p>Hi</p>", "Hi")
     assert await provider.send(mail) == Busy(f"http_{status}")

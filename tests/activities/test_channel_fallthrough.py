@@ -1,6 +1,5 @@
 """A message whose first channel will not have it: what goes instead, what stays on record, and what a crash does."""
 
-
 import pytest
 
 from journey.outcomes import InDoubt, Refused, Sent

@@ -143,9 +143,7 @@ async def test_the_second_may_refuse_what_the_first_was_too_busy_for(
     assert len(pair.arrived(order)) == 1
 
 
-async def test_while_everybody_is_busy_nothing_is_lost(
-    pair: Desk, resend: ResendApi, postmark: PostmarkApi
-) -> None:
+async def test_while_everybody_is_busy_nothing_is_lost(pair: Desk, resend: ResendApi, postmark: PostmarkApi) -> None:
     """Each try asks one after the other; whoever is back first has it, once, and beyond the patience it has failed."""
     resend.always = postmark.always = AWAY
     order, late = await pair.order(), await pair.order()

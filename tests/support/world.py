@@ -116,6 +116,7 @@ async def world(
         if not with_worker:
             yield made
             return
-        worker = build_worker(client, pool, settings, senders=Senders.of(provider), templates=templates, links=links, gap=gap)
+        senders = Senders.of(provider)
+        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, gap=gap)
         async with worker:
             yield made
