@@ -2,7 +2,7 @@
 
 import re
 from email.errors import MessageError
-from email.headerregistry import Address
+from email.headerregistry import Address, BaseHeader, HeaderRegistry
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import Any
@@ -13,6 +13,21 @@ from activities.messaging.protocol import Message
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _UNICODE_LOCAL = re.compile(r"[^\s\x00-\x20\x7f-\x9f\u2028\u2029()<>@,;:\\\"\[\]]+")
 _LONGEST_LINE = 998  # RFC 5322 2.1.1
+
+
+class Headers(HeaderRegistry):
+    """One class for each kind of header field: the standard library makes a new one for every field it meets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._made: dict[type, type[BaseHeader]] = {}
+
+    def __getitem__(self, name: str) -> type[BaseHeader]:
+        kind = self.registry.get(name.lower(), self.default_class)
+        made = self._made.get(kind)
+        if made is None:
+            made = self._made[kind] = super().__getitem__(name)
+        return made
 
 
 class _Policy(EmailPolicy):
@@ -30,7 +45,7 @@ class _Policy(EmailPolicy):
         return super().fold_binary(name, value)
 
 
-_ASCII = _Policy(linesep="\r\n")
+_ASCII = _Policy(linesep="\r\n", header_factory=Headers())
 _UTF8 = _ASCII.clone(utf8=True)
 
 
