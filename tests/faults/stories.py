@@ -3,9 +3,27 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
+from journey.playbook import Playbook
 from tests.faults.webhooks import Webhook, from_carrier, from_shop
 
 SHOP = "acme"
+REPEATING = frozenset(
+    {"setup_tips", "check_in", "thank_you", "review_reminder", "bundle", "discount", "whats_new", "vip_invite"}
+)
+"""Touches that stand beside another one with the same anchor, phase and endings, only later."""
+
+
+def short(playbook: Playbook) -> Playbook:
+    """A playbook without them: every anchor, phase and ending is still there, at two thirds of the messages."""
+    kept = [touch for touch in playbook.touches if touch.id not in REPEATING]
+    shorter = Playbook.model_validate(dict(playbook) | {"touches": kept})
+    for told in (
+        lambda book: {(touch.anchor, touch.purpose) for touch in book.touches},
+        lambda book: {touch.phase for touch in book.touches},
+        lambda book: {ending for touch in book.touches for ending in book.endings[touch.id]},
+    ):
+        assert told(shorter) == told(playbook)
+    return shorter
 
 
 def noon_zone() -> str:

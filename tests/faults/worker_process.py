@@ -1,6 +1,7 @@
 """Worker processes to be killed: the product's own worker, once for each task queue and mail provider it is given."""
 
 import asyncio
+import gc
 import json
 import os
 from contextlib import AsyncExitStack
@@ -38,4 +39,5 @@ async def work(templates: Templates) -> None:
 if __name__ == "__main__":
     configure()
     loaded = load_templates(Settings())
+    gc.freeze()  # as `run_worker` does; and a fork that looks it all over would copy it all
     serve_forks(lambda: asyncio.run(work(loaded)))

@@ -16,6 +16,8 @@ import uvicorn
 from workers.embedded_temporal import free_ports
 
 SEED = "POSTLUDE_TEST_SEED"
+_KEEP_ALIVE = 120
+"""Seconds; longer than a busy machine may keep a client waiting, so that none writes into a line just hung up."""
 
 
 def chosen_seed() -> int:
@@ -112,7 +114,16 @@ class _Server(uvicorn.Server):
 async def serving(app: Any) -> AsyncIterator[str]:
     """The ASGI app on a loopback port, with its lifespan; yields `http://127.0.0.1:PORT`."""
     (port,) = free_ports(1)
-    server = _Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="error", access_log=False))
+    server = _Server(
+        uvicorn.Config(
+            app,
+            host="127.0.0.1",
+            port=port,
+            log_level="error",
+            access_log=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+        )
+    )
     task = asyncio.create_task(server.serve())
     while not server.started:
         if task.done():
