@@ -63,6 +63,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "template_error": "its template is missing or could not be rendered: see the workers' log",
     # What providers and their adapters say.
     "provider_lookup_unavailable": "the provider could not be asked whether it took the message before",
+    "never_went_out": "an attempt broke off before the provider had the message: it is asked for again",
+    "provider_stood_still": "the worker stood still while it changed providers: it is tried again",
     "provider_not_configured": "the provider that it was meant for is not set up in this worker",
     "provider_address_invalid": "the address cannot be one",
     "provider_address_needs_smtputf8": "the address has characters that the mail server does not take",

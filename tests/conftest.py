@@ -47,6 +47,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         "test_servers_killed",
         "test_demo",
         "test_bench_smoke",
+        "test_campaign",
         "cli/test_commands",
         "workers/test_embedded",
     )

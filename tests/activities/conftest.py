@@ -102,7 +102,7 @@ def mail(request: pytest.FixtureRequest) -> Api:
 
 
 @pytest.fixture
-async def street(
+async def street(  # noqa: PLR0917  fixtures, not arguments
     mail: ResendApi | PostmarkApi,
     twilio: TwilioApi,
     google: Google,

@@ -36,7 +36,7 @@ STEPS = 60
 
 @dataclass
 class Life:
-    """Two customers' weeks, and what is known to have reached them: (order, touch, channel, attempt class) by moment."""
+    """Two customers' weeks. `reached` is what arrived when, by order, touch, channel and attempt class."""
 
     street: Street
     dice: random.Random

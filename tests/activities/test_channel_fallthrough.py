@@ -145,3 +145,21 @@ async def test_a_doubt_on_a_channel_that_is_closed_now_is_not_sent_there_again(s
         assert street.mails(order) == []
         assert len(street.texts(order)) == texts
         assert (await street.story(order))[0][:2] == ("email", "in_doubt")
+
+
+@pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
+async def test_a_doubt_is_settled_where_it_was_although_another_channel_is_preferred_now(
+    street: Street, touch: str
+) -> None:
+    """Repeating the mail's key is sure to make one message; a text beside it might be the second."""
+    street = street.with_touches(EMAIL, SMS)
+    order = await street.order()
+    request = street.request(order, touch)
+    await crashed(street, request, Crash(["after_send"]))
+    await street.pool.execute(
+        "INSERT INTO preferences (shop, customer_id, channel_preferred, updated_at) VALUES ('acme', $1, 'sms', now())",
+        order.person.customer_id,
+    )
+    assert isinstance(await street.settle(request), Sent)
+    assert await street.story(order) == [("email", "sent", None)]
+    assert (len(street.mails(order)), street.texts(order)) == (1, [])

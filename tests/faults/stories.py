@@ -16,7 +16,8 @@ REPEATING = frozenset(
 def short(playbook: Playbook) -> Playbook:
     """A playbook without them: every anchor, phase and ending is still there, at two thirds of the messages."""
     kept = [touch for touch in playbook.touches if touch.id not in REPEATING]
-    shorter = Playbook.model_validate(dict(playbook) | {"touches": kept})
+    fields = {name: getattr(playbook, name) for name in Playbook.model_fields}
+    shorter = Playbook.model_validate(fields | {"touches": kept})
     for told in (
         lambda book: {(touch.anchor, touch.purpose) for touch in book.touches},
         lambda book: {touch.phase for touch in book.touches},

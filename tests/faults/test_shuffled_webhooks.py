@@ -10,6 +10,7 @@ from temporalio.client import Client
 
 from activities.links import Links
 from activities.messaging.email.smtp import Smtp
+from activities.messaging.senders import Senders as Channels
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.playbook import Playbook
@@ -99,7 +100,7 @@ async def test_webhooks_shuffled_and_repeated_tell_the_same_story(  # noqa: PLR0
             client,
             pool,
             place.settings,
-            provider=smtp,
+            senders=Channels.of(smtp),
             templates=templates,
             links=Links("test-secret-key", "http://shop.test"),
         )

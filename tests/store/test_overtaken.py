@@ -6,7 +6,6 @@ to write, or a pool moves the customer's version behind each look.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -14,116 +13,32 @@ import pytest
 
 from journey.outcomes import Held, Refused
 from journey.playbook import Channel, Playbook
-from store import consents, feedback, intake, ledger_sql, orders
-from store.claims import AlreadySent, Ask, Claim, Doubt
+from store import ledger_sql
+from store.claims import Claim, Doubt
 from store.ledger import Ledger
-from store.message_feedback import MessageFeedback
 from store.pool import Connection, Pool
-from tests.store.books import CONFIRMATION, LOWER, NOON, Books, with_rules
+from tests.store.books import CONFIRMATION, LOWER, NOON, Books
+from tests.store.meanwhile import (
+    Change,
+    asked,
+    bounce,
+    cancellation,
+    complaint,
+    opt_out,
+    overtaken,
+    pause,
+    rather_by_text,
+    somebody,
+    stop,
+    two_channels,
+)
 from tests.support.orders import Order, Person
 from tests.support.world import order_id
-
-NUMBER = "+4915112340001"
-HOUR = timedelta(hours=1)
-Change = Callable[[Connection, Order], Awaitable[object]]
-
-
-def served(channel: Channel, _key: str) -> str | None:
-    """Mail by SMTP and texts by Twilio."""
-    return {Channel.EMAIL: "smtp", Channel.SMS: "twilio"}.get(channel)
 
 
 @pytest.fixture
 def books(pool: Pool, playbook: Playbook) -> Books:
-    """Touches that go by mail or by text, one marketing message a day."""
-    touches = tuple(touch.but(channels=(Channel.EMAIL, Channel.SMS)) for touch in playbook.touches)
-    changed = Playbook.model_validate(playbook.model_dump() | {"touches": touches})
-    return with_rules(Books(pool, changed), per_day=1, quiet_hours={"start": "21:00", "end": "08:00"})
-
-
-def somebody() -> Person:
-    """Somebody new, with an address and a number, who said yes to both."""
-    return Person(customer_id=order_id(), phone=NUMBER, texts=True)
-
-
-async def asked(books: Books, order: Order, touch: str, ledger: Ledger | None = None) -> Ask:
-    """What the ledger answers at noon."""
-    request = books.request(order, touch)
-    return await (ledger or books.ledger).ask(request, books.playbook, now=NOON, providers=served)
-
-
-async def overtaken(books: Books, order: Order, change: Change, then: Callable[[], Awaitable[Any]]) -> Any:
-    """What `then` comes to that has looked, and waits to write, while `change` is made and committed."""
-    async with books.pool.acquire() as connection:
-        async with connection.transaction():
-            await connection.execute(
-                "SELECT 1 FROM customers WHERE customer_id = $1 FOR UPDATE", order.person.customer_id
-            )
-            waits = asyncio.create_task(then())
-            await asyncio.sleep(0.15)
-            assert not waits.done(), "it did not wait for the one who holds the customer"
-            await change(connection, order)
-        return await waits
-
-
-async def opt_out(connection: Connection, order: Order) -> None:
-    """No more marketing mail."""
-    await connection.execute(
-        "INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, at)"
-        " VALUES ('acme', $1, 'email', 'marketing', false, 'unsubscribe_link', $2)",
-        order.person.customer_id,
-        NOON,
-    )
-
-
-async def complaint(connection: Connection, order: Order) -> None:
-    """The provider tells that this address called it spam."""
-    event = MessageFeedback(
-        provider="postmark", kind="complained", at=NOON, channel=Channel.EMAIL, address=order.person.email
-    )
-    await feedback.record(connection, event)
-
-
-async def bounce(connection: Connection, order: Order) -> None:
-    """The address is dead."""
-    await connection.execute(ledger_sql.SUPPRESS, "acme", order.person.email, "bounced", NOON, "email")
-
-
-async def cancellation(connection: Connection, order: Order) -> None:
-    """The order is cancelled."""
-    await orders.cancel(connection, intake.OrderCancelled(shop="acme", order_id=order.order_id, at=NOON))
-
-
-async def pause(connection: Connection, order: Order) -> None:
-    """The customer wants to hear nothing for an hour."""
-    await connection.execute(
-        "INSERT INTO preferences (shop, customer_id, paused_until, updated_at) VALUES ('acme', $1, $2, $3)",
-        order.person.customer_id,
-        NOON + HOUR,
-        NOON,
-    )
-
-
-async def rather_by_text(connection: Connection, order: Order) -> None:
-    """The customer prefers texts."""
-    await connection.execute(
-        "INSERT INTO preferences (shop, customer_id, channel_preferred, updated_at) VALUES ('acme', $1, 'sms', $2)",
-        order.person.customer_id,
-        NOON,
-    )
-
-
-async def stop(connection: Connection, order: Order) -> None:
-    """The customer texts STOP."""
-    await consents.hear(
-        connection,
-        shop="acme",
-        channel=Channel.SMS,
-        address=order.person.phone or "",
-        text="Stop.",
-        at=NOON,
-        provider="twilio",
-    )
+    return two_channels(pool, playbook)
 
 
 @pytest.mark.parametrize("touch", [LOWER, CONFIRMATION])
@@ -231,75 +146,6 @@ async def test_many_journeys_of_one_busy_customer_all_get_their_answer(books: Bo
     answers = await asyncio.wait_for(asyncio.gather(*(asked(books, order, LOWER) for order in many)), 30)
     restless.cancel()
     assert Counter(type(answer).__name__ for answer in answers) == {"Claim": 1, "Held": 19}
-
-
-# ---- doubts -------------------------------------------------------------------------------------------------
-
-
-async def in_doubt(books: Books, order: Order, touch: str) -> Doubt:
-    """A claim that nobody knows the end of, as the next attempt finds it."""
-    assert isinstance(await asked(books, order, touch), Claim)
-    doubt = await asked(books, order, touch)
-    assert isinstance(doubt, Doubt)
-    return doubt
-
-
-@pytest.mark.parametrize("change", [opt_out, complaint, bounce, cancellation, pause, stop])
-@pytest.mark.parametrize("anew", [False, True])
-async def test_a_doubt_is_not_taken_over_on_an_old_word(books: Books, change: Change, *, anew: bool) -> None:
-    """What was committed since the doubt was looked at stops it; the doubt stays as it is, to be looked at again."""
-    touch = CONFIRMATION if anew else LOWER
-    order = await books.order(somebody())
-    doubt = await in_doubt(books, order, touch)
-    request = books.request(order, touch)
-
-    async def take_over() -> Claim | None:
-        if anew:
-            return await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=served)
-        return await books.ledger.claim_again(doubt)
-
-    assert await overtaken(books, order, change, take_over) is None
-    (row,) = await books.pool.fetch("SELECT status, claim, attempt_class FROM ledger")
-    assert tuple(row) == ("claimed", doubt.token, 0)
-
-
-async def test_news_of_a_doubtful_message_comes_before_its_second_try(books: Books) -> None:
-    """Delivered, says the provider, while it is being claimed anew: it is settled, and neither ends in an error."""
-    order = await books.order(somebody())
-    doubt = await in_doubt(books, order, CONFIRMATION)
-    request = books.request(order, CONFIRMATION)
-
-    async def delivered(connection: Connection, _order: Order) -> None:
-        key = f"acme/{order.order_id}/{CONFIRMATION}/0"
-        event = MessageFeedback(provider="twilio", kind="delivered", at=NOON, channel=Channel.SMS, key=key)
-        recorded = await feedback.record(connection, event)
-        assert recorded is not None
-        assert recorded.settled
-
-    async def anew() -> Claim | None:
-        return await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=served)
-
-    assert await overtaken(books, order, delivered, anew) is None
-    assert isinstance(await asked(books, order, CONFIRMATION), AlreadySent)
-    assert await books.pool.fetchval("SELECT count(*) FROM ledger") == 1
-
-
-async def test_what_is_taken_up_again_has_its_slot_today(books: Books) -> None:
-    """In doubt since yesterday and on its way again now: nobody else has this day's message."""
-    person = somebody()
-    first, second = await books.order(person), await books.order(person)
-    yesterday = NOON - timedelta(days=1)
-    claim = await books.ask(first, LOWER, yesterday)
-    assert isinstance(claim, Claim)
-    doubt = await books.ask(first, LOWER, yesterday)
-    assert isinstance(doubt, Doubt)
-    await books.ledger.release(doubt.claim, "provider_http_503", until=NOON)
-    doubt = await books.ask(first, LOWER, NOON, due=yesterday)
-    assert isinstance(doubt, Doubt)
-    assert await books.ledger.claim_again(doubt) is not None
-    answer = await books.ask(second, LOWER)
-    assert isinstance(answer, Held)
-    assert answer.rule == "cap_per_day"
 
 
 # ---- what changes a row, but not the customer ---------------------------------------------------------------
