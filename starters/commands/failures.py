@@ -7,7 +7,6 @@ from activities.messaging.templates import TemplateError
 from journey.playbook import PlaybookError
 from starters.account import OrderUnknownError
 from starters.commands.support import CommandError
-from starters.demo.play import DemoError
 from starters.fast_forward import NotAllowedError
 from store.intake import Malformed
 from store.migrate import MigrationError
@@ -19,7 +18,6 @@ from workers.settings import SettingMissingError
 
 _SPEAK_FOR_THEMSELVES = (
     CommandError,
-    DemoError,
     EmbeddedPostgresError,
     EmbeddedTemporalError,
     MigrationError,

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from activities.messaging.http import client as http_client
+from starters.commands.support import CommandError
 from starters.demo.story import Said, Story
 from starters.demo.wire import Senders
 from starters.fast_forward import Clocks
@@ -20,7 +21,7 @@ _TO_THE_END: Final = timedelta(days=400)
 _ACCEPTED: Final = 202
 
 
-class DemoError(Exception):
+class DemoError(CommandError):
     """The demo did not go as it should; the text says where."""
 
 

@@ -50,9 +50,8 @@ async def postmark() -> AsyncIterator[PostmarkApi]:
 
 @pytest.fixture
 async def smtp_desk(catcher: MailCatcher, pool: Pool, templates: Templates, playbook: Playbook) -> Desk:
-    return Desk(
-        pool, Smtp(urlsplit(catcher.url), timeout=0.5, answer_timeout=0.5), CaughtMails(catcher), templates, playbook
-    )
+    provider = Smtp(urlsplit(catcher.url), timeout=10, answer_timeout=0.8)
+    return Desk(pool, provider, CaughtMails(catcher), templates, playbook)
 
 
 @pytest.fixture

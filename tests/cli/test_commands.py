@@ -61,7 +61,7 @@ def test_a_command_without_servers_says_what_to_do(nowhere):
 def test_a_database_that_is_not_there_is_one_line_without_its_password(nowhere):
     """A refused connection names no secret, and takes a person's patience, not a minute."""
     url = "postgresql://u:hunter2@127.0.0.1:1/postlude"
-    ran = postlude("order", "list", environment=nowhere | {"POSTLUDE_DATABASE_URL": url}, timeout=20)
+    ran = postlude("order", "list", environment=nowhere | {"POSTLUDE_DATABASE_URL": url}, timeout=30)
     assert ran.code == 1
     assert "Traceback" not in ran.err
     assert "hunter2" not in ran.err

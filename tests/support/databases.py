@@ -44,24 +44,30 @@ class Databases:
         await self._admin.close()
 
     async def take(self) -> str:
-        """The URL of an empty database under a name of its own: who still knows an earlier one finds nothing there."""
-        name = f"test_{uuid.uuid4().hex[:12]}"
+        """The URL of an empty database."""
         if self._free:
-            await self._admin.execute(f"ALTER DATABASE {self._free.pop()} RENAME TO {name}")
-            return self._of(name)
+            return self._free.pop()
+        name = _new_name()
         await self._admin.execute(f"CREATE DATABASE {name}")
-        await migrate(self._of(name))
+        url = self._of(name)
+        await migrate(url)
         if not self._shape:
-            await self._learn(name)
-        return self._of(name)
+            await self._learn(url)
+        return url
 
     async def give_back(self, url: str) -> None:
-        """Empty a database for the next test, whoever is still at work on it; one that was altered is dropped."""
-        name = urlsplit(url).path.removeprefix("/")
+        """Empty a database for the next test; one that was altered is dropped.
+
+        Whoever is still at work on it is thrown out. It gets another name, so that nobody finds the way back.
+        """
+        name, other = urlsplit(url).path.removeprefix("/"), _new_name()
+        await self._admin.execute(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")  # pools connect again by themselves
         await self._admin.execute(
             "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1", name
         )
-        connection = await asyncpg.connect(url)
+        await self._admin.execute(f"ALTER DATABASE {name} RENAME TO {other}")
+        await self._admin.execute(f"ALTER DATABASE {other} ALLOW_CONNECTIONS true")
+        connection = await asyncpg.connect(self._of(other))
         try:
             as_made = await connection.fetchval(_SHAPE) == self._shape
             if as_made:
@@ -69,13 +75,13 @@ class Databases:
         finally:
             await connection.close()
         if as_made:
-            self._free.append(name)
+            self._free.append(self._of(other))
         else:
-            await self._admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            await self._admin.execute(f"DROP DATABASE {other} WITH (FORCE)")
 
-    async def _learn(self, name: str) -> None:
+    async def _learn(self, url: str) -> None:
         """What a fresh database looks like, and what makes a used one look so again."""
-        connection = await asyncpg.connect(self._of(name))
+        connection = await asyncpg.connect(url)
         try:
             self._shape = await connection.fetchval(_SHAPE)
             tables = [row[0] for row in await connection.fetch(_TABLES)]
@@ -92,3 +98,7 @@ class Databases:
 
     def _of(self, name: str) -> str:
         return urlsplit(self._url)._replace(path=f"/{name}").geturl()
+
+
+def _new_name() -> str:
+    return f"test_{uuid.uuid4().hex[:12]}"
