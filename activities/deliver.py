@@ -10,9 +10,10 @@ the doubt stays with the row while the journey waits for a provider that is away
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -99,18 +100,37 @@ class Sender:
     alerts: Alerts | None = None
 
 
+class _Facts:
+    """The facts of an order's message, read once, from the moment that somebody wants them."""
+
+    def __init__(self, read: Callable[[], Coroutine[Any, Any, MessageFacts | None]]) -> None:
+        self._read = read
+        self._task: asyncio.Task[MessageFacts | None] | None = None
+
+    def begin(self) -> asyncio.Task[MessageFacts | None]:
+        """Begin to read them, if nobody has."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._read())
+            # A claim that is lost in the end needs none, and nobody then asks what came of the reading.
+            self._task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return self._task
+
+    def __await__(self) -> Generator[Any, None, MessageFacts | None]:
+        return self.begin().__await__()
+
+
 @dataclass(frozen=True)
 class _Job:
     """One attempt at one touch, at `now` of the journey's clock; `asked` is this process's monotonic clock.
 
-    `facts` are on their way from the moment the job began: they are read while the ledger decides.
+    `facts` are read while the claim is on its way to the disk.
     """
 
     request: DeliverRequest
     touch: Touch
     now: datetime
     asked: float
-    facts: Awaitable[MessageFacts | None]
+    facts: "_Facts"
     playbook: Playbook
 
 
@@ -191,6 +211,7 @@ class Deliveries:
             now=job.now,
             providers=self._sender.senders.name_for,
             segments=await self._segments(job),
+            going=job.facts.begin,
         )
         await self._gap("after_claim", request)
         match ask:
@@ -217,11 +238,8 @@ class Deliveries:
             # It is written once more when it goes, and waits there to be mended.
             return {}
 
-    def _facts(self, request: DeliverRequest) -> Awaitable[MessageFacts | None]:
-        facts = asyncio.ensure_future(messages.load(self._pool, request.shop, request.order_id))
-        # A message that does not go needs none, and nobody then asks what came of the reading.
-        facts.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return facts
+    def _facts(self, request: DeliverRequest) -> "_Facts":
+        return _Facts(partial(messages.load, self._pool, request.shop, request.order_id))
 
     async def _settle_doubt(self, job: _Job, doubt: Doubt) -> Outcome:
         """Find out, or decide what is worse: a message twice, or none."""

@@ -25,6 +25,7 @@ from bench.bare import BareJourney, BareSends
 from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Status
 from journey.playbook import Channel, load_playbook
 from store.pool import connect
+from workers import loop
 from workers.connecting import temporal_client
 from workers.lean import LeanHeaders, LeanRunner
 from workers.logs import configure
@@ -156,4 +157,4 @@ def answer(value: object) -> None:
 
 if __name__ == "__main__":
     configure("info")
-    asyncio.run(run(Config.model_validate_json(sys.argv[1])))
+    loop.run(run(Config.model_validate_json(sys.argv[1])))

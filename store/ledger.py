@@ -11,7 +11,7 @@ again, in the end under a lock on the customer's row.
 """
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from journey.playbook import Channel, LatePolicy, Playbook, Touch
 from store import ledger_sql as sql
 from store.claims import AlreadySent, Ask, Claim, Doubt, Final, message_key
 from store.evidence import Providers, asks_for_contacts, gathered, window
-from store.ledger_rows import Question, pass_over, take_along, write
+from store.ledger_rows import Question, nothing, pass_over, take_along, write
 from store.pool import Connection, Pool
 
 _LEAST = Policy()
@@ -54,6 +54,7 @@ class Ledger:
         now: datetime,
         providers: Providers,
         segments: Mapping[Channel, int] | None = None,
+        going: Callable[[], object] = nothing,
     ) -> Ask:
         """Whether the message may go at `now`, and how; if so it is claimed, and if not the row says by which rule.
 
@@ -63,11 +64,12 @@ class Ledger:
             now: the journey's clock, UTC.
             providers: who serves which channel.
             segments: how many texts the message would be, by channel, where a touch bounds that.
+            going: called once it may go and is about to be claimed, to make good use of the wait for the disk.
 
         Raises:
             OvertakenError: another attempt is at work on this very message.
         """
-        asked = Question(request, playbook, now, providers, segments or {})
+        asked = Question(request, playbook, now, providers, segments or {}, going=going)
         if not request.passed_over:
             for _ in range(_LOOKS):
                 answer = await self._look(self._pool, asked, locked=False)
@@ -159,6 +161,8 @@ class Ledger:
             rings_until=answer.until if isinstance(answer, Go) else None,
             version=known["contact_version"],
         )
+        if isinstance(answer, Go):
+            asked.going()
         version = None if locked else known["contact_version"]
         row = await write(connection, asked, known["customer_id"], answer, claim, version=version)
         if row is None:

@@ -1,7 +1,7 @@
 """The ledger's rows as a decision writes them: a claim, a hold or a refusal, and the non-sends that ride along."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from journey.contact import Evidence, Go, merge_with
@@ -11,6 +11,10 @@ from store import ledger_sql as sql
 from store.claims import Claim, message_key
 from store.evidence import Providers
 from store.pool import Connection, Pool
+
+
+def nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Question:
@@ -23,6 +27,8 @@ class Question:
         now: datetime,
         providers: Providers,
         segments: Mapping[Channel, int],
+        *,
+        going: Callable[[], object] = nothing,
     ) -> None:
         self.request = request
         self.playbook = playbook
@@ -32,6 +38,7 @@ class Question:
         self.touch = touch.but(channels=tuple(one for one in touch.channels if one in self.served or not self.served))
         self.now = now
         self.segments = segments
+        self.going = going
         self._providers = providers
 
     def provider(self, channel: Channel, attempt_class: int) -> str:

@@ -1,12 +1,12 @@
 """`postlude demo`: the whole product on one screen."""
 
-import asyncio
 from typing import Annotated
 
 import typer
 
 from starters.commands.support import settings_from_environment
 from starters.demo.run import run_demo
+from workers.loop import run
 
 
 def demo(
@@ -17,5 +17,5 @@ def demo(
     """Run a sample shop: eight orders, from checkout to win-back, each on a clock of its own."""
     if as_json and not leave:
         raise typer.BadParameter("--json needs --exit: the object is printed at the end", param_hint="--json")
-    code = asyncio.run(run_demo(settings_from_environment(), leave=leave, as_json=as_json))
+    code = run(run_demo(settings_from_environment(), leave=leave, as_json=as_json))
     raise typer.Exit(code)

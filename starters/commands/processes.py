@@ -1,7 +1,5 @@
 """The processes: `worker`, `gateway`, `up`, and `db migrate`."""
 
-import asyncio
-
 import typer
 
 from starters.commands.support import CommandError, run_async, settings_from_environment
@@ -11,6 +9,7 @@ from starters.serving import run_gateway
 from starters.stack import Stack, stopped, whole_stack
 from store.migrate import migrate
 from workers.logs import configure
+from workers.loop import run
 from workers.settings import SettingMissingError, Settings
 from workers.worker import run_worker
 
@@ -40,21 +39,21 @@ def worker() -> None:
     """Run journeys and send their messages, until SIGTERM or Ctrl-C."""
     settings = resolved(settings_from_environment())
     configure(settings.log_level)
-    asyncio.run(run_worker(settings, temporal_address=_temporal(settings)))
+    run(run_worker(settings, temporal_address=_temporal(settings)))
 
 
 def gateway() -> None:
     """Take webhooks in, start and signal journeys, and serve the customers' pages, until SIGTERM or Ctrl-C."""
     settings = resolved(settings_from_environment())
     configure(settings.log_level)
-    asyncio.run(run_gateway(settings, temporal_address=_temporal(settings)))
+    run(run_gateway(settings, temporal_address=_temporal(settings)))
 
 
 def up() -> None:
     """Run everything in one process: what has no address in the environment is embedded. Ctrl-C stops it."""
     settings = settings_from_environment()
     configure(settings.log_level)
-    asyncio.run(_up(settings))
+    run(_up(settings))
 
 
 async def _up(settings: Settings) -> None:

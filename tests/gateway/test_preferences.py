@@ -342,7 +342,7 @@ def test_every_language_says_everything():
 
 @pytest.mark.parametrize(
     ("language", "shown"),
-    [("de", "Ihre Nachrichten von uns"), ("fr", "Nos messages"), ("es", "Nuestros mensajes"), ("en", "Your messages")],
+    [("de", "Deine Nachrichten von uns"), ("fr", "Nos messages"), ("es", "Nuestros mensajes"), ("en", "Your messages")],
 )
 async def test_pages_speak_the_customers_language(centre, language, shown):
     """Preference centre and confirmation alike."""
