@@ -104,26 +104,29 @@ def test_a_plural_without_its_other_form_fails_the_check(tmp_path: Path) -> None
     )
 
 
-@pytest.mark.parametrize(
-    ("change", "complaint"),
-    [
-        ({"short": "a " * 170}, "sms: 3 SMS"),
-        ({"push": {"title": "x" * 41, "body": "y"}}, "the title has 41 characters"),
-        ({"push": {"title": "x", "body": "{{ order.order_id }}" + "y" * 120}}, "the body has 124 characters"),
-        ({"whatsapp": {"template": "t", "parameters": ["{{ offer.code if offer }}"]}}, "parameter 1 is empty"),
-        ({"short": "{{ links.unsubscribe }}"}, "a link is missing"),
-        ({"short": "See **here**"}, "'short' has markup"),
-        ({"short": ""}, "'short' is missing"),
-        ({"push": "Hello"}, "'push' needs title and body"),
-    ],
-)
-def test_a_short_text_that_will_not_do_fails_the_check(
-    tmp_path: Path, change: dict[str, object], complaint: str
-) -> None:
+SLIPS: dict[str, tuple[dict[str, object], str]] = {
+    "shipped": ({"short": "a " * 170}, "sms: 3 SMS"),
+    "delivered": ({"push": {"title": "x" * 41, "body": "y"}}, "the title has 41 characters"),
+    "delayed": ({"push": {"title": "x", "body": "{{ order.order_id }}" + "y" * 120}}, "the body has 124 characters"),
+    "care": ({"whatsapp": {"template": "t", "parameters": ["{{ offer.code if offer }}"]}}, "parameter 1 is empty"),
+    "order_confirmation": ({"short": "{{ links.unsubscribe }}"}, "a link is missing"),
+    "check_in": ({"short": "See **here**"}, "'short' has markup"),
+    "bundle": ({"short": ""}, "'short' is missing"),
+    "discount": ({"push": "Hello"}, "'push' needs title and body"),
+}
+
+
+def test_a_short_text_that_will_not_do_fails_the_check(tmp_path: Path) -> None:
     """Too many SMS, too long a notification, an empty parameter, a missing link and markup are found before sending."""
-    edited(tmp_path, "copy/de.yaml", lambda copy: copy["shipped"].update(change))
+
+    def slip(copy: dict[str, Any]) -> None:
+        for touch, (change, _) in SLIPS.items():
+            copy[touch].update(change)
+
+    edited(tmp_path, "copy/de.yaml", slip)
     problems = Templates.load(PLAYBOOKS, overlay=tmp_path).check("de")
-    assert any("shipped (de" in problem and complaint in problem for problem in problems), problems[:3]
+    for touch, (_, complaint) in SLIPS.items():
+        assert any(f"{touch} (de" in problem and complaint in problem for problem in problems), (touch, problems[:3])
 
 
 def test_a_shops_own_brand_never_wears_the_shipped_words(tmp_path: Path) -> None:
@@ -202,7 +205,7 @@ def test_a_shop_changes_its_brand_in_one_file(tmp_path: Path) -> None:
         ),
     )
     templates = Templates.load(PLAYBOOKS, overlay=tmp_path)
-    assert templates.check() == []
+    assert templates.check("en") == []
     mail = templates.render("miss_you", next(iter(samples("marketing", "order")))[1], locale="en")
     assert 'alt="Oak &amp; Iron &lt;3"' in mail.html
     assert 'src="https://oak.example/logo.png"' in mail.html
