@@ -170,7 +170,7 @@ class Deliveries:
         return DeliverAnswer.of(outcome, closed=closes)
 
     async def _alert(self, request: DeliverRequest, outcome: Outcome) -> None:
-        """Tell people of a message that failed, or waits for a template to be mended: once, and at no cost to it."""
+        """Tell people of a message that failed, or waits for a template to be mended: at least once, in one try."""
         if self._sender.alerts is None or not isinstance(outcome, Failed | Held):
             return
         if isinstance(outcome, Failed) or outcome.rule == "template_error":

@@ -29,7 +29,7 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
     del os.environ[name]  # the tests' parts are their own, whatever the developer's shell says
 
-# For the Temporal server, a Go program: to sweep its memory a quarter as often leaves a tenth more time for the tests.
+# For the Temporal server, a Go program that need not save memory here.
 os.environ.setdefault("GOGC", "400")
 
 

@@ -1,4 +1,4 @@
-"""The event loop of the processes that stay: uvloop, which spends a third less on every wait than asyncio's own."""
+"""The event loop of the processes that stay: uvloop, for the many short waits between signal and provider."""
 
 import asyncio
 import sys
