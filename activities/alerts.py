@@ -6,16 +6,13 @@ told. An alert names an order, a touch and a rule, never a person: whoever may s
 
 import uuid
 from html import escape as escape_html
-from typing import Literal
 from urllib.parse import unquote, urlsplit
 
 import httpx
 import structlog
-from temporalio import activity
 
-from activities.attempt import QUICK_RETRIES, attempt_number, beating, soon, try_again
 from activities.messaging.mime import address
-from activities.messaging.protocol import Accepted, Busy, EmailProvider, Mail, Receipt, Rejected, Unclear
+from activities.messaging.protocol import EmailProvider, Mail, Receipt
 from activities.messaging.slack import Slack, escape
 from journey.base import Frozen
 
@@ -50,15 +47,8 @@ class Alert(Frozen):
         return " · ".join(part for part in (self.kind, self.order, self.touch, self.rule) if part)
 
 
-class AlertAnswer(Frozen):
-    """What became of an alert; `rule` is the code of a refusal."""
-
-    status: Literal["sent", "disabled", "refused"]
-    rule: str | None = None
-
-
 class Alerts:
-    """The activity `alert`, over one way to reach people."""
+    """One way to reach the shop's people."""
 
     def __init__(
         self,
@@ -99,43 +89,12 @@ class Alerts:
             case other:
                 raise ValueError(f"POSTLUDE_ALERT_URL: no way for {other}://; known are slack+https and mailto")
 
-    @activity.defn(name="alert")
-    async def alert(self, alert: Alert) -> AlertAnswer:
-        """Tell people, at least once.
+    async def tell(self, alert: Alert) -> Receipt | None:
+        """Tell people, in one try; None where nobody is to be told.
 
         A repeated mail has the same Message-ID and key, so that most mailboxes and providers make one of them; in a
-        Slack channel it may be there twice. After a few tries an alert gives up: a journey is not to wait for it.
-
-        Raises:
-            ApplicationError: the way was busy or unclear, with `next_retry_delay`; ask again.
+        Slack channel it is there twice. Whether to try again is the caller's: a journey is not to wait for an alert.
         """
-        async with beating():
-            receipt = await self.tell(alert)
-        match receipt:
-            case None:
-                return AlertAnswer(status="disabled")
-            case Accepted():
-                return AlertAnswer(status="sent")
-            case Busy() | Unclear():
-                pause = receipt.retry_after if isinstance(receipt, Busy) else None
-                delay = soon(attempt_number(), pause) if attempt_number() <= len(QUICK_RETRIES) else None
-                if delay is not None:
-                    raise try_again(receipt.rule, delay)
-            case Rejected():
-                pass
-        log.error("alert_not_sent", order=alert.order, touch=alert.touch, rule=receipt.rule)
-        return AlertAnswer(status="refused", rule=receipt.rule)
-
-    async def tell(self, alert: Alert) -> Receipt | None:
-        """Tell people, in one try, outside of any journey; None where nobody is to be told."""
-        return await self._send(alert)
-
-    async def aclose(self) -> None:
-        """Close the webhook's connections; the mail provider is its owner's."""
-        if self._slack is not None:
-            await self._slack.aclose()
-
-    async def _send(self, alert: Alert) -> Receipt | None:
         link = alert.link if alert.link is not None and alert.link.startswith(_WEB) else None
         if self._slack is not None:
             words = [
@@ -148,6 +107,11 @@ class Alerts:
         if self._email is not None and self._to:
             return await self._email.send(self._mail(alert, link))
         return None
+
+    async def aclose(self) -> None:
+        """Close the webhook's connections; the mail provider is its owner's."""
+        if self._slack is not None:
+            await self._slack.aclose()
 
     def _mail(self, alert: Alert, link: str | None) -> Mail:
         shown = escape_html(alert.line)

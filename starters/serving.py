@@ -12,7 +12,6 @@ from fastapi import APIRouter, FastAPI
 from temporalio.client import Client
 
 from activities.links import Links
-from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from activities.shops.protocol import Source
 from journey.playbook import Channel
@@ -24,7 +23,7 @@ from starters.replies import Replies
 from store.pool import Pool
 from workers.connecting import database, temporal_client
 from workers.settings import SettingMissingError, Settings
-from workers.worker import alerts_of, load_templates
+from workers.worker import alerts_of, load_templates, senders_of
 
 log = structlog.get_logger()
 
@@ -85,7 +84,8 @@ async def serving(
         SettingMissingError: the secret key is unset, or a webhook secret or a provider's URL is not usable.
     """
     async with AsyncExitStack() as running:
-        senders = _senders(settings)
+        # What this process sends itself: confirmations, and answers to HELP.
+        senders = senders_of(settings, (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP))
         running.push_async_callback(senders.aclose)
         alerts = alerts_of(settings, senders, templates)
         running.push_async_callback(alerts.aclose)
@@ -170,19 +170,6 @@ def _sources(settings: Settings) -> dict[str, Source]:
         return sources(secret_key=settings.needed("secret_key"), public_url=settings.public_url, **secrets)
     except ValueError as error:
         raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
-
-
-def _senders(settings: Settings) -> Senders:
-    """Who carries what this process sends itself; a channel without a provider is not offered."""
-    urls = {
-        Channel.EMAIL: settings.given("email_url"),
-        Channel.SMS: settings.given("sms_url"),
-        Channel.WHATSAPP: settings.given("whatsapp_url"),
-    }
-    try:
-        return Senders.named_by(urls)
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
 
 
 class _Server(uvicorn.Server):

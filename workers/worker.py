@@ -3,10 +3,11 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
+from typing import Final
 
 import asyncpg
 import structlog
@@ -33,6 +34,14 @@ from workflows.registry import PLAYBOOKS
 
 log = structlog.get_logger()
 _REFRESH = 10.0
+SETTING_OF: Final = {
+    Channel.EMAIL: "email_url",
+    Channel.SMS: "sms_url",
+    Channel.WHATSAPP: "whatsapp_url",
+    Channel.PUSH: "push_url",
+    Channel.WEB_PUSH: "web_push_url",
+}
+"""The setting that names each channel's providers."""
 
 
 async def load_playbooks(pool: Pool) -> None:
@@ -112,22 +121,16 @@ def build_worker(
     )
 
 
-def senders_of(settings: Settings) -> Senders:
-    """The providers that the settings name; mail has to have one.
+def senders_of(settings: Settings, channels: Iterable[Channel] = SETTING_OF) -> Senders:
+    """The providers that the settings name for these channels; one that is unset has none.
 
     Raises:
-        SettingMissingError: `POSTLUDE_EMAIL_URL` is unset.
-        ValueError: a URL is not usable; names the setting.
+        SettingMissingError: a URL is not usable; names the setting.
     """
-    return Senders.named_by(
-        {
-            Channel.EMAIL: settings.needed("email_url"),
-            Channel.SMS: settings.given("sms_url"),
-            Channel.WHATSAPP: settings.given("whatsapp_url"),
-            Channel.PUSH: settings.given("push_url"),
-            Channel.WEB_PUSH: settings.given("web_push_url"),
-        }
-    )
+    try:
+        return Senders.named_by({channel: settings.given(SETTING_OF[channel]) for channel in channels})
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
 
 
 def alerts_of(settings: Settings, senders: Senders, templates: Templates) -> Alerts:
@@ -172,6 +175,7 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
         SettingMissingError: a setting is missing.
     """
     links = Links(settings.needed("secret_key"), settings.public_url)
+    settings.needed("email_url")  # mail is the one channel that no shop does without
     senders = senders_of(settings)
     templates = load_templates(settings)
     alerts = alerts_of(settings, senders, templates)

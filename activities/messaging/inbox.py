@@ -6,7 +6,7 @@ The row's key is the message's own, so that laying it in twice is laying it in o
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Receipt, Rejected
+from activities.messaging.protocol import Accepted, Busy, Receipt, Rejected, Unsearchable
 from store import notes
 from store.pool import AWAY, Pool
 
@@ -25,13 +25,11 @@ class Note:
     expires_at: datetime | None
 
 
-class Inbox:
+class Inbox(Unsearchable):
     """Lays notes into the inbox of one database."""
 
     name = "inbox"
     remembers: timedelta | None = timedelta(days=3660)
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
@@ -53,14 +51,6 @@ class Inbox:
         except AWAY:
             return Busy("inbox_away")
         return Accepted(None) if there else Rejected("inbox_order_unknown")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """Nobody needs to ask.
-
-        Raises:
-            LookupUnavailableError: always; laying it in again serves instead.
-        """
-        raise LookupUnavailableError("the inbox remembers by key")
 
     async def aclose(self) -> None:
         """Nothing is open."""

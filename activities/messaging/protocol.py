@@ -152,6 +152,25 @@ class Provider(Protocol[M_contra]):
         ...
 
 
+class Unsearchable:
+    """What most providers have in common: they cannot be asked what became of a key, and do not know one again.
+
+    One that answers a repeated key with the first send says for how long, in `remembers`.
+    """
+
+    remembers: timedelta | None = None
+    looks_up = False
+    settles_after = timedelta(0)
+
+    async def find(self, key: str, message_id: str) -> str | None:
+        """See `Provider`.
+
+        Raises:
+            LookupUnavailableError: always.
+        """
+        raise LookupUnavailableError(f"{type(self).__name__} cannot be asked about {key} ({message_id})")
+
+
 EmailProvider = Provider[Mail]
 TextProvider = Provider[Text]
 WhatsAppProvider = Provider[WhatsApp]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from pkgutil import resolve_name
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
 from activities.messaging.email.mailgun import Mailgun
@@ -14,17 +14,14 @@ from activities.messaging.email.smtp import Smtp
 from activities.messaging.pace import Paced
 from activities.messaging.protocol import (
     EmailProvider,
-    Mail,
     Message,
     Provider,
-    Push,
     PushProvider,
-    Text,
     TextProvider,
-    WhatsApp,
     WhatsAppProvider,
 )
 from activities.messaging.routes import Route
+from journey.playbook import Channel
 
 M = TypeVar("M", bound=Message)
 Make = Callable[[SplitResult], Provider[M]]
@@ -64,62 +61,23 @@ _WEB_PUSH: Mapping[str, Callable[[SplitResult], PushProvider]] = {
 }
 
 
-def email_provider(url: str) -> EmailProvider:
-    """The provider that `POSTLUDE_EMAIL_URL` names, where it is one.
+_SETTINGS: Mapping[Channel, tuple[str, Mapping[str, Make[Any]]]] = {
+    Channel.EMAIL: ("POSTLUDE_EMAIL_URL", _EMAIL),
+    Channel.SMS: ("POSTLUDE_SMS_URL", _TEXT),
+    Channel.WHATSAPP: ("POSTLUDE_WHATSAPP_URL", _WHATSAPP),
+    Channel.PUSH: ("POSTLUDE_PUSH_URL", _PUSH),
+    Channel.WEB_PUSH: ("POSTLUDE_WEB_PUSH_URL", _WEB_PUSH),
+}
+
+
+def route(channel: Channel, urls: str) -> Route[Any]:
+    """The providers that a channel's setting names, its URLs divided by blanks or line ends.
 
     Raises:
-        ValueError: the scheme is unknown or something is missing; the message never repeats the URL, which
-            carries a secret.
+        ValueError: none is named, a scheme is unknown or something is missing; the message names the setting and never
+            repeats a URL, which carries a secret.
     """
-    return _made("POSTLUDE_EMAIL_URL", _EMAIL, url)[0]
-
-
-def email_route(setting: str) -> Route[Mail]:
-    """The providers of `POSTLUDE_EMAIL_URL`, divided by blanks or line ends.
-
-    Raises:
-        ValueError: as `email_provider`.
-    """
-    return _route("POSTLUDE_EMAIL_URL", _EMAIL, setting)
-
-
-def text_route(setting: str) -> Route[Text]:
-    """The providers of `POSTLUDE_SMS_URL`.
-
-    Raises:
-        ValueError: as `email_provider`.
-    """
-    return _route("POSTLUDE_SMS_URL", _TEXT, setting)
-
-
-def whatsapp_route(setting: str) -> Route[WhatsApp]:
-    """The providers of `POSTLUDE_WHATSAPP_URL`.
-
-    Raises:
-        ValueError: as `email_provider`.
-    """
-    return _route("POSTLUDE_WHATSAPP_URL", _WHATSAPP, setting)
-
-
-def push_route(setting: str) -> Route[Push]:
-    """The providers of `POSTLUDE_PUSH_URL`.
-
-    Raises:
-        ValueError: as `email_provider`.
-    """
-    return _route("POSTLUDE_PUSH_URL", _PUSH, setting)
-
-
-def web_push_route(setting: str) -> Route[Push]:
-    """The providers of `POSTLUDE_WEB_PUSH_URL`.
-
-    Raises:
-        ValueError: as `email_provider`.
-    """
-    return _route("POSTLUDE_WEB_PUSH_URL", _WEB_PUSH, setting)
-
-
-def _route(setting: str, known: Mapping[str, Make[M]], urls: str) -> Route[M]:
+    setting, known = _SETTINGS[channel]
     made = [_made(setting, known, url) for url in urls.split()]
     if not made:
         raise ValueError(f"{setting}: no provider is named")

@@ -1,29 +1,15 @@
 """Everybody who can carry a message, by channel, and how one prepared message is handed to a provider."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from activities.messaging.inbox import Inbox, Note
 from activities.messaging.protocol import Accepted, Busy, EmailProvider, Message, Provider, Receipt, Rejected, Unclear
-from activities.messaging.providers import (
-    email_route,
-    push_route,
-    text_route,
-    web_push_route,
-    whatsapp_route,
-)
+from activities.messaging.providers import route
 from activities.messaging.routes import Route
 from journey.playbook import Channel
-
-_ROUTES: dict[Channel, Callable[[str], Route[Any]]] = {
-    Channel.EMAIL: email_route,
-    Channel.SMS: text_route,
-    Channel.WHATSAPP: whatsapp_route,
-    Channel.PUSH: push_route,
-    Channel.WEB_PUSH: web_push_route,
-}
 
 
 class Senders:
@@ -40,13 +26,13 @@ class Senders:
         return cls(routes | {Channel(name): Route([provider], [1]) for name, provider in others.items()})
 
     @classmethod
-    def named_by(cls, settings: dict[Channel, str | None]) -> "Senders":
+    def named_by(cls, settings: Mapping[Channel, str | None]) -> "Senders":
         """The providers that the settings' URLs name.
 
         Raises:
             ValueError: a URL is not usable; names the setting, never the URL.
         """
-        return cls({channel: _ROUTES[channel](urls) for channel, urls in settings.items() if urls})
+        return cls({channel: route(channel, urls) for channel, urls in settings.items() if urls})
 
     def with_inbox(self, inbox: Inbox) -> "Senders":
         """The same, and rows of the in-app inbox."""
@@ -56,27 +42,27 @@ class Senders:
         """Who carries the message of that key; None when nobody serves the channel."""
         if channel is Channel.INBOX:
             return self._inbox.name if self._inbox is not None else None
-        route = self._routes.get(channel)
-        return None if route is None else route.pick(key).name
+        providers = self._routes.get(channel)
+        return None if providers is None else providers.pick(key).name
 
     def named(self, channel: Channel, name: str) -> Any | None:
         """The provider of a name, as the ledger remembers it; None when it is not there any more."""
         if channel is Channel.INBOX:
             return self._inbox
-        route = self._routes.get(channel)
-        return None if route is None else route.named(name)
+        providers = self._routes.get(channel)
+        return None if providers is None else providers.named(name)
 
     def after(self, channel: Channel, name: str, key: str) -> str | None:
         """Who is asked next when that one is busy; None when there is nobody else."""
-        route = self._routes.get(channel)
-        following = route.after(name, key) if route is not None else None
+        providers = self._routes.get(channel)
+        following = providers.after(name, key) if providers is not None else None
         return None if following is None else following.name
 
     async def aclose(self) -> None:
         """Close every provider, also after one that fails to."""
         async with AsyncExitStack() as stack:
-            for route in self._routes.values():
-                stack.push_async_callback(route.aclose)
+            for providers in self._routes.values():
+                stack.push_async_callback(providers.aclose)
 
 
 @dataclass(frozen=True, slots=True)

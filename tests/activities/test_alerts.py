@@ -1,17 +1,14 @@
 """Word to the shop's own people: by a Slack-compatible webhook on loopback, and by mail."""
 
-import dataclasses
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from temporalio.exceptions import ApplicationError
-from temporalio.testing import ActivityEnvironment
 
-from activities.alerts import Alert, AlertAnswer, Alerts
+from activities.alerts import Alert, Alerts
 from activities.messaging.email.smtp import Smtp
+from activities.messaging.protocol import Accepted, Busy, Rejected, Unclear
 from tests.support.providers import Impatient
 from tests.support.standin import HOST, Asked, Said, StandIn
 from workers.mail_catcher import MailCatcher
@@ -24,7 +21,7 @@ ALERT = Alert(
     rule="provider_http_401",
     link="https://temporal.test/namespaces/default/workflows/order:acme:1001",
 )
-SENT = AlertAnswer(status="sent")
+SENT = Accepted(None)
 
 
 class SlackChannel(StandIn):
@@ -55,16 +52,9 @@ def by_mail(catcher: MailCatcher) -> Alerts:
     return Alerts("mailto:ops@shop.test", sender=SENDER, email=Smtp(urlsplit(catcher.url), timeout=0.5))
 
 
-async def attempt(alerts: Alerts, number: int, alert: Alert = ALERT) -> Any:
-    """The activity as Temporal runs it, at its attempt of that number."""
-    environment = ActivityEnvironment()
-    environment.info = dataclasses.replace(environment.info, attempt=number)
-    return await environment.run(alerts.alert, alert)
-
-
 async def test_a_channel_hears_what_happened_and_where_to_look(alerts: Alerts, slack: SlackChannel) -> None:
     """One POST to the webhook: a line for phones, and the same in Slack's markup with the link, escaped."""
-    assert await attempt(alerts, 1) == SENT
+    assert await alerts.tell(ALERT) == SENT
     (asked,) = slack.asked
     assert (asked.method, asked.path, asked.headers["content-type"]) == (
         "POST",
@@ -89,7 +79,7 @@ async def test_a_channel_hears_what_happened_and_where_to_look(alerts: Alerts, s
 @pytest.mark.parametrize("link", [None, "javascript:alert(1)", "https://a.test/|b> <!channel", "https://a.test/\n"])
 async def test_a_link_that_is_none_is_left_out(alerts: Alerts, slack: SlackChannel, link: str | None) -> None:
     """Nothing in a link can call a channel together or pass for another one."""
-    assert await attempt(alerts, 1, ALERT.but(link=link)) == SENT
+    assert await alerts.tell(ALERT.but(link=link)) == SENT
     text = slack.asked[0].json()["blocks"][0]["text"]["text"]
     assert text.endswith("provider_http_401")
 
@@ -111,44 +101,34 @@ async def test_a_webhook_that_will_not_work_is_not_tried_again(
 ) -> None:
     """Slack's own names for it become the rule; what it says otherwise does not get into any log."""
     slack.then(said)
-    assert await attempt(alerts, 1) == AlertAnswer(status="refused", rule=rule)
+    assert await alerts.tell(ALERT) == Rejected(rule)
     assert len(slack.asked) == 1
 
 
 @pytest.mark.parametrize(
-    ("said", "rule", "delay"),
+    ("said", "receipt"),
     [
-        (Said(429, b"rate_limited", {"Retry-After": "30"}), "http_429", 30),
-        (Said(429, b"rate_limited"), "http_429", 5),
-        (Said(500, b"rollup_error"), "http_500", 5),
-        (Said(503, b""), "http_503", 5),
-        (Said(200, b"<html>Log in to the hotel's network</html>"), "slack_garbled_answer", 5),
-        (Said(manner="hang"), "http_no_answer", 5),
-        (Said(manner="cut", body=b"ok"), "http_no_answer", 5),
+        (Said(429, b"rate_limited", {"Retry-After": "30"}), Busy("http_429", timedelta(seconds=30))),
+        (Said(429, b"rate_limited"), Busy("http_429")),
+        (Said(500, b"rollup_error"), Unclear("http_500")),
+        (Said(503, b""), Busy("http_503")),
+        (Said(200, b"<html>Log in to the hotel's network</html>"), Unclear("slack_garbled_answer")),
+        (Said(manner="hang"), Unclear("http_no_answer")),
+        (Said(manner="cut", body=b"ok"), Unclear("http_no_answer")),
     ],
 )
-async def test_a_channel_that_is_busy_is_tried_again_a_few_times(
-    alerts: Alerts, slack: SlackChannel, said: Said, rule: str, delay: int
+async def test_a_channel_that_is_busy_says_so(
+    alerts: Alerts, slack: SlackChannel, said: Said, receipt: Busy | Unclear
 ) -> None:
-    """At the channel's wish or soon; after the last try the alert gives up, so that no journey waits for it."""
-    slack.then(said, said)
-    with pytest.raises(ApplicationError) as raised:
-        await attempt(alerts, 1)
-    error = raised.value
-    assert (error.message, error.type, error.next_retry_delay) == (rule, "TryAgain", timedelta(seconds=delay))
-    assert await attempt(alerts, 4) == AlertAnswer(status="refused", rule=rule)
-
-
-async def test_a_wish_for_hours_is_not_waited_for(alerts: Alerts, slack: SlackChannel) -> None:
-    """An alert of yesterday helps nobody."""
-    slack.then(Said(429, b"", {"Retry-After": "7200"}))
-    assert await attempt(alerts, 1) == AlertAnswer(status="refused", rule="http_429")
+    """Whoever told it knows whether it was heard, and how long the channel wants to be left alone."""
+    slack.then(said)
+    assert await alerts.tell(ALERT) == receipt
 
 
 async def test_an_alert_by_mail_has_one_name_for_ever(by_mail: Alerts, catcher: MailCatcher) -> None:
     """Asked for twice it has the same Message-ID; another rule is another alert; no robot answers it."""
     for alert in (ALERT, ALERT, ALERT.but(rule="provider_http_503")):
-        assert await attempt(by_mail, 1, alert) == SENT
+        assert await by_mail.tell(alert) == SENT
     first, second, third = catcher.messages()
     assert first.message_id == second.message_id != third.message_id
     assert first.message_id.endswith("@shop.test>")
@@ -164,23 +144,22 @@ async def test_an_alert_by_mail_has_one_name_for_ever(by_mail: Alerts, catcher: 
 
 async def test_a_mail_alert_is_no_header_injection(by_mail: Alerts, catcher: MailCatcher) -> None:
     """Line breaks in an id stay inside the subject."""
-    assert await attempt(by_mail, 1, ALERT.but(order="acme/1\r\nBcc: eve@evil.test")) == SENT
+    assert await by_mail.tell(ALERT.but(order="acme/1\r\nBcc: eve@evil.test")) == SENT
     (mail,) = catcher.messages()
     assert mail.recipients == ("ops@shop.test",)
     assert mail.parsed()["Bcc"] is None
 
 
-async def test_a_relay_that_is_away_is_tried_again(by_mail: Alerts, catcher: MailCatcher) -> None:
+async def test_a_relay_that_is_away_says_so(by_mail: Alerts, catcher: MailCatcher) -> None:
     """The mail provider's own word for its trouble is the rule."""
     await catcher.stop()
-    with pytest.raises(ApplicationError, match="smtp_unreachable"):
-        await attempt(by_mail, 1)
+    assert await by_mail.tell(ALERT) == Busy("smtp_unreachable")
 
 
 @pytest.mark.parametrize("url", [None, ""])
 async def test_without_a_setting_nobody_is_told(url: str | None) -> None:
     """An unset address is no error."""
-    assert await attempt(Alerts(url, sender=SENDER), 1) == AlertAnswer(status="disabled")
+    assert await Alerts(url, sender=SENDER).tell(ALERT) is None
 
 
 @pytest.mark.parametrize(

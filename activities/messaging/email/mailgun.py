@@ -92,7 +92,7 @@ class Mailgun:
         provider_id = body_of(answer).get("id")
         return Accepted(provider_id) if isinstance(provider_id, str) else Unclear("http_garbled_answer")
 
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
+    async def find(self, key: str, message_id: str) -> str | None:
         """Mailgun's id for the message, as `send` answers with it, if its events say that it was accepted.
 
         Raises:
@@ -100,7 +100,7 @@ class Mailgun:
                 anything.
         """
         if not self.looks_up:
-            raise LookupUnavailableError("Mailgun is searched only with ?lookup=1")
+            raise LookupUnavailableError(f"{key}: Mailgun is searched only with ?lookup=1")
         # The filter finds nothing for an id in its angle brackets: https://github.com/mailgun/mailgun.js/issues/296
         bare = message_id.strip("<>")
         query = {

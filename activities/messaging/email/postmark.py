@@ -79,7 +79,7 @@ class Postmark:
         provider_id = answer.get("MessageID")
         return Accepted(provider_id) if isinstance(provider_id, str) else Unclear("http_garbled_answer")
 
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
+    async def find(self, key: str, message_id: str) -> str | None:
         """The MessageID that Postmark's search has for our key.
 
         Raises:
@@ -93,7 +93,7 @@ class Postmark:
             messages = answer.json()["Messages"]
             return str(messages[0]["MessageID"]) if messages else None
         except (httpx.HTTPError, ValueError, KeyError, IndexError, TypeError) as error:
-            raise LookupUnavailableError(f"Postmark's search failed: {type(error).__name__}") from error
+            raise LookupUnavailableError(f"Postmark did not find {message_id}: {type(error).__name__}") from error
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -14,20 +14,18 @@ import httpx
 
 from activities.messaging.http import client, post
 from activities.messaging.mime import address, header_text, mailbox
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
 # Errors about our sender or our account, not about the message: https://resend.com/docs/api-reference/errors
 _OURS = frozenset({"invalid_from_address", "invalid_access", "invalid_region"})
 
 
-class Resend:
+class Resend(Unsearchable):
     """The Resend API."""
 
     name = "resend"
     # An hour less than Resend's own 24, for a request on its way and clocks that differ.
     remembers: timedelta | None = timedelta(hours=23)
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(self, url: SplitResult, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         key = unquote(url.username or "")
@@ -56,14 +54,6 @@ class Resend:
             return answer
         provider_id = answer.get("id")
         return Accepted(provider_id) if isinstance(provider_id, str) else Unclear("http_garbled_answer")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """Resend lists by its own id only.
-
-        Raises:
-            LookupUnavailableError: always; its idempotency key serves instead.
-        """
-        raise LookupUnavailableError("Resend cannot be searched by key")
 
     async def aclose(self) -> None:
         """Close the connections."""

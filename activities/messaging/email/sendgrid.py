@@ -17,20 +17,17 @@ from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
 from activities.messaging.http import MAX_RETRY_AFTER, client
 from activities.messaging.mime import address, header_text
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
 
 def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class SendGrid:
+class SendGrid(Unsearchable):
     """The SendGrid API, version 3. `clock` is the wall clock, by which SendGrid says when to come back."""
 
     name = "sendgrid"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(
         self,
@@ -75,14 +72,6 @@ class SendGrid:
             return answer
         provider_id = answer.headers.get("x-message-id")
         return Accepted(provider_id) if provider_id else Unclear("http_garbled_answer")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """SendGrid's logs are not searchable by anything of ours.
-
-        Raises:
-            LookupUnavailableError: always.
-        """
-        raise LookupUnavailableError("SendGrid cannot be searched by key")
 
     async def aclose(self) -> None:
         """Close the connections."""

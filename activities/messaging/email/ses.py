@@ -27,7 +27,7 @@ from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
 from activities.messaging.http import client
 from activities.messaging.mime import address, as_bytes
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
 _PATH = "/v2/email/outbound-emails"
 _JSON = "application/json"
@@ -48,13 +48,10 @@ def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Ses:
+class Ses(Unsearchable):
     """The SES API, version 2. `clock` is the wall clock, which a signature needs: AWS refuses one minutes old."""
 
     name = "ses"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(
         self,
@@ -109,14 +106,6 @@ class Ses:
             return answer
         provider_id = body_of(answer).get("MessageId")
         return Accepted(provider_id) if isinstance(provider_id, str) else Unclear("http_garbled_answer")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """SES tells of a message by its own id only.
-
-        Raises:
-            LookupUnavailableError: always.
-        """
-        raise LookupUnavailableError("SES cannot be searched by key")
 
     async def aclose(self) -> None:
         """Close the connections."""

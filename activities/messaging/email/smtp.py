@@ -4,14 +4,13 @@
 """
 
 import asyncio
-from datetime import timedelta
 from urllib.parse import SplitResult, unquote
 
 import aiosmtplib
 from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from activities.messaging.mime import address, as_bytes
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
 _GO_AHEAD = 354
 # RFC 5321 4.2.1: the first digit says it all; what has another one is no answer.
@@ -23,7 +22,7 @@ _DEAD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
 _LOGIN = frozenset({530, 534, 535, 538})
 
 
-class Smtp:
+class Smtp(Unsearchable):
     """An SMTP relay. A connection a message: a stale one would turn into doubt about what was sent.
 
     `timeout` is in seconds and for everything up to the server's word that it wants the message. After the
@@ -32,9 +31,6 @@ class Smtp:
     """
 
     name = "smtp"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(self, url: SplitResult, *, timeout: float = 20.0, answer_timeout: float = 300.0) -> None:
         self._host = url.hostname or "127.0.0.1"
@@ -87,14 +83,6 @@ class Smtp:
             return Unclear("smtp_garbled_answer")
         # Policy on what was written is the message's own matter, but for 550, which is about who we are.
         return _refused(answer.code, answer.message, policy_is_ours=answer.code == _POLICY)
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """SMTP has no memory.
-
-        Raises:
-            LookupUnavailableError: always.
-        """
-        raise LookupUnavailableError("plain SMTP cannot be asked what it sent")
 
     async def aclose(self) -> None:
         """Nothing is kept open."""

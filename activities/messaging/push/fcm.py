@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from activities.messaging.exchange import Answer, exchange, failure
 from activities.messaging.http import client, post
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Push, Receipt, Rejected, Unclear
+from activities.messaging.protocol import Accepted, Busy, Push, Receipt, Rejected, Unclear, Unsearchable
 from activities.messaging.push.topic import fold
 
 _SCOPE = "https://www.googleapis.com/auth/firebase.messaging"
@@ -60,7 +60,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class Fcm:
+class Fcm(Unsearchable):
     """The FCM HTTP v1 API; `Push.to` is a registration token.
 
     There is no idempotency key and no search. A message that goes twice shows once: the second has the topic of the
@@ -69,9 +69,6 @@ class Fcm:
     """
 
     name = "fcm"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(
         self,
@@ -116,14 +113,6 @@ class Fcm:
         if answer == Busy("http_429"):
             return replace(answer, retry_after=_QUOTA_PAUSE)
         return answer
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """FCM cannot be asked what it sent.
-
-        Raises:
-            LookupUnavailableError: always.
-        """
-        raise LookupUnavailableError("FCM cannot be searched")
 
     async def aclose(self) -> None:
         """Close the connections."""

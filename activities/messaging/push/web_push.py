@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from activities.messaging.exchange import Answer, exchange, failure
 from activities.messaging.http import client
-from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Push, Receipt, Rejected
+from activities.messaging.protocol import Accepted, Busy, Push, Receipt, Rejected, Unsearchable
 from activities.messaging.push.subscription import (
     Resolve,
     Subscription,
@@ -53,7 +53,7 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-class WebPush:
+class WebPush(Unsearchable):
     """Any browser's push service; `Push.to` is a subscription as `Subscription.text` writes it.
 
     No idempotency key and no search; a second one with the same topic takes the first one's place on the screen.
@@ -63,9 +63,6 @@ class WebPush:
     """
 
     name = "web_push"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(
         self,
@@ -127,14 +124,6 @@ class WebPush:
         }
         answer = await exchange(self._http, to.endpoint, _encrypted(to, plain), headers)
         return _receipt(answer) if isinstance(answer, Answer) else answer
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """Push services cannot be asked what they took.
-
-        Raises:
-            LookupUnavailableError: always.
-        """
-        raise LookupUnavailableError("push services cannot be searched")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -23,11 +23,11 @@ from activities.messaging.http import client, post
 from activities.messaging.protocol import (
     Accepted,
     Busy,
-    LookupUnavailableError,
     Receipt,
     Rejected,
     Text,
     Unclear,
+    Unsearchable,
     WhatsApp,
 )
 
@@ -88,13 +88,10 @@ def placeholders(values: tuple[str, ...]) -> tuple[str, ...] | None:
     return flat if all(flat) else None
 
 
-class _Twilio:
+class _Twilio(Unsearchable):
     """What SMS and WhatsApp by Twilio have in common."""
 
     name = "twilio"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
     _setting: str
     _channel = ""
 
@@ -133,14 +130,6 @@ class _Twilio:
         if answer.get("status") in {"failed", "undelivered"} and isinstance(code, int):
             return verdict(code) or Rejected(f"twilio_{code}")
         return Accepted(sid) if isinstance(sid, str) and sid else Unclear("http_garbled_answer")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """Twilio lists by number and day only.
-
-        Raises:
-            LookupUnavailableError: always; the status callback tells instead.
-        """
-        raise LookupUnavailableError("Twilio cannot be searched by key")
 
     async def aclose(self) -> None:
         """Close the connections."""

@@ -19,10 +19,10 @@ from activities.messaging.http import client, post
 from activities.messaging.protocol import (
     Accepted,
     Busy,
-    LookupUnavailableError,
     Receipt,
     Rejected,
     Unclear,
+    Unsearchable,
     WhatsApp,
 )
 from activities.messaging.text.twilio import dialable, placeholders
@@ -71,13 +71,10 @@ def verdict(code: int) -> Receipt | None:
     return Busy(rule, _LATER[code]) if code in _LATER else None
 
 
-class WhatsAppCloud:
+class WhatsAppCloud(Unsearchable):
     """The WhatsApp Cloud API; `POSTLUDE_WHATSAPP_URL`."""
 
     name = "whatsapp"
-    remembers: timedelta | None = None
-    looks_up = False
-    settles_after = timedelta(0)
 
     def __init__(self, url: SplitResult, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
         token, number_id = unquote(url.username or ""), url.path.strip("/")
@@ -130,14 +127,6 @@ class WhatsAppCloud:
                 return Accepted(wamid)
             case _:
                 return Unclear("http_garbled_answer")
-
-    async def find(self, key: str, message_id: str) -> str | None:  # noqa: ARG002  the Protocol's shape
-        """The Cloud API keeps no list of messages.
-
-        Raises:
-            LookupUnavailableError: always; the status webhook tells instead.
-        """
-        raise LookupUnavailableError("the WhatsApp Cloud API cannot be searched")
 
     async def aclose(self) -> None:
         """Close the connections."""

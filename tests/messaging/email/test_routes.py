@@ -13,15 +13,9 @@ from activities.messaging.email.ses import Ses
 from activities.messaging.email.smtp import Smtp
 from activities.messaging.pace import Paced
 from activities.messaging.protocol import Accepted, Mail, Receipt
-from activities.messaging.providers import (
-    email_provider,
-    email_route,
-    push_route,
-    text_route,
-    web_push_route,
-    whatsapp_route,
-)
+from activities.messaging.providers import route as route_of
 from activities.messaging.routes import Route
+from journey.playbook import Channel
 
 KEYS = [f"acme/{order}/{touch}/0" for order in range(1000) for touch in ("confirmed", "care", "review")]
 WEIGHTS = st.lists(st.integers(1, 9), min_size=1, max_size=5)
@@ -142,9 +136,10 @@ def test_a_route_needs_a_weight_for_each(weights: tuple[float, ...]) -> None:
 
 async def test_a_setting_names_providers_with_weight_and_rate() -> None:
     """URLs divided by blanks and line ends, as environment files have them."""
-    made = email_route(
+    made = route_of(
+        Channel.EMAIL,
         """ses://AKID:s%2Fe@eu-central-1?weight=3&rate=14&configuration_set=x
-        mailgun://k@api.mailgun.net/mg.shop.test\tpostmark://t1@api.postmarkapp.com postmark://t2@?weight=0.5"""
+        mailgun://k@api.mailgun.net/mg.shop.test\tpostmark://t1@api.postmarkapp.com postmark://t2@?weight=0.5""",
     )
     assert isinstance(made.named("ses"), Paced)
     assert isinstance(made.named("mailgun"), Mailgun)
@@ -156,11 +151,11 @@ async def test_a_setting_names_providers_with_weight_and_rate() -> None:
 
 async def test_one_provider_is_a_route_of_one() -> None:
     """What a setting was until now stays what it is."""
-    made = email_route("smtp://127.0.0.1:2525")
+    made = route_of(Channel.EMAIL, "smtp://127.0.0.1:2525")
     assert isinstance(made.pick("k"), Smtp)
     assert made.after("smtp", "k") is None
-    assert isinstance(email_provider("smtps://mail.shop.test"), Smtp)
-    assert isinstance(email_provider("ses://AKID:s@eu-central-1"), Ses)
+    assert isinstance(route_of(Channel.EMAIL, "smtps://mail.shop.test").pick("k"), Smtp)
+    assert isinstance(route_of(Channel.EMAIL, "ses://AKID:s@eu-central-1").pick("k"), Ses)
 
 
 @pytest.mark.parametrize(
@@ -183,22 +178,21 @@ async def test_one_provider_is_a_route_of_one() -> None:
 def test_a_setting_that_is_wrong_says_which_and_why_without_its_secret(setting: str, says: str) -> None:
     """The text begins with the setting's name and repeats nothing of the URL but its scheme."""
     with pytest.raises(ValueError, match=r"^POSTLUDE_EMAIL_URL: ") as raised:
-        email_route(setting)
+        route_of(Channel.EMAIL, setting)
     assert says in str(raised.value)
     assert "s3cret" not in f"{raised.value!r}{raised.value.__cause__!r}"
 
 
 @pytest.mark.parametrize(
-    ("make", "name"),
+    ("channel", "name"),
     [
-        (text_route, "POSTLUDE_SMS_URL"),
-        (whatsapp_route, "POSTLUDE_WHATSAPP_URL"),
-        (push_route, "POSTLUDE_PUSH_URL"),
-        (web_push_route, "POSTLUDE_WEB_PUSH_URL"),
+        (Channel.SMS, "POSTLUDE_SMS_URL"),
+        (Channel.WHATSAPP, "POSTLUDE_WHATSAPP_URL"),
+        (Channel.PUSH, "POSTLUDE_PUSH_URL"),
+        (Channel.WEB_PUSH, "POSTLUDE_WEB_PUSH_URL"),
     ],
 )
-def test_every_channel_has_its_setting(make: object, name: str) -> None:
+def test_every_channel_has_its_setting(channel: Channel, name: str) -> None:
     """A mail provider is none for another channel, and the text says which setting is wrong."""
-    assert callable(make)
     with pytest.raises(ValueError, match=f"^{name}: no provider for smtp://"):
-        make("smtp://127.0.0.1")
+        route_of(channel, "smtp://127.0.0.1")
