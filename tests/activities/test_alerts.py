@@ -10,7 +10,8 @@ from activities.alerts import Alert, Alerts
 from activities.messaging.email.smtp import Smtp
 from activities.messaging.protocol import Accepted, Busy, Rejected, Unclear
 from tests.support.providers import Impatient
-from tests.support.standin import HOST, Asked, Said, StandIn
+from tests.support.sockets import HOST
+from tests.support.standin import Asked, Said, StandIn
 from workers.mail_catcher import MailCatcher
 
 SENDER = "hello@shop.test"

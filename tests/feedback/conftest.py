@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from activities.links import Links
-from activities.messaging.brand import Brand
 from activities.messaging.feedback.mailgun import MailgunEvents
 from activities.messaging.feedback.sendgrid import SendGridEvents
 from activities.messaging.feedback.ses import SesEvents
@@ -20,6 +19,7 @@ from store.claims import message_key
 from store.ledger import Ledger
 from tests.feedback import signers
 from tests.gateway.kit import SECRET_KEY, Clock, Recorder
+from tests.support.brands import fernhill
 from tests.support.orders import Order, Person, put
 
 
@@ -109,20 +109,7 @@ def opened(clock, sns):
 
 @pytest.fixture(scope="session")
 def brand():
-    return Brand.model_validate(
-        {
-            "name": "Fernhill Supply",
-            "tagline": "Good things",
-            "about": "Six people.",
-            "signature": "June",
-            "shop_url": "https://fernhill.example/",
-            "support_email": "hello@fernhill.example",
-            "support_hours": "Monday to Friday, 9 to 17",
-            "sender": {"name": "Fernhill", "address": "hello@fernhill.example"},
-            "postal_address": "Lindenweg 12, 10437 Berlin",
-            "links": {"help": "https://fernhill.example/help", "returns": "https://fernhill.example/returns"},
-        }
-    )
+    return fernhill()
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,11 @@ import httpx
 import pytest
 
 from activities.links import Links
-from activities.messaging.brand import Brand
 from starters.gateway import Services, create_app, sources
 from starters.relay import Relay
 from store import playbooks
 from tests.gateway.kit import EASYPOST_SECRET, SECRET_KEY, SHOPIFY_SECRET, WEBHOOK_SECRET, Clock, Recorder, Sender
+from tests.support.brands import fernhill
 
 
 @dataclass
@@ -33,20 +33,7 @@ class Gate:
 
 @pytest.fixture(scope="session")
 def brand():
-    return Brand.model_validate(
-        {
-            "name": "Fernhill Supply",
-            "tagline": "Good things",
-            "about": "Six people.",
-            "signature": "June",
-            "shop_url": "https://fernhill.example/",
-            "support_email": "hello@fernhill.example",
-            "support_hours": "Monday to Friday, 9 to 17",
-            "sender": {"name": "Fernhill", "address": "hello@fernhill.example"},
-            "postal_address": "Lindenweg 12, 10437 Berlin",
-            "links": {"help": "https://fernhill.example/help", "returns": "https://fernhill.example/returns"},
-        }
-    )
+    return fernhill()
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from tests.feedback.conftest import opened
 from tests.feedback.payloads import PHONE
 from tests.gateway.kit import SECRET_KEY, Clock, Recorder
 from tests.messaging.text.standins import TwilioApi, WhatsAppApi, twilio_error
-from tests.support.loopback import HOST
 from tests.support.orders import Order, Person, put
 from tests.support.providers import Impatient
+from tests.support.sockets import HOST
 from tests.support.standin import Said, StandIn
 
 STRANGER = "+33612345678"

@@ -11,7 +11,7 @@ from starters.serving import listen, serving
 from tests.feedback import payloads, signers
 from tests.gateway.kit import SECRET_KEY
 from tests.messaging.text.standins import ACCOUNT, TwilioApi
-from tests.support.loopback import HOST
+from tests.support.sockets import HOST
 from workers.settings import SettingMissingError, Settings
 
 

@@ -1,18 +1,14 @@
-"""A vendor's HTTP API on loopback that can be told to misbehave.
-
-Written on bare sockets, because half an answer is something no HTTP framework will send.
-"""
+"""A vendor's HTTP API on loopback that can be told to misbehave."""
 
 import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-HOST = "127.0.0.1"
+from tests.support.sockets import Request, SocketServer
 
 
 @dataclass(frozen=True)
@@ -56,19 +52,17 @@ def too_many(retry_after: int) -> Misdeed:
     return Misdeed(status=429, retry_after=retry_after)
 
 
-class Api:
+class Api(SocketServer):
     """An HTTP API on loopback; `then` queues misdeeds for the next requests, `always` is for all after those."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.requests: list[dict[str, Any]] = []
         self.always: Misdeed | None = None
         self.asked = asyncio.Event()
         self.release = asyncio.Event()
-        self.port = 0
         self._taken: list[Arrival] = []
         self._script: deque[Misdeed] = deque()
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
 
     def then(self, *misdeeds: Misdeed) -> None:
         """Treat the next POSTs like this, one after the other, instead of what was queued before."""
@@ -78,21 +72,6 @@ class Api:
         """Every message really accepted, in order."""
         return list(self._taken)
 
-    async def start(self) -> None:
-        """Listen, on the same port as before if there was one."""
-        self._server = await asyncio.start_server(self._serve, HOST, self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        """Refuse connections and drop those that are open."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
-        await server.wait_closed()
-
     def post(self, headers: Mapping[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Take one message as the vendor does."""
         raise NotImplementedError
@@ -101,39 +80,28 @@ class Api:
         """Answer a search as the vendor does."""
         raise NotImplementedError
 
+    def decoded(self, request: Request) -> dict[str, Any]:
+        """What a request says, in the vendor's own encoding: JSON."""
+        body: dict[str, Any] = json.loads(request.body)
+        return body
+
     def failure(self, status: int) -> dict[str, Any]:
         """The vendor's own JSON for a status."""
         raise NotImplementedError
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while await self._one(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = head[0].split(" ")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-        raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        if method == "GET":
-            status, answer = self.get(parse_qs(urlsplit(target).query))
+    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer as the vendor does, or as a misdeed says."""
+        if request.method == "GET":
+            status, answer = self.get(parse_qs(urlsplit(request.target).query))
             writer.write(_http(status, json.dumps(answer).encode()))
             return True
-        body = json.loads(raw)
+        body = self.decoded(request)
         self.requests.append(body)
         self.asked.set()
         misdeed = self._script.popleft() if self._script else self.always
         if misdeed is not None and misdeed.answer == "slow":
-            await self._hold(headers)
-        status, answer = self.post(headers, body) if misdeed is None or misdeed.accepts else (0, {})
+            await self._hold(request.headers)
+        status, answer = self.post(request.headers, body) if misdeed is None or misdeed.accepts else (0, {})
         if misdeed is None or misdeed.answer == "slow":
             writer.write(_http(status, json.dumps(answer).encode()))
             return True

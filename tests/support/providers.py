@@ -15,7 +15,8 @@ import httpx
 
 from activities.messaging.email.postmark import Postmark
 from activities.messaging.email.resend import Resend
-from tests.support.loopback import HOST, Api, Arrival
+from tests.support.loopback import Api, Arrival
+from tests.support.sockets import HOST
 from workers.mail_catcher import MailCatcher
 
 

@@ -3,22 +3,19 @@
 import asyncio
 import json
 from collections import deque
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs
 
-HOST = "127.0.0.1"
+from tests.support.sockets import HOST, Request, SocketServer
 
 
-@dataclass(frozen=True)
-class Asked:
-    """One request as it came; header names in lower case."""
+class Asked(Request):
+    """One request as it came."""
 
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
+    @property
+    def path(self) -> str:
+        return self.target
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -37,15 +34,13 @@ class Said:
     manner: str = "plain"
 
 
-class StandIn:
+class StandIn(SocketServer):
     """Answers each request with the next of `script`, else by `usual`; keeps every request."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked: list[Asked] = []
         self.script: deque[Said] = deque()
-        self.port = 0
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def origin(self) -> str:
@@ -59,38 +54,11 @@ class StandIn:
         """What is answered when nothing was scripted."""
         return Said()
 
-    async def start(self) -> None:
-        self._server = await asyncio.start_server(self._serve, HOST, self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-            for writer in tuple(self._open):
-                writer.transport.abort()
-            await server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        try:
-            while await self._one(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            self._open.discard(writer)
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, path, _ = head[0].split(" ")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-        request = Asked(method, path, headers, await reader.readexactly(int(headers.get("content-length", "0"))))
-        self.asked.append(request)
-        said = self.script.popleft() if self.script else self.usual(request)
+    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer as scripted."""
+        asked = Asked(request.method, request.target, request.headers, request.body)
+        self.asked.append(asked)
+        said = self.script.popleft() if self.script else self.usual(asked)
         if said.manner == "hang":
             await reader.read()
             return False

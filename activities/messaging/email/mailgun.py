@@ -11,11 +11,12 @@ how long they keep them.
 import base64
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import SplitResult, parse_qs, unquote, urlencode
 
 import httpx
 
+from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
@@ -35,10 +36,6 @@ _TRUSTWORTHY = timedelta(minutes=30)
 _KEPT = timedelta(days=3)  # "at least 3 days", says the API
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Mailgun:
     """The Mailgun API. `clock` is the wall clock, by which a search in the events says since when."""
 
@@ -51,7 +48,7 @@ class Mailgun:
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         settles_after: timedelta = _TRUSTWORTHY,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         key, domain = unquote(url.username or ""), url.path.strip("/")
         if not key or not _DOMAIN.fullmatch(domain):

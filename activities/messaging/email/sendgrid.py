@@ -7,21 +7,18 @@ activity feed is sold apart and takes six questions a minute: no look-up.
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from urllib.parse import SplitResult, unquote
 
 import httpx
 
+from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
 from activities.messaging.http import MAX_RETRY_AFTER, client
 from activities.messaging.mime import address, header_text
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
 
 
 class SendGrid(Unsearchable):
@@ -34,7 +31,7 @@ class SendGrid(Unsearchable):
         url: SplitResult,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         key = unquote(url.username or "")
         if not key:

@@ -22,6 +22,7 @@ from urllib.parse import SplitResult, parse_qs, unquote
 
 import httpx
 
+from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
@@ -44,10 +45,6 @@ _OURS = frozenset(
 _QUOTA, _RATE = timedelta(minutes=10), timedelta(seconds=1)
 
 
-def _utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Ses(Unsearchable):
     """The SES API, version 2. `clock` is the wall clock, which a signature needs: AWS refuses one minutes old."""
 
@@ -58,7 +55,7 @@ class Ses(Unsearchable):
         url: SplitResult,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], datetime] = _utc_now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         if not url.username or not url.password:
             # A secret with a bare slash comes here too, for the slash ends what a URL has for a host.

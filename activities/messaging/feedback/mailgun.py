@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from activities.messaging.clock import utc_now
 from activities.messaging.feedback.machines import is_machine
 from activities.messaging.feedback.reading import (
     OURS,
     check_fresh,
     feedback,
     from_epoch,
-    real_time,
     same,
     signed_object,
     table,
@@ -47,7 +47,7 @@ class MailgunEvents:
 
     name = "mailgun"
 
-    def __init__(self, secret: str, *, clock: Callable[[], datetime] = real_time) -> None:
+    def __init__(self, secret: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         if not secret:
             raise ValueError("POSTLUDE_MAILGUN_SECRET may not be empty")
         self._secret = secret.encode()

@@ -15,11 +15,6 @@ OURS = "postlude"
 """The name under which a provider keeps our key beside the message."""
 
 
-def real_time() -> datetime:
-    """Now, aware UTC: whether a signature is fresh is a matter of the real clock, as it is the sender's."""
-    return datetime.now(UTC)
-
-
 def same(given: str, expected: str) -> bool:
     """Whether two texts are the same, told in a time that says nothing about where they differ."""
     return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), expected.encode())

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from activities.messaging.clock import utc_now
 from activities.messaging.feedback.machines import is_machine
-from activities.messaging.feedback.reading import OURS, check_fresh, feedback, from_epoch, objects, real_time, word
+from activities.messaging.feedback.reading import OURS, check_fresh, feedback, from_epoch, objects, word
 from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
 from journey.playbook import Channel
 from store.intake import MessageFeedback
@@ -55,7 +56,7 @@ class SendGridEvents:
 
     name = "sendgrid"
 
-    def __init__(self, key: str, *, clock: Callable[[], datetime] = real_time) -> None:
+    def __init__(self, key: str, *, clock: Callable[[], datetime] = utc_now) -> None:
         try:
             public = load_der_public_key(base64.b64decode(key, validate=True))
         except (ValueError, UnsupportedAlgorithm):

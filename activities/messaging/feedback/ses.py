@@ -26,13 +26,13 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 
+from activities.messaging.clock import utc_now
 from activities.messaging.feedback.machines import is_machine
 from activities.messaging.feedback.reading import (
     OURS,
     feedback,
     mailbox,
     objects,
-    real_time,
     signed_object,
     table,
     word,
@@ -98,7 +98,7 @@ class SesEvents:
         self,
         topics: str,
         *,
-        clock: Callable[[], datetime] = real_time,
+        clock: Callable[[], datetime] = utc_now,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._hosts = {arn: _host(arn) for arn in (one.strip() for one in topics.split(",")) if arn}

@@ -17,7 +17,8 @@ from datetime import datetime
 from hashlib import sha1
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
-from activities.messaging.feedback.reading import feedback, real_time, same
+from activities.messaging.clock import utc_now
+from activities.messaging.feedback.reading import feedback, same
 from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
 from journey.playbook import Channel
 from store.intake import MessageFeedback
@@ -45,7 +46,7 @@ class TwilioEvents:
 
     name = "twilio"
 
-    def __init__(self, secret: str, *, public_url: str, clock: Callable[[], datetime] = real_time) -> None:
+    def __init__(self, secret: str, *, public_url: str, clock: Callable[[], datetime] = utc_now) -> None:
         if not secret:
             raise ValueError("POSTLUDE_TWILIO_SECRET may not be empty")
         self._secret = secret.encode()

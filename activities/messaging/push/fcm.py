@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode, urlsplit
@@ -21,6 +21,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from activities.messaging.clock import utc_now
 from activities.messaging.exchange import Answer, exchange, failure
 from activities.messaging.http import client, post
 from activities.messaging.protocol import Accepted, Busy, Push, Receipt, Rejected, Unclear, Unsearchable
@@ -56,10 +57,6 @@ class _Token:
     until: datetime
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class Fcm(Unsearchable):
     """The FCM HTTP v1 API; `Push.to` is a registration token.
 
@@ -75,7 +72,7 @@ class Fcm(Unsearchable):
         url: SplitResult,
         *,
         transport: httpx.AsyncBaseTransport | None = None,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Read the service account.
 

@@ -7,7 +7,7 @@ key is the 32 bytes of a P-256 key in base64url; browsers subscribe with its pub
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote
 
@@ -17,6 +17,7 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from activities.messaging.clock import utc_now
 from activities.messaging.exchange import Answer, exchange, failure
 from activities.messaging.http import client
 from activities.messaging.protocol import Accepted, Busy, Push, Receipt, Rejected, Unsearchable
@@ -49,10 +50,6 @@ class _Pass:
     until: datetime
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class WebPush(Unsearchable):
     """Any browser's push service; `Push.to` is a subscription as `Subscription.text` writes it.
 
@@ -70,7 +67,7 @@ class WebPush(Unsearchable):
         *,
         transport: httpx.AsyncBaseTransport | None = None,
         resolve: Resolve = lookup,
-        clock: Callable[[], datetime] = _now,
+        clock: Callable[[], datetime] = utc_now,
     ) -> None:
         """Prepare the key.
 

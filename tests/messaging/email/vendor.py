@@ -1,17 +1,13 @@
-"""An HTTP API on loopback that speaks any vendor's wire format and can be told to misbehave.
-
-Written on bare sockets, because half an answer is something no HTTP framework will send.
-"""
+"""An HTTP API on loopback that speaks any vendor's wire format and can be told to misbehave."""
 
 import asyncio
 import json
 from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Literal
 
-from tests.support.loopback import HOST
+from tests.support.sockets import Request, SocketServer
 
 
 @dataclass(frozen=True)
@@ -38,19 +34,17 @@ class Received:
     headers: Mapping[str, str]
 
 
-class Vendor:
+class Vendor(SocketServer):
     """An HTTP API on loopback; `then` queues replies that take the place of the vendor's own.
 
     A reply that is `accepting` comes after the message was taken all the same.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.received: list[Received] = []
         self.asked: list[tuple[str, str]] = []
-        self.port = 0
         self._script: deque[tuple[Reply, bool]] = deque()
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.StreamWriter] = set()
 
     def then(self, reply: Reply, *, accepting: bool = False) -> None:
         """Answer the next POST like this."""
@@ -72,38 +66,11 @@ class Vendor:
         """Answer a search."""
         raise NotImplementedError
 
-    async def start(self) -> None:
-        """Listen."""
-        self._server = await asyncio.start_server(self._serve, HOST, self.port)
-        self.port = int(self._server.sockets[0].getsockname()[1])
-
-    async def stop(self) -> None:
-        """Refuse connections and drop those that are open."""
-        server, self._server = self._server, None
-        if server is None:
-            return
-        server.close()
-        for writer in tuple(self._open):
-            writer.transport.abort()
-        await server.wait_closed()
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._open.add(writer)
-        with suppress(OSError, asyncio.IncompleteReadError):
-            while await self._one(reader, writer):
-                pass
-        self._open.discard(writer)
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-        method, target, _ = head[0].split(" ")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
-        body = await reader.readexactly(int(headers.get("content-length", "0")))
+    async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer as the vendor does, or as scripted."""
+        method, target, headers = request.method, request.target, request.headers
         self.asked.append((method, target))
-        reply = self.get(target, headers) if method == "GET" else self._posted(target, headers, body)
+        reply = self.get(target, headers) if method == "GET" else self._posted(target, headers, request.body)
         if reply.how == "silent":
             await reader.read()  # until the client hangs up
             return False

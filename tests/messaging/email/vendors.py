@@ -22,8 +22,8 @@ from activities.messaging.email.mailgun import Mailgun
 from activities.messaging.email.sendgrid import SendGrid
 from activities.messaging.email.ses import Ses
 from tests.messaging.email.vendor import Received, Reply, Vendor, json_reply
-from tests.support.loopback import HOST
 from tests.support.providers import Impatient
+from tests.support.sockets import HOST
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 

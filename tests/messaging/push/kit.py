@@ -11,7 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from activities.messaging.protocol import Push
 from activities.messaging.push.subscription import base64url
-from tests.support.standin import HOST, Asked, Said, StandIn
+from tests.support.sockets import HOST
+from tests.support.standin import Asked, Said, StandIn
 
 NOW = datetime(2026, 11, 23, 10, tzinfo=UTC)
 RSA_KEY = rsa.generate_private_key(65537, 2048)

@@ -4,7 +4,6 @@ https://www.twilio.com/docs/messaging/api/message-resource, https://www.twilio.c
 https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes.
 """
 
-import asyncio
 import base64
 import json
 import re
@@ -16,8 +15,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from activities.messaging.text.twilio import TwilioSms, TwilioWhatsApp
 from activities.messaging.text.whatsapp_cloud import WhatsAppCloud
-from tests.support.loopback import HOST, Api, Arrival
+from tests.support.loopback import Api, Arrival
 from tests.support.providers import Impatient
+from tests.support.sockets import HOST, Request
 
 ACCOUNT = "AC0123456789abcdef0123456789abcdef"
 FROM = "+4915112345678"
@@ -39,36 +39,13 @@ class Vendor(Api):
         self.closed: set[str] = set()
         self.paths: list[str] = []
 
-    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        head = await reader.readuntil(b"\r\n\r\n")
-        line, *fields = head.decode("latin-1").split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (field.partition(":") for field in fields)}
-        raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        self.paths.append(line)
-        if headers.get("content-type") == "application/x-www-form-urlencoded":
-            form = parse_qsl(raw.decode(), keep_blank_values=True, strict_parsing=True)
-            assert len(form) == len(dict(form)), "a field was sent twice"
-            raw = json.dumps(dict(form)).encode()
-        return await super()._one(_Read(head, raw, reader), writer)  # type: ignore[arg-type]
-
-
-class _Read:
-    """What was read already, as a reader, with the body as JSON; the rest comes from the client."""
-
-    def __init__(self, head: bytes, raw: bytes, rest: asyncio.StreamReader) -> None:
-        lines = [line for line in head.split(b"\r\n") if not line.lower().startswith(b"content-length")]
-        self._head = b"\r\n".join([lines[0], f"content-length: {len(raw)}".encode(), *lines[1:]])
-        self._raw = raw
-        self._rest = rest
-
-    async def readuntil(self, _separator: bytes) -> bytes:
-        return self._head
-
-    async def readexactly(self, _length: int) -> bytes:
-        return self._raw
-
-    async def read(self) -> bytes:
-        return await self._rest.read()
+    def decoded(self, request: Request) -> dict[str, Any]:
+        self.paths.append(f"{request.method} {request.target} HTTP/1.1")
+        if request.headers.get("content-type") != "application/x-www-form-urlencoded":
+            return super().decoded(request)
+        form = parse_qsl(request.body.decode(), keep_blank_values=True, strict_parsing=True)
+        assert len(form) == len(dict(form)), "a field was sent twice"
+        return dict(form)
 
 
 class TwilioApi(Vendor):
