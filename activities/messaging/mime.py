@@ -49,7 +49,8 @@ def address(text: str) -> Address:
         if local.isascii():
             return Address(addr_spec=f"{local}@{domain}")
         Address(addr_spec=f"postmaster@{domain}")
-    except (ValueError, MessageError, IndexError) as error:
+    except (ValueError, MessageError, IndexError, AttributeError) as error:
+        # The last two are the parser's own stumbles, over `0@[` and the like.
         raise ValueError("not one mail address") from error
     if not _UNICODE_LOCAL.fullmatch(local):
         raise ValueError("not one mail address")

@@ -111,6 +111,7 @@ def test_an_international_address_stays_as_it_is() -> None:
 
 @given(local=st.text(st.characters(max_codepoint=127), max_size=20))
 @example("=?utf-8?q?a=40b=2Ecom=3E?=")
+@example("0@[")
 @example("a.")
 @example(".a")
 @example("a..b")
