@@ -10,8 +10,10 @@ from decimal import Decimal
 from pydantic import Field
 
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
+from journey.lanes import Expectation
 from journey.order import LineFacts
-from journey.parcels import ParcelStatus, Reason
+from journey.parcels import Method, ParcelStatus, Reason
+from journey.remedies import By, Choice, Stand
 
 
 class OrderCancelled(Frozen):
@@ -38,24 +40,67 @@ class OrderRefunded(Frozen):
 
 
 class ShipmentCreated(Frozen):
-    """The shop handed a parcel over. `skus` is what is in it, None when the shop did not say."""
+    """The shop handed a parcel over, or keeps one ready in its store (`method` pickup).
+
+    `skus` is what is in it, None when the shop did not say; `expected` what is usual on its lane, None when nobody
+    looked.
+    """
 
     at: Instant
     tracking_number: TrackingNumber
     carrier: str | None = None
+    service: str | None = None
+    method: Method = Method.DELIVERY
     skus: tuple[str, ...] | None = None
     estimated_delivery: date | None = None
+    expected: Expectation | None = None
 
 
 class ShipmentUpdated(Frozen):
-    """The carrier scanned a parcel, or changed its promise."""
+    """The carrier scanned a parcel, or changed its promise, which it said at `estimated_at`, None for with the scan.
+
+    `expected` comes along where the lane became known.
+    """
 
     at: Instant
     tracking_number: TrackingNumber
     carrier: str | None = None
+    service: str | None = None
     status: ParcelStatus
     reason: Reason | None = None
     estimated_delivery: date | None = None
+    estimated_at: Instant | None = None
+    expected: Expectation | None = None
+
+
+class DeliveryDenied(Frozen):
+    """The customer says that a parcel which counts as delivered never came; `found` takes it back."""
+
+    at: Instant
+    tracking_number: TrackingNumber
+    found: bool = False
+
+
+class RemedyChosen(Frozen):
+    """Somebody's choice stands for a parcel that will not come; `part` is the parcel."""
+
+    at: Instant
+    part: TrackingNumber
+    choice: Choice
+    by: By
+
+
+class RemedySettled(Frozen):
+    """A remedy came to its end: `stand` is done, failed, withdrawn or declined; `choice` None when nobody chose.
+
+    `reference` is the shop's own id of what it made, such as the refund's.
+    """
+
+    at: Instant
+    part: TrackingNumber
+    stand: Stand
+    choice: Choice | None = None
+    reference: str | None = None
 
 
 class ReviewPosted(Frozen):
@@ -105,6 +150,9 @@ Event = (
     | OrderRefunded
     | ShipmentCreated
     | ShipmentUpdated
+    | DeliveryDenied
+    | RemedyChosen
+    | RemedySettled
     | ReviewPosted
     | CustomerReordered
     | Paused

@@ -19,9 +19,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from journey.hours import is_zone
 from journey.order import LineKind
-from journey.parcels import ParcelStatus, Reason
 from store import cleaning
 from store.fields import (
+    ID_LENGTH,
     NAME_LENGTH,
     TEXT_LENGTH,
     TITLE_LENGTH,
@@ -29,33 +29,38 @@ from store.fields import (
     Category,
     Channel,
     Currency,
-    Day,
     Identifier,
     Malformed,
     Moment,
     OrderId,
     Shop,
-    Skus,
-    Word,
     one_line,
 )
 from store.message_feedback import MessageFeedback
+from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCreated, ShipmentUpdated
+from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 
 __all__ = [
     "Customer",
+    "CustomerDataRequested",
+    "CustomerRedacted",
     "CustomerUpdated",
+    "DeliveryDenied",
     "Event",
     "Line",
     "Malformed",
     "MessageFeedback",
     "OrderCancelled",
+    "OrderChanged",
     "OrderCreated",
     "OrderEdited",
     "OrderEvent",
     "OrderRefunded",
+    "RemedyChosen",
     "ReviewPosted",
     "ShipmentCreated",
     "ShipmentUpdated",
+    "ShopRedacted",
     "build",
     "from_json",
 ]
@@ -148,6 +153,11 @@ class Line(_Edge):
 
 Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
 
+Replaces = Annotated[
+    str | None,
+    BeforeValidator(lambda value: cleaning.plain(str(value), ID_LENGTH) if type(value) in {int, str} else None),
+]
+
 
 class _OrderEvent(_Edge):
     at: Moment
@@ -161,7 +171,10 @@ class _OrderEvent(_Edge):
 
 
 class OrderCreated(_OrderEvent):
-    """An order was placed, `at` that moment."""
+    """An order was placed, `at` that moment.
+
+    `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
+    """
 
     type: Literal["order.created"] = "order.created"
     channel: Channel = "online"
@@ -169,6 +182,7 @@ class OrderCreated(_OrderEvent):
     total: Amount
     customer: Annotated[Customer, BeforeValidator(lambda value: value or Customer())] = Customer()
     lines: Lines
+    replaces: Replaces = None
 
 
 class OrderEdited(_OrderEvent):
@@ -196,16 +210,6 @@ class OrderRefunded(_OrderEvent):
     full: bool = False
 
 
-class ShipmentCreated(_OrderEvent):
-    """A parcel left; `skus` None when the shop did not say what is in it."""
-
-    type: Literal["shipment.created"] = "shipment.created"
-    tracking_number: Identifier
-    carrier: Word = None
-    skus: Skus = None
-    estimated_delivery: Day = None
-
-
 class ReviewPosted(_OrderEvent):
     """A review of one line or the whole order, one to five stars."""
 
@@ -213,23 +217,6 @@ class ReviewPosted(_OrderEvent):
     rating: int = Field(ge=1, le=5)
     sku: Identifier | None = None
     text: Annotated[str, one_line(TEXT_LENGTH)] = ""
-
-
-class ShipmentUpdated(_Edge):
-    """A carrier's word about a parcel, `at` the carrier's own time."""
-
-    type: Literal["shipment.updated"] = "shipment.updated"
-    at: Moment
-    tracking_number: Identifier
-    carrier: Word = None
-    status: ParcelStatus
-    reason: Reason | None = None
-    estimated_delivery: Day = None
-
-    @property
-    def subject(self) -> str:
-        """What the inbox keeps the order of events for: `tracking:{number}`."""
-        return f"tracking:{self.tracking_number}"
 
 
 class CustomerUpdated(_Edge):
@@ -246,8 +233,26 @@ class CustomerUpdated(_Edge):
         return f"customer:{self.shop}:{self.customer.customer_id}"
 
 
-OrderEvent = OrderCreated | OrderEdited | OrderCancelled | OrderRefunded | ShipmentCreated | ReviewPosted
-Event = OrderEvent | ShipmentUpdated | CustomerUpdated | MessageFeedback
+OrderEvent = (
+    OrderCreated
+    | OrderEdited
+    | OrderCancelled
+    | OrderRefunded
+    | ShipmentCreated
+    | ReviewPosted
+    | DeliveryDenied
+    | RemedyChosen
+)
+Event = (
+    OrderEvent
+    | ShipmentUpdated
+    | CustomerUpdated
+    | OrderChanged
+    | CustomerDataRequested
+    | CustomerRedacted
+    | ShopRedacted
+    | MessageFeedback
+)
 _ANY: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
 _E = TypeVar("_E", bound=BaseModel)
 
