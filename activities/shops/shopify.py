@@ -6,31 +6,36 @@
   `X-Shopify-Webhook-Id`. One event may create several fulfilments, which are told apart by their bodies; a retry
   repeats its body. Headers are not under the signature, so a repeat under another id is possible: every later step
   is idempotent.
+- What sells over the counter is handed over there, unless it has a shipping line: then it is sent like any other.
+- A store pick-up is a fulfilment without a tracking number that is `ready_for_pickup` or `picked_up`; with a number
+  these are a parcel's, at a depot (Admin REST, "Fulfillment", `shipment_status`). That an order is to be picked up
+  the order itself does not say, and `fulfillment_orders/line_items_prepared_for_pickup` names no order: its sample
+  is `{"fulfillment_order": {"id", "preparable", "status", "delivery_method"}}`.
+- `orders/edited` tells differences and `fulfillment_events/create` no tracking number: the order is read from the
+  shop's API instead.
 - A well-formed webhook that says nothing for a journey (no tracking number yet, an order edited down to nothing)
   is ignored with its reason, never refused: Shopify drops a subscription whose deliveries keep failing.
 """
 
-import base64
-import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
-from hashlib import sha256
-from typing import Any
-
-from pydantic import ValidationError
+from typing import Any, Final
 
 from activities.shops import shopify_payloads as payloads
-from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
+from activities.shops import shopify_people as people
+from activities.shops.payloads import read
+from activities.shops.protocol import Delivery, Ignored, Malformed
+from activities.shops.shopify_parcels import parcels, sku
+from activities.shops.signatures import check_hmac
 from journey.order import LineKind
-from journey.parcels import ParcelStatus
 from store.intake import (
     Event,
     OrderCancelled,
+    OrderChanged,
     OrderCreated,
     OrderEdited,
     OrderRefunded,
-    ShipmentCreated,
-    ShipmentUpdated,
     build,
 )
 
@@ -42,20 +47,20 @@ _NAMES = {
     "lines": "line_items",
     "unit_price": "price",
 }
-_PARCEL_STATUS = {
-    "label_purchased": ParcelStatus.LABEL_CREATED,
-    "label_printed": ParcelStatus.LABEL_CREATED,
-    "carrier_picked_up": ParcelStatus.PICKED_UP,
-    "in_transit": ParcelStatus.IN_TRANSIT,
-    "delayed": ParcelStatus.IN_TRANSIT,
-    "out_for_delivery": ParcelStatus.OUT_FOR_DELIVERY,
-    "attempted_delivery": ParcelStatus.ATTEMPT_FAILED,
-    "ready_for_pickup": ParcelStatus.AVAILABLE_FOR_PICKUP,
-    "delivered": ParcelStatus.DELIVERED,
-    "failure": ParcelStatus.EXCEPTION,
-}
 _OPTED_IN = "subscribed"
 _SPLIT = "fulfillments/create"
+_PRIVACY: Final = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
+_IGNORED: Final = {
+    "orders/paid": "orders/create told it",
+    "orders/delete": "taken off the shop's list: a cancellation says so before",
+    "customers/delete": "an account was closed: customers/redact says when it is to be forgotten",
+    "fulfillment_orders/line_items_prepared_for_pickup": "names no order: its fulfilment tells when it is ready",
+}
+_Translator = Callable[[str, dict[str, Any]], Sequence[Event] | Ignored]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class Shopify:
@@ -63,26 +68,42 @@ class Shopify:
 
     name = "shopify"
 
-    def __init__(self, secret: str, *, secret_key: str) -> None:
+    def __init__(self, secret: str, *, secret_key: str, clock: Callable[[], datetime] = _now) -> None:
+        """Prepare the adapter.
+
+        Args:
+            secret: the app's client secret.
+            secret_key: keys the ids of guests.
+            clock: UTC, for the privacy topics, which may come without any moment.
+
+        Raises:
+            ValueError: the secret is empty.
+        """
         if not secret:
             raise ValueError("the Shopify secret may not be empty")
         self._secret = secret.encode()
         self._secret_key = secret_key
-        self._translators = {
+        self._clock = clock
+        self._translators: dict[str, _Translator] = {
             "orders/create": self._created,
             "orders/updated": self._updated,
+            "orders/edited": self._edited,
             "orders/cancelled": self._cancelled,
+            "orders/fulfilled": self._sent,
+            "orders/partially_fulfilled": self._sent,
             _SPLIT: self._fulfilled,
             "fulfillments/update": self._fulfilled,
+            "fulfillment_events/create": self._happened,
             "refunds/create": self._refunded,
+            "customers/create": people.account,
+            "customers/update": people.account,
+            "customers_email_marketing_consent/update": people.email_consent,
+            "customers_marketing_consent/update": people.sms_consent,
         }
 
     def verify(self, delivery: Delivery) -> None:
         """See `Source.verify`; Shopify signs no timestamp, and retries for four hours with the first payload."""
-        given = delivery.headers.get("x-shopify-hmac-sha256", "")
-        expected = base64.b64encode(hmac.new(self._secret, delivery.body, sha256).digest())
-        if not hmac.compare_digest(given.encode(), expected):
-            raise SignatureError("No matching signature found" if given else "Missing X-Shopify-Hmac-Sha256")
+        check_hmac(delivery, header="X-Shopify-Hmac-Sha256", secret=self._secret)
 
     def event_id(self, delivery: Delivery) -> str:
         """The event, topic and (of a fulfilment) body, else the delivery, else the body's hash with its topic."""
@@ -101,33 +122,35 @@ class Shopify:
 
     def translate(self, delivery: Delivery) -> Sequence[Event] | Ignored:
         """See `Source.translate`."""
-        translator = self._translators.get(self.topic(delivery))
+        topic, shop = self.topic(delivery), delivery.headers.get("x-shopify-shop-domain", "")
+        if topic in _PRIVACY:
+            at = delivery.headers.get("x-shopify-triggered-at") or self._clock().isoformat()
+            return people.privacy(topic, shop, delivery.payload, at=at, secret_key=self._secret_key)
+        translator = self._translators.get(topic)
         if translator is None:
-            return Ignored("unknown topic")
-        try:
-            return translator(delivery.headers.get("x-shopify-shop-domain", ""), delivery.payload)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise Malformed(".".join(map(str, first["loc"])), first["msg"]) from None
+            return Ignored(_IGNORED.get(topic, "unknown topic"))
+        return translator(shop, delivery.payload)
 
     def _created(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
-        order = payloads.Order.model_validate(payload)
+        order = read(payloads.Order, payload)
         values = {
             "shop": shop,
             "order_id": order.id,
             "at": order.created_at,
-            "channel": "pos" if order.source_name == "pos" else "online",
+            "channel": "pos" if order.source_name == "pos" and not order.shipping_lines else "online",
             "currency": order.currency,
             "total": order.total_price,
             "customer": _customer(order),
             "lines": _lines(order),
+            # Which order it replaces stands there by a name alone, that can be edited.
+            "replaces": "" if payloads.TAG in [tag.strip() for tag in (order.tags or "").split(",")] else None,
         }
         event = build(OrderCreated, values, names=_NAMES)
         customer = event.customer.identified(event.order_id, self._secret_key)
         return [event.model_copy(update={"customer": customer})]
 
     def _updated(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
-        order = payloads.Order.model_validate(payload)
+        order = read(payloads.Order, payload)
         lines = _lines(order)
         if not lines:
             return Ignored("no lines left: the cancellation or refund speaks for itself")
@@ -146,13 +169,21 @@ class Shopify:
         }
         return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"})]
 
+    def _edited(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
+        edit = read(payloads.Edited, payload).order_edit
+        return [_changed(shop, edit.order_id, edit.committed_at or edit.created_at, field="order_edit.committed_at")]
+
+    def _happened(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
+        event = read(payloads.Happened, payload)
+        return [_changed(shop, event.order_id, event.happened_at or event.created_at, field="happened_at")]
+
     def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
-        order = payloads.Cancelled.model_validate(payload)
+        order = read(payloads.Cancelled, payload)
         values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at}
         return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"})]
 
     def _refunded(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
-        refund = payloads.Refund.model_validate(payload)
+        refund = read(payloads.Refund, payload)
         amount = _paid_back(refund)
         if not amount:
             return Ignored("nothing was paid back")
@@ -166,37 +197,18 @@ class Shopify:
         }
         return [build(OrderRefunded, values, names=_NAMES | {"order_id": "order_id", "amount": "transactions.amount"})]
 
+    def _sent(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
+        told = [parcels(shop, one) for one in read(payloads.Fulfilled, payload).fulfillments]
+        events = [event for one in told if not isinstance(one, Ignored) for event in one]
+        return events or Ignored("no tracking number yet")
+
     def _fulfilled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
-        fulfilment = payloads.Fulfilment.model_validate(payload)
-        numbers = list(dict.fromkeys(filter(None, [*fulfilment.tracking_numbers, fulfilment.tracking_number])))
-        if not numbers:
-            return Ignored("no tracking number yet")
-        if fulfilment.status in {"error", "failure"}:
-            return Ignored("the fulfilment failed")
-        updated = fulfilment.updated_at or fulfilment.created_at
-        status = _PARCEL_STATUS.get(fulfilment.shipment_status or "")
-        if fulfilment.status == "cancelled":
-            status = ParcelStatus.CANCELLED
-        # Which line is in which of several parcels Shopify does not say.
-        skus = [_sku(line) for line in fulfilment.line_items] if len(numbers) == 1 else None
-        names = _NAMES | {"order_id": "order_id", "tracking_number": "tracking_number"}
-        events: list[Event] = []
-        for number in numbers:
-            parcel = {"tracking_number": number, "carrier": fulfilment.tracking_company}
-            values = {
-                **parcel,
-                "shop": shop,
-                "order_id": fulfilment.order_id,
-                "at": fulfilment.created_at,
-                "skus": skus or None,
-                "estimated_delivery": fulfilment.estimated_delivery_at,
-            }
-            events.append(build(ShipmentCreated, values, names=names))
-            if status is not None:
-                reason = "delayed" if fulfilment.shipment_status == "delayed" else None
-                scan = {**parcel, "at": updated, "status": status, "reason": reason}
-                events.append(build(ShipmentUpdated, scan, names=names | {"at": "updated_at"}))
-        return events
+        return parcels(shop, read(payloads.Fulfilment, payload))
+
+
+def _changed(shop: str, order_id: str, at: str | None, *, field: str) -> Event:
+    """An order to be read from the shop's API."""
+    return build(OrderChanged, {"shop": shop, "order_id": order_id, "at": at}, names=_NAMES | {"at": field})
 
 
 def _paid_back(refund: payloads.Refunded) -> Decimal:
@@ -206,18 +218,10 @@ def _paid_back(refund: payloads.Refunded) -> Decimal:
     return sum(amounts, Decimal(0))
 
 
-def _sku(line: payloads.Line) -> str:
-    """The SKU, or a name for a line that has none (a tip, a custom item), the same each time."""
-    if line.sku and line.sku.strip():
-        return line.sku
-    known = line.variant_id or line.product_id or line.id
-    return f"variant-{known}" if known else "no-sku"
-
-
 def _lines(order: payloads.Order) -> list[dict[str, Any]]:
     return [
         {
-            "sku": _sku(line),
+            "sku": sku(line),
             "title": line.title or line.name or "",
             "quantity": line.now,
             "unit_price": line.price,

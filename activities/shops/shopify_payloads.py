@@ -1,62 +1,96 @@
 """The parts of Shopify's payloads that are read, with Shopify's names, so that an error names Shopify's field."""
 
-from typing import Annotated
+from typing import Final
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import Field
 
+from activities.shops.payloads import Id, MaybeId, Payload, Text
 from store.fields import Amount
 
-# Many fields are null where a shop left them empty.
-_Text = Annotated[str | None, BeforeValidator(lambda value: value if isinstance(value, str) else None)]
-_Id = Annotated[str, BeforeValidator(lambda value: str(value) if type(value) in {int, str} else value)]
-_MaybeId = Annotated[str | None, BeforeValidator(lambda value: str(value) if type(value) in {int, str} else None)]
+TAG: Final = "postlude-replacement"
+"""Of an order that a remedy had made; a draft's tags become its order's
+(https://help.shopify.com/en/manual/shopify-flow/reference/actions/add-draft-order-tags)."""
 
 
-class _Payload(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class Consent(Payload):
+    """`subscribed`, `not_subscribed`, `unsubscribed`, `pending`, `invalid` or `redacted`, and since when."""
+
+    state: Text = None
+    consent_updated_at: Text = None
 
 
-class Consent(_Payload):
-    """`subscribed`, `not_subscribed`, `unsubscribed`, `pending`, `invalid` or `redacted`."""
+class Address(Payload):
+    """Where it goes, as far as it is needed."""
 
-    state: _Text = None
+    country_code: Text = None
+    province_code: Text = None
+    first_name: Text = None
+    phone: Text = None
 
 
-class Customer(_Payload):
-    """Who bought; absent for some orders of the point of sale."""
+class Customer(Payload):
+    """Who bought; absent for some orders of the point of sale. Without consents since API version 2025-01."""
 
-    id: _MaybeId = None
-    email: _Text = None
-    phone: _Text = None
-    first_name: _Text = None
+    id: MaybeId = None
+    email: Text = None
+    phone: Text = None
+    first_name: Text = None
     orders_count: int | None = None
+    updated_at: Text = None
+    default_address: Address | None = None
     email_marketing_consent: Consent | None = None
     sms_marketing_consent: Consent | None = None
 
 
-class Address(_Payload):
-    """Where it goes, as far as it is needed."""
+class EmailConsent(Payload):
+    """`customers_email_marketing_consent/update`."""
 
-    country_code: _Text = None
-    province_code: _Text = None
-    first_name: _Text = None
-    phone: _Text = None
+    customer_id: Id
+    email_marketing_consent: Consent
 
 
-class Line(_Payload):
+class SmsConsent(Payload):
+    """`customers_marketing_consent/update`; `id` is the customer's."""
+
+    id: Id
+    sms_marketing_consent: Consent
+
+
+class Person(Payload):
+    """Whom a privacy webhook is about; in some cases only by their e-mail address."""
+
+    id: MaybeId = None
+    email: Text = None
+
+
+class Requested(Payload):
+    """The request behind `customers/data_request`."""
+
+    id: MaybeId = None
+
+
+class Privacy(Payload):
+    """`customers/data_request`, `customers/redact`, `shop/redact`."""
+
+    shop_domain: Text = None
+    customer: Person = Person()
+    data_request: Requested = Requested()
+
+
+class Line(Payload):
     """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it."""
 
-    id: _MaybeId = None
-    variant_id: _MaybeId = None
-    product_id: _MaybeId = None
-    sku: _Text = None
-    title: _Text = None
-    name: _Text = None
+    id: MaybeId = None
+    variant_id: MaybeId = None
+    product_id: MaybeId = None
+    sku: Text = None
+    title: Text = None
+    name: Text = None
     quantity: int = 1
     current_quantity: int | None = None
     price: Amount | None = None
     requires_shipping: bool = True
-    product_type: _Text = None
+    product_type: Text = None
 
     @property
     def now(self) -> int:
@@ -64,70 +98,105 @@ class Line(_Payload):
         return self.quantity if self.current_quantity is None else self.current_quantity
 
 
-class Transaction(_Payload):
+class Transaction(Payload):
     """Money that moved; a refund has kind `refund`."""
 
-    kind: _Text = None
-    status: _Text = None
+    kind: Text = None
+    status: Text = None
     amount: Amount
-    currency: _Text = None
+    currency: Text = None
 
 
-class Refunded(_Payload):
+class Refunded(Payload):
     """A refund as an order carries it."""
 
-    transactions: list[Transaction] = []
+    transactions: list[Transaction] = Field(default_factory=list)
 
 
-class Order(_Payload):
-    """An order as `orders/create` and `orders/updated` send it."""
+class Shipping(Payload):
+    """One of an order's `shipping_lines`; that there is one is all that is asked."""
 
-    id: _Id
-    created_at: _Text = None
-    updated_at: _Text = None
-    currency: _Text = None
+
+class Order(Payload):
+    """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
+
+    id: Id
+    created_at: Text = None
+    updated_at: Text = None
+    currency: Text = None
     total_price: Amount
     current_total_price: Amount | None = None
-    source_name: _Text = None
-    email: _Text = None
-    contact_email: _Text = None
-    phone: _Text = None
-    customer_locale: _Text = None
+    source_name: Text = None
+    tags: Text = None
+    email: Text = None
+    contact_email: Text = None
+    phone: Text = None
+    customer_locale: Text = None
     buyer_accepts_marketing: bool | None = None
     customer: Customer | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
     line_items: list[Line]
-    refunds: list[Refunded] = []
+    shipping_lines: list[Shipping] = Field(default_factory=list)
+    refunds: list[Refunded] = Field(default_factory=list)
 
 
-class Cancelled(_Payload):
+class Cancelled(Payload):
     """An order as far as `orders/cancelled` needs it."""
 
-    id: _Id
-    cancelled_at: _Text = None
-    updated_at: _Text = None
+    id: Id
+    cancelled_at: Text = None
+    updated_at: Text = None
 
 
 class Refund(Refunded):
     """`refunds/create`."""
 
-    id: _Id
-    order_id: _Id
-    created_at: _Text = None
-    processed_at: _Text = None
+    id: Id
+    order_id: Id
+    created_at: Text = None
+    processed_at: Text = None
 
 
-class Fulfilment(_Payload):
+class Fulfilment(Payload):
     """`fulfillments/create` and `fulfillments/update`."""
 
-    order_id: _Id
-    status: _Text = None
-    shipment_status: _Text = None
-    created_at: _Text = None
-    updated_at: _Text = None
-    tracking_company: _Text = None
-    tracking_number: _Text = None
-    tracking_numbers: list[str] = []
-    estimated_delivery_at: _Text = None
-    line_items: list[Line] = []
+    order_id: Id
+    status: Text = None
+    shipment_status: Text = None
+    created_at: Text = None
+    updated_at: Text = None
+    tracking_company: Text = None
+    tracking_number: Text = None
+    tracking_numbers: list[str] = Field(default_factory=list)
+    estimated_delivery_at: Text = None
+    line_items: list[Line] = Field(default_factory=list)
+
+
+class Fulfilled(Payload):
+    """An order as far as `orders/fulfilled` and `orders/partially_fulfilled` need it."""
+
+    fulfillments: list[Fulfilment] = Field(default_factory=list)
+
+
+class Edit(Payload):
+    """What `orders/edited` says under `order_edit`: the order, and when it was changed for good (since 2024-07)."""
+
+    order_id: Id
+    created_at: Text = None
+    committed_at: Text = None
+
+
+class Edited(Payload):
+    """`orders/edited`; its lines are differences, so it does not say how the order stands."""
+
+    order_edit: Edit
+
+
+class Happened(Payload):
+    """`fulfillment_events/create`: a fulfilment of an order by its own id, without its tracking number."""
+
+    order_id: Id
+    status: Text = None
+    happened_at: Text = None
+    created_at: Text = None

@@ -1,4 +1,8 @@
-"""Any backend, by Standard Webhooks: `POST /webhooks/events` with `{"type", "timestamp", "data"}`."""
+"""Any backend, by Standard Webhooks: `POST /webhooks/events` with `{"type", "timestamp", "data"}`.
+
+https://www.standardwebhooks.com. A pick-up in a store is told in its own words, `pickup.ready`, `pickup.collected` and
+`pickup.returned` (nobody came), and kept as a parcel of its own, see `journey.parcels.pickup_number`.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -7,22 +11,45 @@ from typing import Any
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
+from journey.parcels import Method, ParcelStatus, pickup_number
 from store.intake import (
+    CustomerDataRequested,
+    CustomerRedacted,
     CustomerUpdated,
+    DeliveryDenied,
     Event,
     OrderCancelled,
+    OrderChanged,
     OrderCreated,
     OrderEdited,
     OrderRefunded,
     ReviewPosted,
     ShipmentCreated,
     ShipmentUpdated,
+    ShopRedacted,
     build,
 )
 
 # Where an event's own moment may stand in its data, before the envelope's timestamp is taken.
 _MOMENTS = {"order.created": "placed_at"}
 _NAMES = {"skus": "lines", "at": "occurred_at"}
+_PLAIN: dict[str, type[Event]] = {
+    "order.edited": OrderEdited,
+    "order.cancelled": OrderCancelled,
+    "order.refunded": OrderRefunded,
+    "order.changed": OrderChanged,
+    "shipment.updated": ShipmentUpdated,
+    "delivery.denied": DeliveryDenied,
+    "review.posted": ReviewPosted,
+    "customer.data_requested": CustomerDataRequested,
+    "customer.redacted": CustomerRedacted,
+    "shop.redacted": ShopRedacted,
+}
+_PICKUPS = {
+    "pickup.ready": ParcelStatus.AVAILABLE_FOR_PICKUP,
+    "pickup.collected": ParcelStatus.DELIVERED,
+    "pickup.returned": ParcelStatus.RETURNING,
+}
 
 
 class StandardWebhooks:
@@ -47,13 +74,8 @@ class StandardWebhooks:
         self._secret_key = secret_key
         self._translators: dict[str, Callable[[dict[str, Any]], Event]] = {
             "order.created": self._created,
-            "order.edited": lambda values: build(OrderEdited, values, prefix="data.", names=_NAMES),
-            "order.cancelled": lambda values: build(OrderCancelled, values, prefix="data.", names=_NAMES),
-            "order.refunded": lambda values: build(OrderRefunded, values, prefix="data.", names=_NAMES),
             "shipment.created": self._shipped,
-            "shipment.updated": lambda values: build(ShipmentUpdated, values, prefix="data.", names=_NAMES),
             "customer.updated": self._customer,
-            "review.posted": lambda values: build(ReviewPosted, values, prefix="data.", names=_NAMES),
         }
 
     def verify(self, delivery: Delivery) -> None:
@@ -82,8 +104,7 @@ class StandardWebhooks:
     def translate(self, delivery: Delivery) -> Sequence[Event] | Ignored:
         """See `Source.translate`."""
         topic = self.topic(delivery)
-        translator = self._translators.get(topic)
-        if translator is None:
+        if topic not in _PLAIN.keys() | _PICKUPS.keys() | self._translators.keys():
             return Ignored("unknown topic")
         data = delivery.payload.get("data")
         if not isinstance(data, dict):
@@ -92,7 +113,12 @@ class StandardWebhooks:
         at = data.get(_MOMENTS.get(topic, "occurred_at"))
         if at is None:
             at = _sent_at(delivery)
-        return [translator({**data, "type": topic, "at": at})]
+        values = {**data, "type": topic, "at": at}
+        if topic in _PICKUPS:
+            return _picked_up(values, _PICKUPS[topic])
+        if topic in _PLAIN:
+            return [build(_PLAIN[topic], values, prefix="data.", names=_NAMES)]
+        return [self._translators[topic](values)]
 
     def _created(self, values: dict[str, Any]) -> Event:
         event = build(OrderCreated, values, prefix="data.", names={"at": "placed_at"})
@@ -100,7 +126,10 @@ class StandardWebhooks:
         return event.model_copy(update={"customer": customer})
 
     def _shipped(self, values: dict[str, Any]) -> Event:
-        return build(ShipmentCreated, {**values, "skus": values.get("lines")}, prefix="data.", names=_NAMES)
+        given = {**values, "skus": values.get("lines")}
+        if given.get("method") == Method.PICKUP:
+            given["tracking_number"] = _pickup(values)
+        return build(ShipmentCreated, given, prefix="data.", names=_NAMES)
 
     def _customer(self, values: dict[str, Any]) -> Event:
         given = values.get("customer")
@@ -109,6 +138,22 @@ class StandardWebhooks:
         if not customer.get("customer_id"):
             raise Malformed(f"data.{prefix}customer_id", "must be a non-empty text")
         return build(CustomerUpdated, {**values, "customer": customer}, prefix="data.", names=_NAMES)
+
+
+def _picked_up(values: dict[str, Any], status: ParcelStatus) -> Sequence[Event]:
+    """A pick-up's whole story so far: that there is one, and where it stands."""
+    common = {"shop": values.get("shop"), "at": values["at"], "tracking_number": _pickup(values)}
+    order = {**common, "order_id": values.get("order_id"), "skus": values.get("skus"), "method": Method.PICKUP}
+    begun = build(ShipmentCreated, order, prefix="data.", names={"at": "occurred_at"})
+    return [begun, build(ShipmentUpdated, {**common, "status": status}, prefix="data.", names=_NAMES)]
+
+
+def _pickup(values: dict[str, Any]) -> str:
+    """The number a pick-up goes by; the order is checked first, by the rules of any fact about one."""
+    known = build(
+        OrderChanged, {key: values.get(key) for key in ("shop", "order_id", "at")}, prefix="data.", names=_NAMES
+    )
+    return pickup_number(known.shop, known.order_id)
 
 
 def _sent_at(delivery: Delivery) -> object:

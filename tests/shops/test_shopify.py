@@ -1,6 +1,7 @@
 """Shopify's payloads as canonical events."""
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,11 +11,13 @@ from hypothesis import strategies as st
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify import Shopify
 from journey.order import LineKind
-from journey.parcels import ParcelStatus
+from journey.parcels import Method, ParcelStatus
+from store.intake import Customer, CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 from tests.gateway.kit import SECRET_KEY, SHOPIFY_SECRET
 from tests.shops.fuzz import JSON, holes, judge
 
-ADAPTER = Shopify(SHOPIFY_SECRET, secret_key=SECRET_KEY)
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+ADAPTER = Shopify(SHOPIFY_SECRET, secret_key=SECRET_KEY, clock=lambda: NOON)
 ORDER = {
     "id": 820982911946154508,
     "name": "#9999",
@@ -190,6 +193,159 @@ def test_the_fulfilments_of_one_event_are_told_apart():
     assert event_id() != event_id(id=123457)
 
 
+def test_what_the_till_sends_out_is_sent():
+    """A sale over the counter with a shipping line is no hand-over: its parcel is followed like any other."""
+    (order,) = _said("orders/create", ORDER, source_name="pos", shipping_lines=[{"title": "Standard"}])
+    assert order.channel == "online"
+
+
+@pytest.mark.parametrize(
+    ("shipment_status", "told"),
+    [("ready_for_pickup", ParcelStatus.AVAILABLE_FOR_PICKUP), ("picked_up", ParcelStatus.DELIVERED)],
+)
+def test_a_pick_up_in_a_store_has_no_tracking_number(shipment_status, told):
+    """Without a number the store itself keeps it ready; with one it is a parcel at a depot."""
+    untracked = {"tracking_number": None, "tracking_numbers": [], "shipment_status": shipment_status}
+    begun, scan = _said("fulfillments/update", FULFILMENT, **untracked)
+    number = "pickup:acme.myshopify.com:820982911946154508"
+    assert (begun.tracking_number, begun.method, begun.carrier, begun.skus) == (
+        number,
+        Method.PICKUP,
+        None,
+        ("SSS-10",),
+    )
+    assert (scan.tracking_number, scan.status, scan.shop) == (number, told, "acme.myshopify.com")
+    parcel, at_depot = _said("fulfillments/update", FULFILMENT, shipment_status=shipment_status)
+    assert (parcel.tracking_number, parcel.method, at_depot.status) == ("RM1", Method.DELIVERY, told)
+
+
+def test_a_fulfilled_order_is_its_fulfilments():
+    """What is already known changes nothing; a fulfilment without a number is left out."""
+    untracked = FULFILMENT | {"tracking_number": None, "tracking_numbers": []}
+    said = _said("orders/fulfilled", ORDER, fulfillments=[untracked, FULFILMENT | {"shipment_status": "in_transit"}])
+    assert [event.type for event in said] == ["shipment.created", "shipment.updated"]
+    assert _said("orders/partially_fulfilled", ORDER, fulfillments=[untracked]) == Ignored("no tracking number yet")
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (
+            "orders/edited",
+            {"order_edit": {"id": 1, "order_id": 42, "created_at": "x", "committed_at": NOON.isoformat()}},
+        ),
+        ("orders/edited", {"order_edit": {"id": 1, "order_id": 42, "created_at": NOON.isoformat(), "line_items": {}}}),
+        (
+            "fulfillment_events/create",
+            {"id": 1, "order_id": 42, "status": "in_transit", "happened_at": NOON.isoformat()},
+        ),
+    ],
+)
+def test_what_does_not_say_how_the_order_stands_is_read_from_the_api(topic, payload):
+    """An edit tells differences, a fulfilment's event no tracking number."""
+    assert _said(topic, payload) == [OrderChanged(at=NOON, shop="acme.myshopify.com", order_id="42")]
+
+
+@pytest.mark.parametrize(
+    "topic",
+    ["orders/paid", "orders/delete", "customers/delete", "fulfillment_orders/line_items_prepared_for_pickup"],
+)
+def test_topics_that_tell_nothing_of_their_own_are_ignored_with_a_reason(topic):
+    """They are rightly sent; what they mean is told by another topic."""
+    said = _said(topic, {"id": 1})
+    assert isinstance(said, Ignored)
+    assert said.reason != "unknown topic"
+
+
+CUSTOMER = {
+    "id": 706405506930370000,
+    "email": "bob@biller.com",
+    "first_name": "Bob",
+    "phone": None,
+    "orders_count": 3,
+    "updated_at": "2026-11-22T12:00:00Z",
+    "default_address": {"country_code": "US", "province_code": "CA", "phone": "+1 555 555 5555"},
+    "email_marketing_consent": {"state": "subscribed", "consent_updated_at": "2026-11-01T00:00:00Z"},
+    "sms_marketing_consent": {"state": "unsubscribed", "consent_updated_at": None},
+}
+
+
+def test_an_account_and_its_consents_each_since_their_own_moment():
+    """A yes counts from when it was given, or any later change of the account would undo an opt-out given to us."""
+    account, mail, texts = _said("customers/update", CUSTOMER)
+    person = account.customer
+    assert (account.at, person.customer_id, person.email) == (NOON, "706405506930370000", "bob@biller.com")
+    assert (person.phone, person.country, person.region) == ("+15555555555", "US", "CA")
+    assert (person.consent.email_marketing, person.consent.sms_marketing) == (None, None)
+    assert (mail.at.day, mail.customer.consent.email_marketing, mail.customer.email) == (1, True, None)
+    assert (texts.at, texts.customer.consent.sms_marketing) == (NOON, False)
+
+
+@pytest.mark.parametrize(
+    "consent",
+    [
+        None,
+        {"state": "not_subscribed", "consent_updated_at": "2026-11-01T00:00:00Z"},
+        {"state": "pending", "consent_updated_at": "2026-11-01T00:00:00Z"},
+        {"state": "subscribed", "consent_updated_at": None},
+    ],
+)
+def test_a_consent_that_says_nothing_is_none(consent):
+    """Never asked, not answered, and since nobody knows when, are neither a yes nor a no."""
+    said = _said("customers/update", CUSTOMER, email_marketing_consent=consent, sms_marketing_consent=None)
+    assert len(said) == 1
+
+
+def test_consents_have_topics_of_their_own():
+    """Since 2025-01 an account says nothing of them."""
+    given = {"state": "unsubscribed", "consent_updated_at": "2026-11-22T12:00:00Z"}
+    mail = {"customer_id": 7, "email_address": "bob@biller.com", "email_marketing_consent": given}
+    (no_mail,) = _said("customers_email_marketing_consent/update", mail)
+    (no_texts,) = _said("customers_marketing_consent/update", {"id": 7, "phone": "+1", "sms_marketing_consent": given})
+    assert (no_mail.customer.customer_id, no_mail.customer.consent.email_marketing, no_mail.at) == ("7", False, NOON)
+    assert (no_texts.customer.customer_id, no_texts.customer.consent.sms_marketing) == ("7", False)
+    pending = mail | {"email_marketing_consent": {"state": "pending"}}
+    assert isinstance(_said("customers_email_marketing_consent/update", pending), Ignored)
+
+
+@pytest.mark.parametrize("topic", ["customers/update", "customers_marketing_consent/update"])
+def test_an_account_without_an_id_is_nobodys(topic):
+    """What cannot be told whose it is cannot be taken in."""
+    with pytest.raises(Malformed) as caught:
+        _said(topic, CUSTOMER, id="", sms_marketing_consent=CUSTOMER["email_marketing_consent"])
+    assert caught.value.field == "id"
+
+
+PRIVACY = {
+    "shop_id": 954889,
+    "shop_domain": "snowdevil.myshopify.com",
+    "orders_requested": [299938, 280263],
+    "customer": {"id": 191167, "email": "john@example.com", "phone": "555-625-1199"},
+    "data_request": {"id": 9999},
+}
+
+
+def test_the_three_privacy_topics():
+    """Shop and person are those of the signed body; without a moment of its own it is when it came."""
+    shop = "snowdevil.myshopify.com"
+    assert _said("customers/data_request", PRIVACY) == [
+        CustomerDataRequested(at=NOON, shop=shop, customer_id="191167", request_id="9999")
+    ]
+    assert _said("customers/redact", PRIVACY) == [CustomerRedacted(at=NOON, shop=shop, customer_id="191167")]
+    headers = {"x-shopify-topic": "shop/redact", "x-shopify-triggered-at": "2026-11-21T10:00:00Z"}
+    (left,) = ADAPTER.translate(Delivery(headers, json.dumps(PRIVACY).encode()))
+    assert left == ShopRedacted(at=datetime(2026, 11, 21, 10, tzinfo=UTC), shop=shop)
+
+
+def test_a_guest_is_redacted_by_their_address():
+    """A person without an account has the id that their orders were given; nobody at all is an error."""
+    (redacted,) = _said("customers/redact", PRIVACY, customer={"email": "John@example.com"})
+    assert redacted.customer_id == Customer(email="john@example.com").identified("1", SECRET_KEY).customer_id
+    with pytest.raises(Malformed) as caught:
+        _said("customers/redact", PRIVACY, customer={})
+    assert caught.value.field == "customer.id"
+
+
 TOPICS = {
     "orders/create": ORDER,
     "orders/updated": ORDER,
@@ -197,6 +353,18 @@ TOPICS = {
     "refunds/create": REFUND,
     "fulfillments/create": FULFILMENT,
     "fulfillments/update": FULFILMENT | {"shipment_status": "delayed"},
+    "orders/fulfilled": ORDER | {"fulfillments": [FULFILMENT]},
+    "orders/edited": {"order_edit": {"order_id": 42, "committed_at": NOON.isoformat()}},
+    "fulfillment_events/create": {"order_id": 42, "happened_at": NOON.isoformat()},
+    "customers/update": CUSTOMER,
+    "customers_email_marketing_consent/update": {
+        "customer_id": 7,
+        "email_marketing_consent": CUSTOMER["email_marketing_consent"],
+    },
+    "customers_marketing_consent/update": {"id": 7, "sms_marketing_consent": CUSTOMER["email_marketing_consent"]},
+    "customers/data_request": PRIVACY,
+    "customers/redact": PRIVACY,
+    "shop/redact": PRIVACY,
 }
 
 

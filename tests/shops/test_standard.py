@@ -2,13 +2,22 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.shops.protocol import Delivery
+from activities.shops.protocol import Delivery, Malformed
 from activities.shops.standard import StandardWebhooks
+from journey.parcels import Method, ParcelStatus
+from store.intake import (
+    CustomerDataRequested,
+    CustomerRedacted,
+    DeliveryDenied,
+    OrderChanged,
+    ShopRedacted,
+)
 from tests.gateway.kit import SECRET_KEY, WEBHOOK_SECRET, order_data
 from tests.shops.fuzz import JSON, holes, judge
 
@@ -32,8 +41,19 @@ OTHERS = {
     "customer_id": "c",
     "rating": 4,
     "text": "Fine",
+    "method": "pickup",
+    "service": "express",
+    "action_required": True,
+    "location": "Leipzig",
+    "skus": ["A"],
+    "found": True,
+    "request_id": "9",
 }
-KINDS = ["order.edited", "order.cancelled", "order.refunded", "shipment.created", "shipment.updated"]
+KINDS = [
+    *("order.edited", "order.cancelled", "order.refunded", "order.changed", "shipment.created", "shipment.updated"),
+    *("delivery.denied", "pickup.ready", "pickup.collected", "pickup.returned"),
+    *("customer.data_requested", "customer.redacted", "shop.redacted"),
+]
 
 
 def _event(kind, data):
@@ -81,6 +101,82 @@ def test_the_envelope_cannot_be_overruled_from_inside():
     """A `type` or `at` among the data changes nothing."""
     event = ADAPTER.translate(_delivery("order.cancelled", shop="s", order_id="1", type="order.created", at="never"))[0]
     assert (event.type, event.at.timestamp()) == ("order.cancelled", 1795341600)
+
+
+AT = datetime(2026, 11, 22, 10, tzinfo=UTC)
+MOMENT = {"shop": "acme", "occurred_at": AT.isoformat()}
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "event"),
+    [
+        ("order.changed", {"order_id": "1"}, OrderChanged(at=AT, shop="acme", order_id="1")),
+        (
+            "delivery.denied",
+            {"order_id": "1", "tracking_number": "P"},
+            DeliveryDenied(at=AT, shop="acme", order_id="1", tracking_number="P"),
+        ),
+        (
+            "delivery.denied",
+            {"order_id": "1", "tracking_number": "P", "found": True},
+            DeliveryDenied(at=AT, shop="acme", order_id="1", tracking_number="P", found=True),
+        ),
+        (
+            "customer.data_requested",
+            {"customer_id": "c", "request_id": 9},
+            CustomerDataRequested(at=AT, shop="acme", customer_id="c", request_id="9"),
+        ),
+        ("customer.redacted", {"customer_id": "c"}, CustomerRedacted(at=AT, shop="acme", customer_id="c")),
+        ("shop.redacted", {}, ShopRedacted(at=AT, shop="acme")),
+    ],
+)
+def test_facts_about_orders_and_rights(kind, data, event):
+    """Each comes out as it was put in."""
+    assert ADAPTER.translate(_delivery(kind, **MOMENT, **data)) == [event]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        ("pickup.ready", ParcelStatus.AVAILABLE_FOR_PICKUP),
+        ("pickup.collected", ParcelStatus.DELIVERED),
+        ("pickup.returned", ParcelStatus.RETURNING),
+    ],
+)
+def test_a_pick_up_is_followed_like_a_parcel(kind, status):
+    """Each of its words says that there is one, and where it stands."""
+    begun, scan = ADAPTER.translate(_delivery(kind, **MOMENT, order_id=" 1 ", skus=["A"]))
+    assert (begun.order_id, begun.tracking_number, begun.method) == ("1", "pickup:acme:1", Method.PICKUP)
+    assert (begun.skus, begun.carrier) == (("A",), None)
+    assert (scan.tracking_number, scan.status, scan.at, scan.shop) == ("pickup:acme:1", status, AT, "acme")
+
+
+@pytest.mark.parametrize("field", ["shop", "order_id"])
+def test_a_pick_up_names_its_order(field):
+    """What is missing is named as the sender has it."""
+    given_ = MOMENT | {"order_id": "1"}
+    del given_[field]
+    with pytest.raises(Malformed) as caught:
+        ADAPTER.translate(_delivery("pickup.ready", **given_))
+    assert caught.value.field == f"data.{field}"
+
+
+def test_a_shipment_may_be_a_pick_up():
+    """`method` pickup needs no number of the sender's; a parcel keeps its own, with the service it goes by."""
+    (pickup,) = ADAPTER.translate(_delivery("shipment.created", **MOMENT, order_id="1", method="pickup", lines=["A"]))
+    assert (pickup.tracking_number, pickup.method, pickup.skus) == ("pickup:acme:1", Method.PICKUP, ("A",))
+    parcel = {"order_id": "1", "tracking_number": "P", "carrier": "ups", "service": "Ground"}
+    (sent,) = ADAPTER.translate(_delivery("shipment.created", **MOMENT, **parcel))
+    assert (sent.tracking_number, sent.service, sent.method) == ("P", "Ground", Method.DELIVERY)
+
+
+def test_a_scan_may_say_where_and_that_somebody_has_to_act():
+    """Service, place, whose parcel it is and that the customer is asked for something are taken along."""
+    more = {"service": "Ground", "location": "Leipzig", "action_required": True}
+    (scan,) = ADAPTER.translate(
+        _delivery("shipment.updated", **MOMENT, tracking_number="P", status="exception", reason="refused", **more)
+    )
+    assert (scan.service, scan.location, scan.action_required, scan.shop) == ("Ground", "Leipzig", True, "acme")
 
 
 @pytest.mark.parametrize("secret", ["", "whsec_", "whsec_ü", "whsec_" + base64.b64encode(b"").decode()])

@@ -1,0 +1,113 @@
+"""What is asked of a shop's own API: its orders, one by one or page by page, and remedies. One adapter a file.
+
+Remedies are at most once: each carries a `key` that is the same on every attempt, and an adapter first looks whether
+the shop has what that key asked for, or sends the key where the shop's API knows such keys.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from store.intake import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of orders that changed, oldest change first.
+
+    Attributes:
+        events: the orders as canonical events, in the order in which they hold; what is known already changes nothing.
+        orders: how many orders that is.
+        cursor: where the next page begins; None after the last.
+        changed_until: the newest change on the page, UTC; None on an empty one.
+        total: how many orders there are in all, where the shop says so.
+        unreadable: orders on the page that could not be made sense of, and are not among the events.
+        unreadable: how many orders (of a backend: events) were left out and logged, since they make no sense.
+    """
+
+    events: Sequence[Event]
+    orders: int
+    cursor: str | None
+    changed_until: datetime | None
+    total: int | None = None
+    unreadable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Part of an order that is to be made good: how many of which SKUs, and what was paid for them, in `currency`."""
+
+    key: str
+    order_id: str
+    skus: Sequence[tuple[str, int]]
+    amount: Decimal
+    currency: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The shop did it; `reference` is its own id of what it made (an order, a refund, a code), for people."""
+
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cannot:
+    """The shop will not, for good; `rule` is one word such as `out_of_stock`, `already_refunded`, `order_unknown`."""
+
+    rule: str
+
+
+Outcome = Done | Cannot
+
+
+class ShopApi(Protocol):
+    """One shop's own API.
+
+    Every method raises `activities.vendors.http.VendorError` when nothing was learnt: after `VendorUnclearError` the
+    same call may simply be made again, since it looks first.
+
+    Attributes:
+        name: the platform's, such as `shopify`.
+        shop: the shop, as its webhooks' events name it.
+    """
+
+    name: str
+    shop: str
+
+    async def changed(self, since: datetime, cursor: str | None) -> Page:
+        """A page of the orders that changed at or after `since` (UTC), going on from `cursor`."""
+
+    async def order(self, order_id: str) -> Sequence[Event]:
+        """One order as it stands now, as canonical events; none when the shop does not know it.
+
+        Raises:
+            Malformed: it cannot be read, which is not the same.
+        """
+
+    async def reserve(self, wanted: Wanted) -> Outcome:
+        """Set goods aside for a replacement, or `Done("")` where the shop has no such thing and enough in stock."""
+
+    async def release(self, wanted: Wanted) -> None:
+        """Undo `reserve`; also when nothing was reserved."""
+
+    async def replace(self, wanted: Wanted) -> Outcome:
+        """Create the replacement order, free of charge, to the same address."""
+
+    async def cancel_replacement(self, wanted: Wanted) -> Outcome:
+        """Undo `replace`, where it has not been sent yet; also when nothing was made."""
+
+    async def refund(self, wanted: Wanted) -> Outcome:
+        """Pay `amount` back the way it was paid."""
+
+    async def coupon(self, wanted: Wanted, *, percent: int, days: int) -> Outcome:
+        """A code good for one use: `percent` off, for `days`; the reference is the code."""
+
+    async def withdraw_coupon(self, wanted: Wanted) -> None:
+        """Undo `coupon`; also when none was made."""
+
+    async def aclose(self) -> None:
+        """Close the connections."""

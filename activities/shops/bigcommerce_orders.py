@@ -1,0 +1,296 @@
+"""What a BigCommerce order says, put together from the API's answers; a webhook names an order and no more.
+
+The order, its products and its shipments are V2's, its refunds V3's payment actions:
+https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-management/order-transactions
+
+- `Incomplete` and `Pending` are checkouts that nobody finished (…/orders/order-status). An archived order
+  (`is_deleted`) says nothing.
+- Amounts have four decimals and are in the currency that the customer paid in, `default_currency_code`. V2's own
+  `refunded_amount` is always zero, so refunds are V3's.
+- A pick-up is known by the status `Awaiting Pickup`, or by `consignments.pickups` where the order was asked for with
+  `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
+- Bundled products (`parent_order_product_id`) come with the one they belong to.
+- A replacement that a remedy had made bears that remedy's key as `external_order_id`.
+- What `order_source` or `external_source` says of an order from a point of sale was not found at its source: `pos` as
+  a word of its own is taken for one.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from email.utils import parsedate_to_datetime
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import BeforeValidator, Field
+
+from activities.shops.payloads import Id, MaybeId, Payload, Text, at_a_till, read, rounded
+from activities.shops.protocol import Ignored, Malformed
+from journey.order import LineKind
+from journey.parcels import Method, ParcelStatus, pickup_number
+from store.fields import Amount
+from store.intake import (
+    Event,
+    OrderCancelled,
+    OrderCreated,
+    OrderEdited,
+    OrderRefunded,
+    ShipmentCreated,
+    ShipmentUpdated,
+    build,
+)
+
+# Ids of statuses: https://developer.bigcommerce.com/docs/rest-management/orders/order-status
+_INCOMPLETE, _PENDING, _SHIPPED, _REFUNDED = 0, 1, 2, 4
+_CANCELLED, _DECLINED, _AWAITING_PICKUP, _COMPLETED = 5, 6, 8, 10
+_NOT_PLACED: Final = frozenset({_INCOMPLETE, _PENDING})
+_CALLED_OFF: Final = frozenset({_CANCELLED, _DECLINED})
+_PICKUP_STATUS: Final = {
+    _AWAITING_PICKUP: ParcelStatus.AVAILABLE_FOR_PICKUP,
+    _SHIPPED: ParcelStatus.DELIVERED,
+    _COMPLETED: ParcelStatus.DELIVERED,
+    _REFUNDED: ParcelStatus.CANCELLED,
+    _CANCELLED: ParcelStatus.CANCELLED,
+    _DECLINED: ParcelStatus.CANCELLED,
+}
+_NAMES: Final = {
+    "order_id": "id",
+    "at": "date_created",
+    "total": "total_inc_tax",
+    "currency": "default_currency_code",
+    "unit_price": "price_inc_tax",
+    "title": "name",
+}
+
+
+def _moment(value: object) -> object:
+    """V2 writes dates as mails do (RFC 2822), V3 as ISO 8601."""
+    try:
+        return parsedate_to_datetime(value).isoformat() if isinstance(value, str) else None
+    except (ValueError, IndexError, TypeError, OverflowError):
+        return value
+
+
+_P = TypeVar("_P", bound=Payload)
+_Moment = Annotated[str | None, BeforeValidator(_moment)]
+
+
+class _Address(Payload):
+    first_name: Text = None
+    country_iso2: Text = None
+    state: Text = None
+    email: Text = None
+    phone: Text = None
+
+
+class _Order(Payload):
+    id: Id
+    status_id: int
+    is_deleted: bool = False
+    date_created: _Moment = None
+    date_modified: _Moment = None
+    total_inc_tax: Amount
+    currency_code: Text = None
+    default_currency_code: Text = None
+    customer_id: MaybeId = None
+    customer_locale: Text = None
+    order_source: Text = None
+    external_source: Text = None
+    external_order_id: Text = None
+    billing_address: _Address = _Address()
+    consignments: Any = None
+
+
+class _Product(Payload):
+    id: MaybeId = None
+    product_id: MaybeId = None
+    variant_id: MaybeId = None
+    parent_order_product_id: MaybeId = None
+    sku: Text = None
+    name: Text = None
+    type: Text = None
+    quantity: int
+    price_inc_tax: Amount
+
+
+class _Item(Payload):
+    order_product_id: MaybeId = None
+
+
+class _Shipment(Payload):
+    tracking_number: Text = None
+    tracking_carrier: Text = None
+    shipping_provider: Text = None
+    shipping_method: Text = None
+    date_created: _Moment = None
+    items: list[_Item] = Field(default_factory=list)
+
+
+class _Refund(Payload):
+    id: Id
+    created: _Moment = None
+    total_amount: Annotated[Amount, BeforeValidator(lambda value: str(value) if type(value) is float else value)]
+
+
+def order_events(
+    order: Mapping[str, Any],
+    products: Sequence[Mapping[str, Any]],
+    shipments: Sequence[Mapping[str, Any]],
+    refunds: Sequence[Mapping[str, Any]],
+    *,
+    shop: str,
+    secret_key: str,
+) -> list[Event] | Ignored:
+    """An order as canonical events, in the order in which they hold; saying them again changes nothing.
+
+    Args:
+        order: `GET /v2/orders/{id}?include=consignments`.
+        products: all of `GET /v2/orders/{id}/products`.
+        shipments: all of `GET /v2/orders/{id}/shipments`.
+        refunds: the `data` of `GET /v3/orders/{id}/payment_actions/refunds`.
+        shop: the store's hash.
+        secret_key: keys the ids of guests.
+
+    Raises:
+        Malformed: names the field that is wrong, in BigCommerce's words.
+    """
+    known = read(_Order, order)
+    if known.is_deleted:
+        return Ignored("the order is archived")
+    if known.status_id in _NOT_PLACED:
+        return Ignored("not placed: the checkout was not finished")
+    sold = [product for product in _all(_Product, products, "products") if _sold(product)]
+    if not sold:
+        return Ignored("no lines")
+    currency = known.default_currency_code or known.currency_code
+    changed = known.date_modified or known.date_created
+    facts = {"shop": shop, "order_id": known.id, "currency": currency, "total": rounded(known.total_inc_tax, currency)}
+    names = _NAMES | {"lines": "products", "at": "date_created"}
+    lines = [_line(product, currency) for product in sold]
+    values = {
+        **facts,
+        "at": known.date_created,
+        "channel": "pos" if at_a_till(known.order_source, known.external_source) else "online",
+        "customer": _customer(known),
+        "lines": lines,
+        "replaces": _replaced(known.external_order_id or "", shop),
+    }
+    created = build(OrderCreated, values, names=names)
+    customer = created.customer.identified(created.order_id, secret_key)
+    events: list[Event] = [created.model_copy(update={"customer": customer})]
+    later = names | {"at": "date_modified"}
+    if changed != known.date_created and known.status_id not in _CALLED_OFF | {_REFUNDED}:
+        events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=later))
+    if created.channel != "pos":
+        events += _pickup(known, created, changed)
+        events += _parcels(_all(_Shipment, shipments, "shipments"), created, sold)
+    events += _refunds(_all(_Refund, refunds, "refunds"), created, full=known.status_id == _REFUNDED)
+    if known.status_id in _CALLED_OFF:
+        events.append(build(OrderCancelled, {**facts, "at": changed}, names=later))
+    return events
+
+
+def _replaced(external: str, shop: str) -> str | None:
+    """The order that a key of `journey.remedies` names; other apps write there too."""
+    kind, _, rest = external.partition(":")
+    store, _, rest = rest.partition(":")
+    return rest.partition(":")[0] if (kind, store) == ("remedy", shop) else None
+
+
+def _all(model: type[_P], given: Sequence[Mapping[str, Any]], name: str) -> list[_P]:
+    """Each of an answer's objects; an error names its place as well."""
+    read_so_far = []
+    for position, one in enumerate(given):
+        try:
+            read_so_far.append(read(model, one))
+        except Malformed as error:
+            raise Malformed(f"{name}.{position}.{error.field}", error.problem) from None
+    return read_so_far
+
+
+def _sold(product: _Product) -> bool:
+    return product.quantity > 0 and product.parent_order_product_id in {None, "0"}
+
+
+def _line(product: _Product, currency: str | None) -> dict[str, Any]:
+    return {
+        "sku": _sku(product),
+        "title": product.name or "",
+        "quantity": product.quantity,
+        "unit_price": rounded(product.price_inc_tax, currency),
+        "kind": LineKind.PHYSICAL if product.type in {None, "physical"} else LineKind.DIGITAL,
+    }
+
+
+def _sku(product: _Product) -> str:
+    """The SKU, or a name for a product that has none, the same each time."""
+    if product.sku and product.sku.strip():
+        return product.sku
+    known = next((one for one in (product.variant_id, product.product_id) if one not in {None, "0"}), None)
+    return f"product-{known}" if known else f"line-{product.id}" if product.id else "no-sku"
+
+
+def _customer(order: _Order) -> dict[str, Any]:
+    """The person who pays; BigCommerce's orders say nothing of consent."""
+    address = order.billing_address
+    return {
+        # A guest's is 0.
+        "customer_id": None if order.customer_id == "0" else order.customer_id,
+        "email": address.email,
+        "phone": address.phone,
+        "first_name": address.first_name or "",
+        "locale": order.customer_locale,
+        "country": address.country_iso2,
+        "region": address.state,
+    }
+
+
+def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterator[Event]:
+    if order.status_id != _AWAITING_PICKUP and not _collected_in_store(order.consignments):
+        return
+    number = pickup_number(created.shop, created.order_id)
+    skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
+    common = {"shop": created.shop, "tracking_number": number}
+    begun = {**common, "order_id": created.order_id, "at": created.at, "skus": skus, "method": Method.PICKUP}
+    yield build(ShipmentCreated, begun)
+    status = _PICKUP_STATUS.get(order.status_id)
+    if status is not None:
+        yield build(ShipmentUpdated, {**common, "at": changed, "status": status}, names={"at": "date_modified"})
+
+
+def _collected_in_store(consignments: object) -> bool:
+    """Whether the order has pick-ups and nothing that is shipped; unasked for, consignments are only a link."""
+    groups = consignments if isinstance(consignments, list) else [consignments]
+    found = [group for group in groups if isinstance(group, Mapping)]
+    return any(group.get("pickups") for group in found) and not any(group.get("shipping") for group in found)
+
+
+def _parcels(shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequence[_Product]) -> Iterator[Event]:
+    skus = {product.id: _sku(product) for product in sold if product.id}
+    for shipment in shipments:
+        if not shipment.tracking_number or not shipment.tracking_number.strip():
+            continue
+        values = {
+            "shop": created.shop,
+            "order_id": created.order_id,
+            "at": shipment.date_created,
+            "tracking_number": shipment.tracking_number,
+            "carrier": shipment.tracking_carrier or shipment.shipping_provider,
+            "service": shipment.shipping_method,
+            "skus": [skus[item.order_product_id] for item in shipment.items if item.order_product_id in skus] or None,
+        }
+        yield build(ShipmentCreated, values, prefix="shipments.", names={"at": "date_created"})
+
+
+def _refunds(refunds: Sequence[_Refund], created: OrderCreated, *, full: bool) -> Iterator[Event]:
+    names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
+    amounts = [(refund, rounded(refund.total_amount, created.currency)) for refund in refunds]
+    paid_back = [(refund, amount) for refund, amount in amounts if amount > 0]
+    for position, (refund, amount) in enumerate(paid_back, start=1):
+        values = {
+            "shop": created.shop,
+            "order_id": created.order_id,
+            "at": refund.created,
+            "refund_id": refund.id,
+            "amount": amount,
+            "currency": created.currency,
+            "full": full and position == len(paid_back),
+        }
+        yield build(OrderRefunded, values, prefix="refunds.", names=names)

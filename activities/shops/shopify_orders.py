@@ -1,0 +1,225 @@
+"""A Shopify order of the GraphQL Admin API as canonical events: put in the webhooks' words, read by their adapter.
+
+So an order is the same whether a webhook or a sync brought it: its id is the numeric `legacyResourceId`, its lines,
+SKUs, money (the shop's own, `shopMoney`), refunds and parcels are those of `activities.shops.shopify`.
+
+What only the API tells:
+
+- An order of the point of sale has a `retailLocation`, also where its `sourceName` is an app's.
+- A parcel that is on its way or delivered is so since `inTransitAt` or `deliveredAt`, where Shopify knows them:
+  https://shopify.dev/docs/api/admin-graphql/2026-10/objects/Fulfillment.
+- An order is collected in a store when its fulfilment orders are all of the method `PICK_UP`: known from the start, not
+  only when a fulfilment says `ready_for_pickup`. One whose fulfilment orders are all closed without a parcel was
+  collected. What becomes of such an order in between is not described at
+  https://shopify.dev/docs/api/admin-graphql/2026-10/objects/FulfillmentOrder, so only its fulfilments are believed.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from activities.shops.protocol import Delivery, Ignored
+from activities.shops.shopify import Shopify
+from journey.order import LineKind
+from journey.parcels import Method, ParcelStatus, pickup_number
+from store.intake import Event, OrderCreated, ShipmentCreated, ShipmentUpdated, build
+
+_PICK_UP: Final = "PICK_UP"
+_CLOSED: Final = "CLOSED"
+_NAMES: Final = {"at": "updatedAt", "order_id": "legacyResourceId"}
+
+
+def order_events(order: Mapping[str, Any], *, shop: str, secret_key: str) -> list[Event]:
+    """The order as it stands, in the order in which its events hold; saying them again changes nothing.
+
+    Args:
+        order: a node of `shopify_queries.ORDERS` with all its lines, parcels and refunds.
+        shop: the shop's host, as its webhooks name it.
+        secret_key: keys the ids of guests.
+
+    Raises:
+        Malformed: names the field that is wrong, in the webhooks' words.
+    """
+    # Verifies nothing here: what it reads was asked for.
+    reader = Shopify(secret_key, secret_key=secret_key)
+    events: list[Event] = []
+    for topic, payload in webhooks(order):
+        headers = {"x-shopify-topic": topic, "x-shopify-shop-domain": shop}
+        said = reader.translate(Delivery(headers, json.dumps(payload).encode()))
+        if not isinstance(said, Ignored):
+            events += [event for event in said if event not in events]
+    return events + _pickup(order, shop, events)
+
+
+def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The webhooks that the order's life so far has sent, as topic and payload."""
+    number = order["legacyResourceId"]
+    lines = {line["id"]: _line(line) for line in order["lineItems"]["nodes"]}
+    whole = {
+        "id": number,
+        "created_at": order["createdAt"],
+        "updated_at": order["updatedAt"],
+        "currency": order["currencyCode"],
+        "total_price": _amount(order["totalPriceSet"]),
+        "source_name": "pos" if order["retailLocation"] else order["sourceName"],
+        "tags": ", ".join(order["tags"]),
+        "email": order["email"],
+        "phone": order["phone"],
+        "customer_locale": order["customerLocale"],
+        "buyer_accepts_marketing": order["customerAcceptsMarketing"],
+        "customer": _customer(order["customer"]),
+        "shipping_address": _address(order["shippingAddress"]),
+        "billing_address": _address(order["billingAddress"]),
+        "line_items": list(lines.values()),
+        "shipping_lines": [order["shippingLine"]] if order["shippingLine"] else [],
+    }
+    refunds = [_refund(number, refund) for refund in order["refunds"]]
+    # As it was placed: a cancellation takes every line away.
+    yield "orders/create", whole | {"line_items": [line | {"current_quantity": None} for line in lines.values()]}
+    if order["updatedAt"] != order["createdAt"] and not order["cancelledAt"]:
+        yield (
+            "orders/updated",
+            whole
+            | {
+                "current_total_price": _amount(order["currentTotalPriceSet"]),
+                "refunds": refunds,
+            },
+        )
+    for parcel in order["fulfillments"]:
+        for said in _fulfilments(number, parcel, lines):
+            yield "fulfillments/update", said
+    for refund in refunds:
+        yield "refunds/create", refund
+    if order["cancelledAt"]:
+        yield "orders/cancelled", {"id": number, "cancelled_at": order["cancelledAt"]}
+
+
+def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> list[Event]:
+    """That it is a pick-up, and that it is over, where no fulfilment said so."""
+    created = next((event for event in events if isinstance(event, OrderCreated)), None)
+    parts = order["fulfillmentOrders"]["nodes"]
+    methods = {(part["deliveryMethod"] or {}).get("methodType") for part in parts}
+    parcels = any(isinstance(event, ShipmentCreated) for event in events)
+    if created is None or created.channel == "pos" or methods != {_PICK_UP} or parcels:
+        return []
+    number = pickup_number(shop, created.order_id)
+    skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
+    parcel = {"shop": shop, "order_id": created.order_id, "tracking_number": number, "at": created.at, "skus": skus}
+    made: list[Event] = [build(ShipmentCreated, {**parcel, "method": Method.PICKUP}, names=_NAMES)]
+    status, at = None, order["cancelledAt"]
+    if at:
+        status = ParcelStatus.CANCELLED
+    elif all(part["status"] == _CLOSED for part in parts):
+        status, at = ParcelStatus.DELIVERED, max(part["updatedAt"] for part in parts)
+    if status is not None:
+        word = {"shop": shop, "tracking_number": number, "status": status, "at": at}
+        made.append(build(ShipmentUpdated, word, names=_NAMES))
+    return made
+
+
+def number_of(gid: str) -> str:
+    """The number at the end of a global id: `gid://shopify/LineItem/42` is what webhooks call 42."""
+    return gid.rpartition("/")[2].partition("?")[0]
+
+
+def _amount(money: Mapping[str, Any]) -> str:
+    return str(money["shopMoney"]["amount"])
+
+
+def _line(line: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": number_of(line["id"]),
+        "variant_id": (line["variant"] or {}).get("legacyResourceId"),
+        "product_id": (line["product"] or {}).get("legacyResourceId"),
+        "sku": line["sku"],
+        "title": line["title"],
+        "name": line["name"],
+        "quantity": line["quantity"],
+        "current_quantity": line["currentQuantity"],
+        "price": _amount(line["originalUnitPriceSet"]),
+        "requires_shipping": line["requiresShipping"],
+        "product_type": (line["product"] or {}).get("productType"),
+    }
+
+
+def _customer(customer: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if customer is None:
+        return None
+    email, phone = customer["defaultEmailAddress"] or {}, customer["defaultPhoneNumber"] or {}
+    return {
+        "id": customer["legacyResourceId"],
+        "first_name": customer["firstName"],
+        "orders_count": int(customer["numberOfOrders"]),
+        "email": email.get("emailAddress"),
+        "phone": phone.get("phoneNumber"),
+        "email_marketing_consent": _consent(email.get("marketingState")),
+        "sms_marketing_consent": _consent((phone.get("smsMarketingConsent") or {}).get("state")),
+    }
+
+
+def _consent(state: str | None) -> dict[str, str] | None:
+    return None if state is None else {"state": state.lower()}
+
+
+def _address(address: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    if address is None:
+        return None
+    return {
+        "country_code": address["countryCodeV2"],
+        "province_code": address["provinceCode"],
+        "first_name": address["firstName"],
+        "phone": address["phone"],
+    }
+
+
+def _fulfilments(
+    number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """The fulfilment as it stands; before that as it was in transit, where it is delivered.
+
+    `updatedAt` is when anything about it was changed last, and may be long after either.
+    """
+    last = _fulfilment(number, parcel, lines)
+    status, moved, arrived = last["shipment_status"], parcel["inTransitAt"], parcel["deliveredAt"]
+    if last["status"] == "cancelled":
+        yield last
+        return
+    if status == "delivered" and moved:
+        yield last | {"shipment_status": "in_transit", "updated_at": moved}
+    since = {"in_transit": moved, "delivered": arrived}.get(status)
+    yield last | {"updated_at": since or last["updated_at"]}
+
+
+def _fulfilment(number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    inside = [one["lineItem"]["id"] for one in parcel["fulfillmentLineItems"]["nodes"]]
+    tracking = parcel["trackingInfo"]
+    return {
+        "id": number_of(parcel["id"]),
+        "order_id": number,
+        "status": parcel["status"].lower(),
+        "shipment_status": (parcel["displayStatus"] or "").lower() or None,
+        "created_at": parcel["createdAt"],
+        "updated_at": parcel["updatedAt"],
+        "estimated_delivery_at": parcel["estimatedDeliveryAt"],
+        "tracking_numbers": [one["number"] for one in tracking if one["number"]],
+        "tracking_company": next((one["company"] for one in tracking if one["company"]), None),
+        "line_items": [lines[line] for line in inside if line in lines],
+    }
+
+
+def _refund(number: str, refund: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": refund["legacyResourceId"],
+        "order_id": number,
+        "created_at": refund["createdAt"],
+        "processed_at": refund["processedAt"],
+        "transactions": [
+            {
+                "kind": paid["kind"].lower(),
+                "status": paid["status"].lower(),
+                "amount": _amount(paid["amountSet"]),
+                "currency": paid["amountSet"]["shopMoney"]["currencyCode"],
+            }
+            for paid in refund["transactions"]["nodes"]
+        ],
+    }

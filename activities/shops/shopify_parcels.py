@@ -1,0 +1,72 @@
+"""A Shopify fulfilment as parcels, or as a pick-up in a store (Admin REST, "Fulfillment").
+
+`ready_for_pickup` and `picked_up` of a fulfilment with a tracking number are a parcel's, at a depot; without one they
+are the store's own.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from activities.shops import shopify_payloads as payloads
+from activities.shops.protocol import Ignored
+from journey.parcels import Method, ParcelStatus, pickup_number
+from store.intake import Event, ShipmentCreated, ShipmentUpdated, build
+
+_NAMES: Final = {"shop": "X-Shopify-Shop-Domain", "at": "created_at"}
+_PARCEL_STATUS = {
+    "label_purchased": ParcelStatus.LABEL_CREATED,
+    "label_printed": ParcelStatus.LABEL_CREATED,
+    "carrier_picked_up": ParcelStatus.PICKED_UP,
+    "in_transit": ParcelStatus.IN_TRANSIT,
+    "delayed": ParcelStatus.IN_TRANSIT,
+    "out_for_delivery": ParcelStatus.OUT_FOR_DELIVERY,
+    "attempted_delivery": ParcelStatus.ATTEMPT_FAILED,
+    "ready_for_pickup": ParcelStatus.AVAILABLE_FOR_PICKUP,
+    "picked_up": ParcelStatus.DELIVERED,
+    "delivered": ParcelStatus.DELIVERED,
+    "failure": ParcelStatus.EXCEPTION,
+}
+_PICKUP: Final = frozenset({"ready_for_pickup", "picked_up"})
+
+
+def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ignored:
+    """A fulfilment's parcels, or its pick-up, with what Shopify knows of where they are."""
+    numbers = list(dict.fromkeys(filter(None, [*fulfilment.tracking_numbers, fulfilment.tracking_number])))
+    if fulfilment.status in {"error", "failure"}:
+        return Ignored("the fulfilment failed")
+    pickup = not numbers and fulfilment.shipment_status in _PICKUP
+    if pickup:
+        numbers = [pickup_number(shop, fulfilment.order_id)]
+    if not numbers:
+        return Ignored("no tracking number yet")
+    updated = fulfilment.updated_at or fulfilment.created_at
+    status = _PARCEL_STATUS.get(fulfilment.shipment_status or "")
+    if fulfilment.status == "cancelled":
+        status = ParcelStatus.CANCELLED
+    # Which line is in which of several parcels Shopify does not say.
+    skus = [sku(line) for line in fulfilment.line_items] if len(numbers) == 1 else None
+    events: list[Event] = []
+    for number in numbers:
+        parcel = {"tracking_number": number, "carrier": None if pickup else fulfilment.tracking_company, "shop": shop}
+        values = {
+            **parcel,
+            "order_id": fulfilment.order_id,
+            "at": fulfilment.created_at,
+            "skus": skus or None,
+            "method": Method.PICKUP if pickup else Method.DELIVERY,
+            "estimated_delivery": fulfilment.estimated_delivery_at,
+        }
+        events.append(build(ShipmentCreated, values, names=_NAMES))
+        if status is not None:
+            reason = "delayed" if fulfilment.shipment_status == "delayed" else None
+            scan = {**parcel, "at": updated, "status": status, "reason": reason}
+            events.append(build(ShipmentUpdated, scan, names=_NAMES | {"at": "updated_at"}))
+    return events
+
+
+def sku(line: payloads.Line) -> str:
+    """The SKU, or a name for a line that has none (a tip, a custom item), the same each time."""
+    if line.sku and line.sku.strip():
+        return line.sku
+    known = line.variant_id or line.product_id or line.id
+    return f"variant-{known}" if known else "no-sku"

@@ -1,0 +1,59 @@
+"""What can be made good of a WooCommerce order, and what an order says of remedies."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from hashlib import sha256
+from typing import Any
+
+from activities.shops import woocommerce_payloads as payloads
+from activities.shops.api import Cannot, Wanted
+from activities.shops.woocommerce_orders import _sku
+
+
+def mark(key: str) -> str:
+    """A key as a reason and a note can carry it; it names nobody."""
+    return f"postlude-{sha256(key.encode()).hexdigest()[:24]}"
+
+
+def begun_key(wanted: Wanted) -> str:
+    """Where the order's meta data says that an attempt has begun; its `_` hides it on the shop's pages."""
+    return f"_{mark(wanted.key)}"
+
+
+def noted(order: Mapping[str, Any], key: str) -> str:
+    """What an order's meta data says under a key; empty where it says nothing."""
+    return next((str(meta["value"]) for meta in order["meta_data"] if meta["key"] == key), "")
+
+
+def sku_of(line: Mapping[str, Any]) -> str:
+    """The SKU of a line of an order or a refund, as the order's events name it."""
+    known = {name: line.get(name) for name in ("id", "product_id", "variation_id", "sku")}
+    return _sku(payloads.Line.model_validate({**known, "quantity": 1, "total": 0}))
+
+
+def enough(product: Mapping[str, Any], count: int) -> bool:
+    """Whether so many can be sent: by number where it is counted (`parent` for a variation), else by status."""
+    if product["backorders_allowed"]:
+        return True
+    if product["manage_stock"]:
+        return int(product["stock_quantity"] or 0) >= count
+    return bool(product["stock_status"] != "outofstock")
+
+
+def refundable(wanted: Wanted, order: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]]) -> Cannot | None:
+    """Why this cannot be paid back, or None: `currency_differs`, `line_unknown` or `already_refunded`."""
+    if order["currency"] != wanted.currency:
+        return Cannot("currency_differs")
+    left: Counter[str] = Counter()
+    for line in order["line_items"]:
+        left[sku_of(line)] += line["quantity"]
+    if any(sku not in left for sku, _ in wanted.skus):
+        return Cannot("line_unknown")
+    for refund in refunds:
+        for line in refund["line_items"]:
+            left[sku_of(line)] -= abs(line["quantity"])
+    money = Decimal(order["total"]) - sum((Decimal(refund["amount"]) for refund in refunds), Decimal(0))
+    if wanted.amount > money or any(left[sku] < count for sku, count in wanted.skus):
+        return Cannot("already_refunded")
+    return None

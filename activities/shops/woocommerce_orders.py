@@ -1,0 +1,234 @@
+"""What a WooCommerce order says, whoever brought it: its webhook or its REST API, which send the same (v3).
+
+https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
+
+- An order is placed when its customer has paid or promised to: `pending` waits for the checkout's payment and `failed`
+  did not get it. One that was cancelled without a payment may never have been placed, so only its end is told.
+- A price of a line is what was paid for one, tax and discounts in it, since that is what a refund pays back.
+- Parcels are what shipment-tracking extensions keep in the order's meta data under `_wc_shipment_tracking_items`:
+  WooCommerce Shipment Tracking and Advanced Shipment Tracking. Their documents show no format; it is read off their
+  public code. An order that was merely set to completed has no parcel to follow. `date_shipped` is mostly a day, kept
+  as its midnight in UTC: the parcel left by the end of it, and no later than it was heard of. Without one it left when
+  the order was completed, else when it was changed.
+- An order whose every shipping line is a local pick-up (`local_pickup`, `pickup_location`, `local_pickup_plus`) is
+  collected in the store. WooCommerce has no word for ready; the statuses `ready-pickup` and `pickup` are those of the
+  extension Advanced Local Pickup. `completed` is collected.
+- A line is digital when its product is virtual or downloadable, which only extensions say of a line, or when the order
+  as a whole needs no processing.
+- A replacement that a remedy had made bears `MARK` in its meta data, and names the order it replaces as its parent.
+- Refunds have no date of their own there: the order's last change stands for it.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, Final
+
+from activities.shops import woocommerce_payloads as payloads
+from activities.shops.payloads import at_a_till, read, rounded
+from activities.shops.protocol import Ignored
+from journey.order import LineKind
+from journey.parcels import Method, ParcelStatus, pickup_number
+from store.intake import (
+    Event,
+    OrderCancelled,
+    OrderCreated,
+    OrderEdited,
+    OrderRefunded,
+    ShipmentCreated,
+    ShipmentUpdated,
+    build,
+)
+
+TRACKING: Final = "_wc_shipment_tracking_items"
+MARK: Final = "_postlude"
+_NOT_PLACED: Final = frozenset({"pending", "failed", "checkout-draft", "auto-draft", "draft", "new", "trash"})
+_CALLED_OFF: Final = frozenset({"cancelled", "refunded"})
+_PICKUP: Final = frozenset({"local_pickup", "pickup_location", "local_pickup_plus"})
+_PICKUP_STATUS: Final = {
+    "ready-pickup": ParcelStatus.AVAILABLE_FOR_PICKUP,
+    "pickup": ParcelStatus.DELIVERED,
+    "completed": ParcelStatus.DELIVERED,
+    "cancelled": ParcelStatus.CANCELLED,
+    "refunded": ParcelStatus.CANCELLED,
+}
+_SECONDS: Final = re.compile(r"[0-9]{1,10}")
+_NAMES: Final = {"order_id": "id", "at": "date_created_gmt", "lines": "line_items", "unit_price": "total"}
+_CHANGED: Final = _NAMES | {"at": "date_modified_gmt"}
+
+
+def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> list[Event] | Ignored:
+    """An order as canonical events, in the order in which they hold; saying them again changes nothing.
+
+    Args:
+        payload: the order, as REST API v3 writes it.
+        shop: the shop's host.
+        secret_key: keys the ids of guests.
+
+    Raises:
+        Malformed: names the field that is wrong, in WooCommerce's words.
+    """
+    order = read(payloads.Order, payload)
+    status = order.status or ""
+    if status in _NOT_PLACED:
+        return Ignored(f"not placed: the order is {status}")
+    changed = utc(order.date_modified_gmt) or utc(order.date_created_gmt)
+    facts = {"shop": shop, "order_id": order.id, "currency": order.currency, "total": order.total}
+    cancelled = build(OrderCancelled, {**facts, "at": changed}, names=_CHANGED) if status == "cancelled" else None
+    if cancelled is not None and order.date_paid_gmt is None and order.date_completed_gmt is None:
+        return [cancelled]
+    lines = _lines(order)
+    if not lines:
+        return Ignored("no lines")
+    values = {
+        **facts,
+        "at": utc(order.date_created_gmt),
+        "channel": "pos" if at_a_till(order.created_via) else "online",
+        "customer": _customer(order),
+        "lines": lines,
+        "replaces": _replaced(order),
+    }
+    created = build(OrderCreated, values, names=_NAMES)
+    customer = created.customer.identified(created.order_id, secret_key)
+    events: list[Event] = [created.model_copy(update={"customer": customer})]
+    if changed != values["at"] and status not in _CALLED_OFF:
+        events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=_CHANGED))
+    if created.channel != "pos":
+        events += _parcels(order, created, changed)
+    events += [
+        build(
+            OrderRefunded,
+            {**facts, "at": changed, "refund_id": refund.id, "amount": rounded(-refund.total, order.currency)},
+            names=_CHANGED | {"refund_id": "refunds.id", "amount": "refunds.total"},
+        )
+        for refund in order.refunds
+        if refund.total < 0
+    ]
+    return events if cancelled is None else [*events, cancelled]
+
+
+def customer_of(
+    address: payloads.Address, billing: payloads.Address, *, customer_id: str | None, email: str | None
+) -> dict[str, Any]:
+    """A person by where they live and what they pay with; WooCommerce itself asks for no consent to marketing."""
+    return {
+        # A guest's is 0.
+        "customer_id": None if customer_id == "0" else customer_id,
+        "email": email or billing.email,
+        "phone": billing.phone or address.phone,
+        "first_name": billing.first_name or address.first_name or "",
+        "country": address.country or billing.country,
+        "region": address.state if address.country else billing.state,
+    }
+
+
+def utc(text: str | None) -> str | None:
+    """One of the dates that are UTC, saying so."""
+    return f"{text}+00:00" if text and "+" not in text and not text.endswith("Z") else text
+
+
+def _customer(order: payloads.Order) -> dict[str, Any]:
+    return customer_of(order.shipping, order.billing, customer_id=order.customer_id, email=None)
+
+
+def _replaced(order: payloads.Order) -> str | None:
+    if all(meta.get("key") != MARK for meta in order.meta_data):
+        return None
+    return "" if order.parent_id in {None, "0"} else order.parent_id
+
+
+def _lines(order: payloads.Order) -> list[dict[str, Any]]:
+    return [
+        {
+            "sku": _sku(line),
+            "title": line.name or "",
+            "quantity": line.quantity,
+            "unit_price": rounded((line.total + line.total_tax) / line.quantity, order.currency),
+            "kind": LineKind.DIGITAL if _digital(order, line) else LineKind.PHYSICAL,
+        }
+        for line in order.line_items
+        if line.quantity > 0
+    ]
+
+
+def _digital(order: payloads.Order, line: payloads.Line) -> bool:
+    return line.virtual or line.downloadable or not order.needs_processing
+
+
+def _sku(line: payloads.Line) -> str:
+    """The SKU, or a name for a line that has none, the same each time."""
+    if line.sku and line.sku.strip():
+        return line.sku
+    known = next((one for one in (line.variation_id, line.product_id) if one not in {None, "0"}), None)
+    return f"product-{known}" if known else f"line-{line.id}" if line.id else "no-sku"
+
+
+def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) -> list[Event]:
+    """The pick-up, or every parcel a shipment-tracking extension knows."""
+    common = {"shop": created.shop, "order_id": created.order_id}
+    if order.shipping_lines and all(line.method_id in _PICKUP for line in order.shipping_lines):
+        number = pickup_number(created.shop, created.order_id)
+        skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
+        pickup = {**common, "tracking_number": number, "at": created.at, "skus": skus, "method": Method.PICKUP}
+        events: list[Event] = [build(ShipmentCreated, pickup, names=_NAMES)]
+        status = _PICKUP_STATUS.get(order.status or "")
+        if status is not None:
+            at = utc(order.date_completed_gmt) if status is ParcelStatus.DELIVERED else None
+            word = {"shop": created.shop, "tracking_number": number, "status": status, "at": at or changed}
+            events.append(build(ShipmentUpdated, word, names=_CHANGED))
+        return events
+    heard = _read_moment(changed) or created.at
+    completed = _read_moment(utc(order.date_completed_gmt)) or heard
+    return [
+        build(
+            ShipmentCreated,
+            {
+                **common,
+                "tracking_number": tracked,
+                "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
+                "carrier": item.get("custom_tracking_provider") or item.get("tracking_provider"),
+                "skus": _inside(item.get("products_list"), order.line_items),
+            },
+            names={"at": "date_shipped"},
+        )
+        for item in _tracked(order)
+        if isinstance(tracked := item.get("tracking_number"), str) and tracked.strip()
+    ]
+
+
+def _tracked(order: payloads.Order) -> Sequence[Mapping[str, Any]]:
+    for meta in order.meta_data:
+        if meta.get("key") == TRACKING:
+            value = meta.get("value")
+            given = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+            return [item for item in given if isinstance(item, Mapping)]
+    return ()
+
+
+def _inside(products: object, lines: Sequence[payloads.Line]) -> list[str] | None:
+    """The SKUs of a parcel, where the extension says which lines are in it (Advanced Shipment Tracking does)."""
+    if not isinstance(products, list):
+        return None
+    named = [one for one in products if isinstance(one, Mapping)]
+    items = {str(one.get("item_id")) for one in named}
+    goods = {str(one.get("product")) for one in named} - {"0", ""}
+    return [_sku(line) for line in lines if line.id in items or {line.product_id, line.variation_id} & goods] or None
+
+
+def _shipped(given: object, heard: datetime) -> datetime | None:
+    """When a parcel left, in seconds since 1970, which the extensions keep as a text; None for whatever is none.
+
+    A day's midnight stands for the day, of which the end counts, but of a day that has begun nothing after `heard`.
+    """
+    text = str(given)
+    if not _SECONDS.fullmatch(text):
+        return None
+    left = datetime.fromtimestamp(int(text), UTC)
+    return min(left + timedelta(days=1), max(heard, left)) if left.time() == time() else left
+
+
+def _read_moment(text: str | None) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text) if text else None
+    except ValueError:
+        return None
