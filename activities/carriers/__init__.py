@@ -1,1 +1,1 @@
-"""Placeholder, replaced in this commit series."""
+"""Carriers, and services that speak for many: one adapter a file, for their webhooks, their tracking API, or both."""

@@ -1,9 +1,14 @@
 """EasyPost: `tracker.*` events, signed over the raw body with the NFKD-normalised webhook secret.
 
-A tracker's `status` is one of ten words, its `status_detail` one of some thirty; both maps are below. What they
-do not list (a word EasyPost adds later) is a parcel of which nothing new is known: status `unknown`, no reason.
-`failure` is a parcel that will not simply arrive, so an exception with the detail's reason. `error` says that
-EasyPost could not ask the carrier, which is nothing about the parcel: `unknown` too.
+A tracker's `status` is one of ten words, its `status_detail` one of some thirty; both maps are below
+(https://docs.easypost.com/docs/trackers). What they do not list (a word EasyPost adds later) is a parcel of which
+nothing new is known: status `unknown`, no reason. `failure` is a parcel that will not simply arrive, so an exception
+with the detail's reason. `error` says that EasyPost could not ask the carrier, which is nothing about the parcel:
+`unknown` too.
+
+A tracking detail has the time zone of its place, or UTC where EasyPost does not know the place well enough (same
+page); one without an offset is left out. `tracker` is `easypost:` and the tracker's id, which stays when its carrier
+is corrected.
 """
 
 import hmac
@@ -14,9 +19,9 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
+from activities.carriers.reading import Lenient, Meaning, moment, place, same, topic, understood
+from activities.shops.protocol import Delivery, Ignored, SignatureError
+from journey.carriers import normal
 from journey.parcels import ParcelStatus, Reason
 from store.intake import ShipmentUpdated, build
 
@@ -32,8 +37,11 @@ _STATUS = {
     "cancelled": ParcelStatus.CANCELLED,
     "error": ParcelStatus.UNKNOWN,
 }
+# Those of the details that say more than the status: the others are label_created, in_transit, out_for_delivery,
+# delivered, departed_facility, arrived_at_facility, awaiting_information and their like.
 _DETAIL_STATUS = {
     "received_at_origin_facility": ParcelStatus.PICKED_UP,
+    "arrived_at_pickup_location": ParcelStatus.AVAILABLE_FOR_PICKUP,
     "unable_to_deliver": ParcelStatus.ATTEMPT_FAILED,
     "expired": ParcelStatus.EXPIRED,
     "refused": ParcelStatus.RETURNING,
@@ -51,36 +59,52 @@ _DETAIL_REASON = {
     "transit_exception": Reason.OTHER,
     "failure": Reason.OTHER,
     "unable_to_deliver": Reason.ATTEMPT_FAILED,
-    "refused": Reason.RETURNING,
+    "refused": Reason.REFUSED,
     "return": Reason.RETURNING,
 }
 # Only the carrier's own sentence tells a customs hold from any other.
 _CUSTOMS = ("customs", "clearance")
-_OVER = {ParcelStatus.DELIVERED, ParcelStatus.CANCELLED, ParcelStatus.RETURNING}
+_OVER = {ParcelStatus.DELIVERED, ParcelStatus.CANCELLED}
 _PREFIX = "hmac-sha256-hex="
 
 
-class _Lenient(BaseModel):
-    model_config = ConfigDict(extra="ignore")
+class _Location(Lenient):
+    city: Any = None
+    state: Any = None
+    country: Any = None
 
 
-class _Detail(_Lenient):
+class Detail(Lenient):
+    """One scan of a tracker."""
+
+    status: str | None = None
+    status_detail: str | None = None
     message: Any = None
     datetime: str | None = None
+    tracking_location: _Location | None = None
 
 
-class _Tracker(_Lenient):
+class _CarrierDetail(Lenient):
+    service: Any = None
+    est_delivery_date_local: str | None = None
+
+
+class Tracker(Lenient):
+    """A parcel as EasyPost knows it."""
+
+    id: str | None = None
     tracking_code: str
     status: str = "unknown"
     status_detail: str | None = None
     carrier: str | None = None
     est_delivery_date: str | None = None
     updated_at: str | None = None
-    tracking_details: list[_Detail] | None = None
+    tracking_details: list[Detail] | None = None
+    carrier_detail: _CarrierDetail | None = None
 
 
-class _Event(_Lenient):
-    result: _Tracker
+class _Event(Lenient):
+    result: Tracker
     updated_at: str | None = None
     created_at: str | None = None
 
@@ -99,7 +123,7 @@ class EasyPost:
         """See `Source.verify`; EasyPost signs no timestamp, so repeats are caught by the event's id alone."""
         given = delivery.headers.get("x-hmac-signature", "")
         expected = _PREFIX + hmac.new(self._key, delivery.body, sha256).hexdigest()
-        if not hmac.compare_digest(given.encode(), expected.encode()):
+        if not same(given, expected):
             raise SignatureError("No matching signature found" if given else "Missing X-Hmac-Signature")
 
     def event_id(self, delivery: Delivery) -> str:
@@ -109,57 +133,85 @@ class EasyPost:
 
     def topic(self, delivery: Delivery) -> str:
         """The event's `description`, such as `tracker.updated`."""
-        topic = delivery.payload.get("description")
-        if not isinstance(topic, str) or not topic:
-            raise Malformed("description", "must name the event, such as tracker.updated")
-        return topic
+        return topic(delivery, "description", "tracker.updated")
 
     def translate(self, delivery: Delivery) -> Sequence[ShipmentUpdated] | Ignored:
         """See `Source.translate`. The moment is that of the newest tracking detail, else `updated_at`."""
         if self.topic(delivery) not in {"tracker.updated", "tracker.created"}:
             return Ignored("unknown topic")
-        try:
-            event = _Event.model_validate(delivery.payload)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise Malformed(".".join(map(str, first["loc"])), first["msg"]) from None
-        tracker = event.result
-        details = tracker.tracking_details or []
-        dated = [(moment, detail) for detail in details if (moment := _moment(detail)) is not None]
-        at, newest = max(dated, key=itemgetter(0), default=(None, None))
-        status, reason = _meaning(tracker, newest)
-        values = {
-            "at": at or tracker.updated_at or event.updated_at or event.created_at,
-            "tracking_number": tracker.tracking_code,
-            "carrier": tracker.carrier,
-            "status": status,
-            "reason": reason,
-            "estimated_delivery": tracker.est_delivery_date or None,
-        }
-        names = {
-            "at": "tracking_details.datetime" if at else "updated_at",
-            "tracking_number": "tracking_code",
-            "estimated_delivery": "est_delivery_date",
-        }
-        return [build(ShipmentUpdated, values, prefix="result.", names=names)]
+        event = understood(_Event, delivery.payload)
+        at = event.result.updated_at or event.updated_at or event.created_at
+        return [latest(event.result, event.result.tracking_code, at, prefix="result.")]
 
 
-def _moment(detail: _Detail) -> datetime | None:
-    """When a scan happened; None for one without a time or an offset, which cannot be put in order."""
-    try:
-        moment = datetime.fromisoformat(detail.datetime or "")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo is not None and moment.year > 1 else None
+def latest(tracker: Tracker, number: str, at: str | None, *, prefix: str = "") -> ShipmentUpdated:
+    """What a tracker says by now, at the moment of its newest scan, else at `at`; `prefix` stands in errors.
+
+    `at` is when EasyPost said so, and so the moment of its estimate.
+
+    Raises:
+        Malformed: names the field that is wrong.
+    """
+    scanned, newest = max(_dated(tracker), key=itemgetter(0), default=(None, None))
+    words = _meaning(tracker.status, tracker.status_detail, newest)
+    names = {
+        "at": "tracking_details.datetime" if scanned else "updated_at",
+        "tracking_number": "tracking_code",
+        "estimated_delivery": "est_delivery_date",
+    }
+    local = tracker.carrier_detail.est_delivery_date_local if tracker.carrier_detail else None
+    values = _values(tracker, number, words, newest)
+    estimate = local or tracker.est_delivery_date or None
+    values |= {"at": scanned or at, "estimated_delivery": estimate, "estimated_at": moment(at) if estimate else None}
+    return build(ShipmentUpdated, values, prefix=prefix, names=names)
 
 
-def _meaning(tracker: _Tracker, newest: _Detail | None) -> tuple[ParcelStatus, Reason | None]:
-    status = _STATUS.get(tracker.status, ParcelStatus.UNKNOWN)
-    detail = tracker.status_detail or ""
+def earlier(tracker: Tracker, number: str) -> list[ShipmentUpdated]:
+    """The scans before the newest, each in its own words.
+
+    Raises:
+        Malformed: names the field that is wrong.
+    """
+    dated = sorted(_dated(tracker), key=itemgetter(0))[:-1]
+    return [
+        build(
+            ShipmentUpdated,
+            _values(tracker, number, _meaning(detail.status or "unknown", detail.status_detail, detail), detail)
+            | {"at": at},
+        )
+        for at, detail in dated
+    ]
+
+
+def _dated(tracker: Tracker) -> list[tuple[datetime, Detail]]:
+    details = tracker.tracking_details or []
+    return [(at, detail) for detail in details if (at := moment(detail.datetime)) is not None]
+
+
+def _values(tracker: Tracker, number: str, words: Meaning, detail: Detail | None) -> dict[str, Any]:
+    where = detail.tracking_location if detail else None
+    return {
+        "tracking_number": number,
+        "carrier": normal(tracker.carrier),
+        "service": tracker.carrier_detail.service if tracker.carrier_detail else None,
+        "status": words.status,
+        "reason": words.reason,
+        "action_required": words.action,
+        "location": place(where.city, where.state, where.country) if where else None,
+        "tracker": f"easypost:{tracker.id}" if tracker.id else None,
+    }
+
+
+def _meaning(status_word: str, detail_word: str | None, scan: Detail | None) -> Meaning:
+    status = _STATUS.get(status_word, ParcelStatus.UNKNOWN)
+    detail = detail_word or ""
     if status in _OVER:
-        return status, Reason.RETURNING if status is ParcelStatus.RETURNING else None
+        return Meaning(status)
+    if status is ParcelStatus.RETURNING:
+        return Meaning(status, Reason.REFUSED if detail == "refused" else Reason.RETURNING)
     reason = _DETAIL_REASON.get(detail)
-    message = newest.message.lower() if newest is not None and isinstance(newest.message, str) else ""
+    message = scan.message.lower() if scan is not None and isinstance(scan.message, str) else ""
     if reason is Reason.OTHER and any(word in message for word in _CUSTOMS):
         reason = Reason.CUSTOMS
-    return _DETAIL_STATUS.get(detail, status), reason
+    status = _DETAIL_STATUS.get(detail, status)
+    return Meaning(status, reason, reason is Reason.ADDRESS or status is ParcelStatus.AVAILABLE_FOR_PICKUP)
