@@ -58,7 +58,7 @@ from journey.outcomes import (
     Refused,
     Sent,
 )
-from journey.playbook import Channel, Playbook, Touch, touch_id
+from journey.playbook import ABSENCES, Channel, Playbook, Touch, touch_id
 from store import messages
 from store.claims import AlreadySent, Claim, Doubt, Final, message_key
 from store.ledger import Ledger
@@ -160,6 +160,10 @@ class Deliveries:
             with discreet():
                 async with beating():
                     outcome = await self._deliver(request, now)
+                    if request.along and not isinstance(outcome, Held):
+                        await self._ledger.pass_along(
+                            request, self._sender.playbook(request.playbook), outcome, now=now
+                        )
                     closes = request.last is not None and not isinstance(outcome, Held)
                     if request.last is not None and closes:
                         await self._close(request, request.last, now)
@@ -170,17 +174,26 @@ class Deliveries:
         return DeliverAnswer.of(outcome, closed=closes)
 
     async def _alert(self, request: DeliverRequest, outcome: Outcome) -> None:
-        """Tell people of a message that failed, or waits for a template to be mended: at least once, in one try."""
-        if self._sender.alerts is None or not isinstance(outcome, Failed | Held):
+        """Tell people of what the touch wants them told, and of a message that failed or waits for its template.
+
+        At least once, in one try: a journey is not to wait for an alert.
+        """
+        touch = self._sender.playbook(request.playbook).by_id[touch_id(request.key)]
+        if touch.alert and not request.again:
+            subject = request.key.partition(":")[2]
+            await self._tell(request, touch.id.replace("_", " "), subject or None)
+        if isinstance(outcome, Failed):
+            await self._tell(request, "message failed", outcome.rule)
+        elif isinstance(outcome, Held) and outcome.rule == "template_error":
+            await self._tell(request, "message waits for its template", outcome.rule)
+
+    async def _tell(self, request: DeliverRequest, kind: str, rule: str | None) -> None:
+        if self._sender.alerts is None:
             return
-        if isinstance(outcome, Failed) or outcome.rule == "template_error":
-            order = f"{request.shop}/{request.order_id}"
-            kind = "message failed" if isinstance(outcome, Failed) else "message waits for its template"
-            receipt = await self._sender.alerts.tell(
-                Alert(kind=kind, order=order, touch=touch_id(request.key), rule=outcome.rule)
-            )
-            if receipt is not None and not isinstance(receipt, Accepted):
-                log.error("alert_not_sent", order=order, touch=request.key, rule=receipt.rule)
+        order = f"{request.shop}/{request.order_id}"
+        receipt = await self._sender.alerts.tell(Alert(kind=kind, order=order, touch=touch_id(request.key), rule=rule))
+        if receipt is not None and not isinstance(receipt, Accepted):
+            log.error("alert_not_sent", order=order, touch=request.key, rule=receipt.rule)
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
@@ -291,27 +304,33 @@ class Deliveries:
         await self._gap("after_reclaim", job.request)
         return await self._send(job, claim)
 
+    async def _written(self, job: _Job, claim: Claim) -> tuple[Message | Note, ...]:
+        """The message as it goes out; empty where there is no address."""
+        request, touch = job.request, job.touch
+        facts = await job.facts
+        if facts is None or facts.version < claim.version:
+            # Read before somebody changed what the claim was then decided on.
+            facts = await messages.load(self._pool, request.shop, request.order_id)
+        if facts is not None and facts.parcels and touch.anchor in ABSENCES:
+            facts = await messages.with_revised_days(self._pool, facts, now=job.now)
+        others = await self._ledger.along(request) if touch.merge is not None else ()
+        along = [await messages.load(self._pool, request.shop, order) for order in others]
+        return write(
+            facts,
+            self._sender.templates,
+            self._sender.links,
+            request,
+            claim,
+            touch=touch,
+            now=job.now,
+            along=[other for other in along if other is not None],
+            callback=self._sender.callback,
+        )
+
     async def _send(self, job: _Job, claim: Claim) -> Outcome:
         request = job.request
         try:
-            templates, links = self._sender.templates, self._sender.links
-            facts = await job.facts
-            if facts is None or facts.version < claim.version:
-                # Read before somebody changed what the claim was then decided on.
-                facts = await messages.load(self._pool, request.shop, request.order_id)
-            others = await self._ledger.along(request) if job.touch.merge is not None else ()
-            along = [await messages.load(self._pool, request.shop, order) for order in others]
-            written = write(
-                facts,
-                templates,
-                links,
-                request,
-                claim,
-                touch=job.touch,
-                now=job.now,
-                along=[other for other in along if other is not None],
-                callback=self._sender.callback,
-            )
+            written = await self._written(job, claim)
         except TemplateError:
             # Another worker may have it already, and this one after its next start.
             log.exception("template_failed", template=job.touch.template)

@@ -17,6 +17,7 @@ _UNSUBSCRIBE = "postlude.unsubscribe"
 _PREFERENCES = "postlude.preferences"
 _CONFIRM = "postlude.confirm"
 _CLICK = "postlude.click"
+_REMEDY = "postlude.remedy"
 _SOURCE = b"postlude.source-address"
 _PARTS = 2
 _compact = json.JSONEncoder(separators=(",", ":")).encode
@@ -71,6 +72,7 @@ class Links:
         self._preferences = _Serializer(secret_key, salt=_PREFERENCES)
         self._confirm = _Serializer(secret_key, salt=_CONFIRM)
         self._click = _Serializer(secret_key, salt=_CLICK)
+        self._remedy = _Serializer(secret_key, salt=_REMEDY)
         self._source = hmac.new(secret_key.encode(), _SOURCE, hashlib.sha256).digest()
         self._base = public_url.rstrip("/")
 
@@ -131,6 +133,17 @@ class Links:
         if not isinstance(parts, list) or not all(isinstance(part, str) for part in parts):
             return None
         return Click(*parts) if len(parts) == len(Click.__slots__) and _leads_on(parts[-1]) else None
+
+    def remedy(self, shop: str, order_id: str, part: str) -> str:
+        """The address where the order's customer chooses what makes the parcel `part` good."""
+        return f"{self._base}/r/{_text(self._remedy.dumps([shop, order_id, part]))}"
+
+    def read_remedy(self, token: str) -> tuple[str, str, str] | None:
+        """The (shop, order id, part) of a remedy link's token; None when it was cut, altered or made elsewhere."""
+        parts = _load(self._remedy, token)
+        if not isinstance(parts, list) or len(parts) != _PARTS + 1 or not all(isinstance(part, str) for part in parts):
+            return None
+        return parts[0], parts[1], parts[2]
 
     def source_hash(self, address: str | None) -> str | None:
         """A keyed hash of a network address, as evidence of where a word came from; without the key it says nothing."""

@@ -13,7 +13,7 @@ from activities.messaging.text.segments import count
 from journey.outcomes import DeliverRequest
 from journey.playbook import Channel, Touch
 from store.claims import Claim, message_key
-from store.messages import MessageFacts
+from store.messages import MessageFacts, MessageParcel
 
 _LONGEST_PUSH = timedelta(weeks=4)
 """Push services keep a notification for no longer (FCM's and RFC 8030's usual limit)."""
@@ -48,7 +48,7 @@ def write(  # noqa: PLR0911  one return a channel
             links,
             facts,
             touch,
-            parcel=facts.parcel(request.parcel),
+            parcels=_parcels(facts, request),
             subject=request.key,
             key=key,
             message_id=claim.message_id,
@@ -62,7 +62,7 @@ def write(  # noqa: PLR0911  one return a channel
         facts,
         touch,
         channel,
-        parcel=facts.parcel(request.parcel),
+        parcels=_parcels(facts, request),
         subject=request.key,
         now=now,
         along=along,
@@ -100,8 +100,21 @@ def segments(
     """
     if facts is None or touch.most_segments is None or Channel.SMS not in touch.channels:
         return {}
-    parcel = facts.parcel(request.parcel)
     short = build_short(
-        templates, links, facts, touch, Channel.SMS, parcel=parcel, subject=request.key, now=now, along=()
+        templates,
+        links,
+        facts,
+        touch,
+        Channel.SMS,
+        parcels=_parcels(facts, request),
+        subject=request.key,
+        now=now,
+        along=(),
     )
     return {Channel.SMS: count(short.body).segments}
+
+
+def _parcels(facts: MessageFacts, request: DeliverRequest) -> Sequence[MessageParcel]:
+    """The parcels that the message speaks about, as far as they are still there."""
+    wanted = [facts.parcel(number) for number in (request.parcel, *request.parcels)]
+    return [parcel for parcel in wanted if parcel is not None]

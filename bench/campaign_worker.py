@@ -108,7 +108,7 @@ def naive(pool: Pool, sender: Sender, playbook: Playbook) -> Work:
             sender.links,
             facts,
             playbook.by_id[trigger.touch],
-            parcel=None,
+            parcels=(),
             subject=trigger.touch,
             key=f"{SHOP}/{trigger.order_id}/{trigger.touch}/{uuid.uuid4()}",
             message_id=f"<{uuid.uuid4()}@shop.test>",

@@ -18,7 +18,7 @@ from bench.rules import PLACED, Pause
 from bench.scenario import DELIVERED_AFTER
 from journey.economy import ACTION, ACTIVE_GB_HOUR, worth_a_new_run
 from workers.connecting import DATA_CONVERTER
-from workflows.order_journey import JourneyInput
+from workflows.journey_input import JourneyInput
 
 _HOUR = 3600
 _SAME_MOMENT = timedelta(minutes=30)

@@ -3,7 +3,7 @@
 import statistics
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from bench.contact import decisions
 from bench.cost import Ledger, Policy, price
 from bench.histories import Record, counted_actions, record
 from bench.latency import signal_to_send
+from bench.parcels import fold_rows, polling_rows, scan_rows
 from bench.rendering import rates
 from bench.report import Row
 from bench.scenario import SENDS, SIGNALS, play
@@ -50,6 +51,11 @@ class Findings:
         """One more row."""
         self.rows.append(Row(figure, ours, bare, target, met))
 
+    def take(self, rows: Sequence[Row], raw: Mapping[str, Any] | None = None) -> None:
+        """More rows, and the numbers behind them."""
+        self.rows += rows
+        self.raw.update(raw or {})
+
 
 async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Findings:
     """Run everything; `brief` leaves out what needs processes of its own: CPU, latency, memory and webhooks."""
@@ -64,11 +70,16 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
             await _cpu(world, sides, sizes, found)
             _say("latency")
             await _latency(world, sides, sizes, found)
+            _say("scans")
+            found.take(*await scan_rows(world, sides.postlude, sizes))
     if not brief:
+        _say("polling")
+        found.take(*await polling_rows(world, sizes))
         _say("memory")
         await _memory(world, sizes, found)
     _say("core")
     _core(world, sizes, found)
+    found.take(fold_rows(world, sizes))
     _say("mails")
     _mails(world, sizes, found)
     _say("decisions")

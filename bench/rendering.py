@@ -55,7 +55,7 @@ def rates(playbook: Playbook, *, seconds: float) -> Rates:
             links,
             facts,
             playbook.by_id[touch],
-            parcel=facts.parcels[0],
+            parcels=facts.parcels[:1],
             subject=touch,
             key=f"{SHOP}/{_ORDER}/{touch}/0",
             message_id=_MESSAGE_ID,

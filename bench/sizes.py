@@ -18,6 +18,9 @@ class Sizes:
     ledger_rows: int = 1_000_000
     decisions: int = 1000
     recipients: int = 10_000
+    parcels: int = 10_000
+    scans_a_second: int = 20
+    scan_seconds: int = 30
 
 
 QUICK = Sizes(
@@ -32,6 +35,8 @@ QUICK = Sizes(
     ledger_rows=100_000,
     decisions=300,
     recipients=1000,
+    parcels=1000,
+    scan_seconds=6,
 )
 TINY = Sizes(
     rounds=1,
@@ -45,4 +50,6 @@ TINY = Sizes(
     ledger_rows=2000,
     decisions=20,
     recipients=60,
+    parcels=60,
+    scan_seconds=1,
 )

@@ -22,7 +22,7 @@ from store.pool import Pool, connect
 from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.settings import shipped_playbooks
-from workflows.order_journey import SEARCH_ATTRIBUTES
+from workflows.journey_input import SEARCH_ATTRIBUTES
 
 
 @dataclass(frozen=True, slots=True)

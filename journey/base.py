@@ -55,6 +55,9 @@ Span = Annotated[
 """A length of time, written `9d`, `12h`, `1d12h` in playbooks and payloads."""
 
 
+_new, _set = object.__new__, object.__setattr__
+
+
 class Frozen(BaseModel):
     """An immutable value that may travel between two versions of this code.
 
@@ -68,11 +71,11 @@ class Frozen(BaseModel):
         """A copy with these fields changed; the caller vouches for their types (no validation, for speed)."""
         # What `model_copy(update=…)` does, without the parts that models like these never need: it is the one
         # operation behind every fact that a journey takes in.
-        copy = object.__new__(type(self))
-        object.__setattr__(copy, "__dict__", {**self.__dict__, **changes})
-        object.__setattr__(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
-        object.__setattr__(copy, "__pydantic_extra__", None)
-        object.__setattr__(copy, "__pydantic_private__", None)
+        copy = _new(type(self))
+        _set(copy, "__dict__", {**self.__dict__, **changes})
+        _set(copy, "__pydantic_fields_set__", self.__pydantic_fields_set__ | changes.keys())
+        _set(copy, "__pydantic_extra__", None)
+        _set(copy, "__pydantic_private__", None)
         return copy
 
 

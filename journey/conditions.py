@@ -45,6 +45,14 @@ class JourneyView(NamedTuple):
     reviewed: bool
     rating: int
     delayed: bool
+    remedied: bool = False
+
+
+class DeliveryView(NamedTuple):
+    """`delivery.…` in a condition: the lines of the parcels it speaks about, else all of the order's."""
+
+    categories: tuple[str, ...]
+    skus: tuple[str, ...]
 
 
 class Circumstances(NamedTuple):
@@ -53,12 +61,14 @@ class Circumstances(NamedTuple):
     order: OrderView
     customer: CustomerView
     journey: JourneyView
+    delivery: DeliveryView
 
 
 SAMPLE = Circumstances(
     OrderView(Decimal(79), "EUR", "DE", "online", ("fitness",), ("YM-1",), digital=False, physical=True, items=1),
     CustomerView(first_time=True, repeat=False),
     JourneyView(parcels=1, refunded=False, reviewed=False, rating=5, delayed=False),
+    DeliveryView(categories=("fitness",), skus=("YM-1",)),
 )
 
 

@@ -1,18 +1,22 @@
-"""The facts a journey's touches count from, and those that end them, read out of its state."""
+"""What holds of a journey as a whole, read out of its state: delivered, troubled, ended, and what is overdue."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from journey.parcels import Parcel, Reason
-from journey.playbook import PARCEL_ANCHORS, Anchor, Ending, Playbook, Touch
+from journey.conditions import DeliveryView
+from journey.deadlines import Deadline
+from journey.deadlines import deadlines as all_deadlines
+from journey.parcels import Parcel
+from journey.playbook import ABSENCES, Anchor, Ending, Playbook
+from journey.remedies import Stand
 from journey.state import JourneyState
-
-Moment = tuple[str | None, datetime, Parcel | None]
-"""For whom (None: the order), since when, and with which parcel an anchor's fact holds."""
 
 
 def order_delivered_at(state: JourneyState) -> datetime | None:
-    """When the customer had everything: the last parcel's delivery, or the order itself where nothing travels."""
+    """When the customer had everything: the last parcel's delivery, or the order itself where nothing travels.
+
+    A parcel that was made good is not waited for; where nothing else came, nothing was delivered.
+    """
     order = state.order
     if not order.physical:
         return order.placed_at
@@ -21,10 +25,12 @@ def order_delivered_at(state: JourneyState) -> datetime | None:
     for parcel in state.parcels:
         if parcel.void:
             continue
-        if parcel.delivered_at is None:
-            return None
-        if latest is None or parcel.delivered_at > latest:
-            latest = parcel.delivered_at
+        arrived = parcel.arrived_at
+        if not state.written_off(parcel):
+            if arrived is None:
+                return None
+            if latest is None or arrived > latest:
+                latest = arrived
         # A parcel whose contents the shop did not name is taken to carry what is missing.
         carried = None if carried is None or parcel.skus is None else carried.union(parcel.skus)
     if latest is None or (carried is not None and not order.goods <= carried):
@@ -37,6 +43,114 @@ def negative_review_at(state: JourneyState, playbook: Playbook) -> datetime | No
     if state.worst_rating is not None and state.worst_rating <= playbook.negative_rating:
         return state.worst_review_at
     return None
+
+
+def deadlines(
+    state: JourneyState, playbook: Playbook, *, until: datetime | None = None
+) -> Sequence[tuple[Parcel | None, list[Deadline]]]:
+    """The deadlines that are open, by parcel, as far as the playbook speaks of any: all, or those up to `until`."""
+    watched = playbook.watched
+    if not watched or state.cancelled_at is not None or state.fully_refunded_at is not None:
+        return ()
+    for parcel in state.parcels:
+        if parcel.delivered_at is None:
+            break
+    else:
+        # Everything that is known of has come, as in most journeys for most of their time.
+        if state.parcels:
+            return ()
+    everything = until is None and len(watched) == len(ABSENCES)
+    return [
+        (
+            parcel,
+            found if everything else [one for one in found if one[0] in watched and (until is None or one[1] <= until)],
+        )
+        for parcel, found in all_deadlines(
+            state.order, state.parcels, dispatch=playbook.dispatch_within, keeps=playbook.store_keeps
+        )
+        if parcel is None or not state.remedies or not state.written_off(parcel)
+    ]
+
+
+def overdue(state: JourneyState, playbook: Playbook, now: datetime) -> set[Anchor]:
+    """What should have come by now and did not; a pick-up's last call is its customer's own business."""
+    return {
+        anchor
+        for _, found in deadlines(state, playbook, until=now)
+        for anchor, _ in found
+        if anchor is not Anchor.PICKUP_LAST_CALL
+    }
+
+
+def troubled(state: JourneyState, playbook: Playbook, now: datetime) -> bool:
+    """Whether a parcel's problem, an overdue event or a remedy stands open: nobody wants an offer then."""
+    for parcel in state.parcels:
+        if parcel.troubled and not state.written_off(parcel):
+            return True
+    if state.remedies and any(remedy.open for remedy in state.remedies.values()):
+        return True
+    return bool(overdue(state, playbook, now))
+
+
+def delivery_state(state: JourneyState) -> str:
+    """The order's state, derived over its parcels and lines: what of it is where."""
+    order = state.order
+    if state.cancelled_at is not None:
+        return "cancelled"
+    if not order.physical:
+        return "handed over"
+    live = [parcel for parcel in state.parcels if not parcel.void]
+    if not live:
+        return "not dispatched"
+    if order_delivered_at(state) is not None:
+        return "delivered"
+    goods, there = order.goods, [parcel for parcel in live if parcel.arrived_at is not None]
+    sent = {sku for parcel in live for sku in (goods if parcel.skus is None else parcel.skus)}
+    said = []
+    if not goods <= sent:
+        said.append(f"{len(goods & sent)} of {len(goods)} goods dispatched")
+    made_good = sum(state.written_off(parcel) for parcel in live)
+    if there or made_good:
+        said.append(f"{len(there)} of {len(live)} parcels delivered")
+    if made_good:
+        said.append(f"{made_good} made good")
+    if not said:
+        said.append("ready in the store" if all(parcel.pickup for parcel in live) else "dispatched")
+    return ", ".join(said)
+
+
+def attention(state: JourneyState, playbook: Playbook, now: datetime) -> tuple[str, ...]:
+    """What a person may want to look at now, in a few fixed words each; they are search attributes, too."""
+    found: set[str] = set()
+    for parcel in state.parcels:
+        if state.written_off(parcel):
+            continue
+        if parcel.denied:
+            found.add("denied")
+        elif parcel.troubled:
+            found.add(str(parcel.reason or parcel.status))
+    found |= {str(anchor) for anchor in overdue(state, playbook, now)}
+    found |= {f"remedy_{remedy.stand}" for remedy in state.remedies.values() if remedy.open or remedy.stand in _STUCK}
+    return tuple(sorted(found))
+
+
+_STUCK = frozenset({Stand.FAILED, Stand.DECLINED})
+
+
+def delivery_view(state: JourneyState, parcels: Sequence[Parcel]) -> DeliveryView:
+    """The lines that these parcels carry; what no parcel is said to carry is in the one that does not say."""
+    order = state.order
+    if not parcels:
+        return state.circumstances.delivery
+    said = {sku for parcel in parcels for sku in parcel.skus or ()}
+    if any(parcel.skus is None for parcel in parcels):
+        named = {sku for parcel in state.parcels for sku in parcel.skus or ()}
+        said |= {line.sku for line in order.lines} - named
+    lines = [line for line in order.lines if line.sku in said]
+    return DeliveryView(
+        categories=tuple(dict.fromkeys(line.category for line in lines if line.category)),
+        skus=tuple(line.sku for line in lines),
+    )
 
 
 def ended(state: JourneyState, playbook: Playbook) -> Sequence[Ending]:
@@ -52,70 +166,30 @@ def ended(state: JourneyState, playbook: Playbook) -> Sequence[Ending]:
         over.append(Ending.REVIEW_POSTED)
     if negative_review_at(state, playbook) is not None:
         over.append(Ending.NEGATIVE_REVIEW)
-    if not any(parcel.problems or parcel.going_back for parcel in state.parcels):
-        return over
-    live = [parcel for parcel in state.parcels if parcel.delivered_at is None and not parcel.void]
-    if live and len(live) == sum(not parcel.void for parcel in state.parcels):
-        if all(parcel.going_back for parcel in live):
-            over.append(Ending.ORDER_RETURNED)
-        if all(parcel.lost_at for parcel in live):
-            over.append(Ending.ORDER_LOST)
+    for parcel in state.parcels:
+        if parcel.problems or parcel.going_back:
+            return over + _never_comes(state)
     return over
 
 
-def _of_order(at: datetime | None) -> Sequence[Moment]:
-    return () if at is None else ((None, at, None),)
+def _never_comes(state: JourneyState) -> list[Ending]:
+    live = [parcel for parcel in state.parcels if parcel.delivered_at is None and not parcel.void]
+    if not live or len(live) != sum(not parcel.void for parcel in state.parcels):
+        return []
+    over = []
+    if all(parcel.going_back for parcel in live):
+        over.append(Ending.ORDER_RETURNED)
+    if all(parcel.lost_at for parcel in live):
+        over.append(Ending.ORDER_LOST)
+    return over
 
 
-def _problems(state: JourneyState) -> Iterator[Moment]:
-    for parcel in state.parcels:
-        for reason, at in parcel.problems:
-            if reason not in _TOLD_BY_OTHERS:
-                yield f"{parcel.tracking_number}:{reason}", at, parcel
-
-
-_TOLD_BY_OTHERS = (Reason.DELAYED, Reason.LOST)
-"""Problems with an anchor of their own."""
-
-MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Iterable[Moment]]] = {
-    Anchor.ORDER_PLACED: lambda state, _: _of_order(state.order.placed_at),
-    Anchor.ORDER_DELIVERED: lambda state, _: _of_order(order_delivered_at(state)),
-    Anchor.ORDER_CANCELLED: lambda state, _: _of_order(state.cancelled_at),
-    Anchor.REFUND: lambda state, _: [(refund, at, None) for refund, at in state.refunds],
-    Anchor.NEGATIVE_REVIEW: lambda state, playbook: _of_order(negative_review_at(state, playbook)),
-    Anchor.PARCEL_SHIPPED: lambda state, _: [
-        (p.tracking_number, p.shipped_at, p) for p in state.parcels if p.shipped_at and not p.void
-    ],
-    Anchor.PARCEL_OUT_FOR_DELIVERY: lambda state, _: [
-        (p.tracking_number, p.out_for_delivery_at, p) for p in state.parcels if p.out_for_delivery_at
-    ],
-    Anchor.PARCEL_DELIVERED: lambda state, _: [
-        (p.tracking_number, p.delivered_at, p) for p in state.parcels if p.delivered_at
-    ],
-    Anchor.PARCEL_DELAYED: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.delayed_at)],
-    Anchor.PARCEL_LOST: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.lost_at)],
-    Anchor.PARCEL_PROBLEM: lambda state, _: _problems(state),
-}
-"""When, and for whom, each anchor's fact holds."""
-
-_OF_ORDINARY_ORDERS = frozenset({Anchor.ORDER_CANCELLED, Anchor.REFUND, Anchor.NEGATIVE_REVIEW})
-_OF_TROUBLED_PARCELS = frozenset({Anchor.PARCEL_DELAYED, Anchor.PARCEL_PROBLEM, Anchor.PARCEL_LOST})
-
-
-def moments(state: JourneyState, playbook: Playbook) -> list[tuple[Sequence[Touch], Moment]]:
-    """Each fact that touches count from, with its touches by offset.
-
-    What most journeys never have is not looked for in each: this is done for every step of every journey.
-    """
-    ordinary = state.cancelled_at is None and not state.refunds and state.worst_rating is None
-    absent = _OF_ORDINARY_ORDERS if ordinary else frozenset[Anchor]()
-    if not state.parcels:
-        absent |= PARCEL_ANCHORS
-    elif not any(parcel.problems or len(parcel.estimates) > 1 for parcel in state.parcels):
-        absent |= _OF_TROUBLED_PARCELS
-    return [
-        (touches, moment)
-        for anchor, touches in playbook.by_anchor
-        if anchor not in absent
-        for moment in MOMENTS[anchor](state, playbook)
-    ]
+def over_for(parcel: Parcel, since: datetime, endings: Collection[Ending]) -> str | None:
+    """What of a parcel takes away the reason to tell what happened to it at `since`, as a rule's name."""
+    if parcel.delivered_at is not None and Ending.PARCEL_DELIVERED in endings:
+        return "ended_by_parcel_delivered"
+    # A van that came before the fact says nothing about it: a delay after a failed attempt is news.
+    came = parcel.out_for_delivery_at
+    if came is not None and came >= since and Ending.PARCEL_OUT_FOR_DELIVERY in endings:
+        return "ended_by_parcel_out_for_delivery"
+    return None

@@ -4,45 +4,29 @@ Nothing here is remembered. The itinerary is derived from state, playbook and `n
 for, so a moved delivery date, a cancellation or a newer order re-plans what lies ahead by itself.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from journey.base import TouchKey
-from journey.conditions import ConditionError, holds
-from journey.facts import Moment, ended, moments, order_delivered_at
-from journey.hours import end_of_quiet
-from journey.outcomes import PassedOver, Status
-from journey.parcels import Parcel
-from journey.playbook import Anchor, Ending, LatePolicy, Playbook, Touch, touch_id
+from journey.facts import ended, order_delivered_at, troubled
+from journey.mending import Mend, mends
+from journey.outcomes import DeliverRequest, PassedOver, Status
+from journey.playbook import ABSENCES, Anchor, Ending, Playbook, touch_id
 from journey.state import JourneyState, Settled
+from journey.stops import Stop, awake, ending_of, first_of, first_stop, rule_against, stops
+
+_OF_DELIVERY = frozenset({Anchor.ORDER_DELIVERED, Anchor.LINES_DELIVERED})
 
 
-class Stop(NamedTuple):
-    """One message on the itinerary: `due` from its anchor, `at` when it is to be looked at (held, or rescheduled).
-
-    `since` is the anchor's moment, `parcel` the one it speaks about; all moments UTC.
-    """
-
-    touch: Touch
-    key: TouchKey
-    due: datetime
-    at: datetime
-    parcel: Parcel | None
-    since: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Deliver:
+class Deliver(NamedTuple):
     """Send this one now. `forced` when an operator asked for it: caps and quiet hours then stand aside."""
 
     stop: Stop
     forced: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(NamedTuple):
     """Nothing to do until `until` (None: until something happens). `key` is the touch waited for, if one is."""
 
     until: datetime | None
@@ -50,14 +34,13 @@ class Wait:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Finish:
+class Finish(NamedTuple):
     """Nothing can come any more."""
 
     why: str
 
 
-Step = Deliver | Wait | Finish
+Step = Deliver | Mend | Wait | Finish
 
 
 class After(NamedTuple):
@@ -71,29 +54,63 @@ class After(NamedTuple):
 
 
 def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step:
-    """What to do at `now`: deliver a touch, wait, or finish."""
+    """What to do at `now`: deliver a touch, take a step of a remedy, wait, or finish."""
     if state.paused:
         return Wait(None, None, "paused by an operator")
     over = ended(state, playbook)
-    if state.send_now:
-        for stop in _stops(state, playbook, now):
-            if stop.key in state.send_now and _ending(playbook, over, stop) is None:
-                return Deliver(stop, forced=True)
-    best, blocked = _next_stop(state, playbook, over, now)
-    if best is None:
+    best, blocked = first_stop(state, playbook, over, now)
+    due = mends(state, playbook, now, until=None if best is None else max(best.at, now))
+    mend = due[0] if due else None
+    if mend is not None and mend.at <= now:
+        return mend
+    forced = _forced(state, playbook, over, now) if state.send_now else None
+    if forced is not None:
+        return Deliver(forced, forced=True)
+    if best is not None and best.at <= now:
+        return Deliver(best)
+    return _wait(state, playbook, now, (best, mend), blocked=blocked)
+
+
+def _forced(state: JourneyState, playbook: Playbook, over: Sequence[Ending], now: datetime) -> Stop | None:
+    """The first stop that an operator asked for and whose reason is not gone."""
+    for stop in stops(state, playbook, now):
+        if any(key in state.send_now for key in stop.keys) and ending_of(playbook, over, stop) is None:
+            return stop
+    return None
+
+
+def _wait(
+    state: JourneyState, playbook: Playbook, now: datetime, ahead: tuple[Stop | None, Mend | None], *, blocked: bool
+) -> Wait | Finish:
+    """For what of both comes first, unless nothing is ahead or the journey's own end is sooner."""
+    best, mend = ahead
+    if mend is not None and (best is None or mend.at < best.at):
+        at, averted = mend.at, mend.averted
+        wait = Wait(at, None, f"{mend.action} of a remedy for {mend.part} is next")
+    elif best is not None:
+        # What is waited for is the event, and not its absence.
+        at, averted = best.at, best.touch.anchor in ABSENCES
+        wait = Wait(at, best.key, f"{best.touch.id} {'unless there is news' if averted else 'is next'}")
+    else:
         return _what_remains(state, playbook, now, blocked=blocked)
-    return Deliver(best) if best.at <= now else Wait(best.at, best.key, f"{best.touch.id} is next")
+    # Carriers promise the year 9999, and no journey lasts so long; but none ends sooner than this.
+    if not averted or at <= state.order.placed_at + min(playbook.gives_up_after, playbook.stays_open):
+        return wait
+    remains = _what_remains(state, playbook, now, blocked=blocked)
+    sooner = isinstance(remains, Finish) or (remains.until is not None and remains.until < at)
+    return remains if sooner else wait
 
 
 class Outlook(NamedTuple):
     """Every unsettled stop as things stand.
 
     Those still `ahead`, by time, and those that will not be sent, each with its rule: their time has come, or their
-    reason is gone.
+    reason is gone. `averted` are the keys of holds whose fact holds no longer: a parcel that was missed came.
     """
 
     ahead: list[Stop]
     non_sends: list[tuple[Stop, str]]
+    averted: tuple[TouchKey, ...]
 
 
 def outlook(state: JourneyState, playbook: Playbook, *, now: datetime) -> Outlook:
@@ -101,20 +118,25 @@ def outlook(state: JourneyState, playbook: Playbook, *, now: datetime) -> Outloo
     over = ended(state, playbook)
     ahead: list[Stop] = []
     passed: list[tuple[Stop, str]] = []
-    for stop in _stops(state, playbook, now):
-        rule = _rule_against(state, playbook, over, stop, now)
+    averted = {TouchKey(key) for key in state.held}
+    for stop in stops(state, playbook, now):
+        averted.difference_update(stop.keys)
+        rule = rule_against(state, playbook, over, stop, now)
         if rule is None:
-            ahead.append(_awake(state, playbook, stop, now) if stop.touch.marketing else stop)
-        elif stop.key not in state.send_now and (stop.at <= now or _ending(playbook, over, stop) is not None):
-            passed.append((stop, rule))
+            ahead.append(awake(state, playbook, stop, now) if stop.touch.marketing else stop)
+        elif stop.since > now or any(key in state.send_now for key in stop.keys):
+            # What may still come in time has nothing to be reported.
+            continue
+        elif stop.at <= now or ending_of(playbook, over, stop) is not None:
+            passed += [(one, rule) for one in stop.each()]
     ahead.sort(key=lambda stop: (stop.at, -stop.touch.priority))
-    return Outlook(ahead, passed)
+    return Outlook(ahead, passed, tuple(sorted(averted)))
 
 
 def find_stop(state: JourneyState, playbook: Playbook, key: str, *, now: datetime) -> Stop | None:
-    """The unsettled stop of that key, if its anchor is known."""
-    for stop in _stops(state, playbook, now):
-        if stop.key == key:
+    """The unsettled stop that tells of that key, if its anchor is known."""
+    for stop in stops(state, playbook, now):
+        if key in stop.keys:
             return stop
     return None
 
@@ -127,33 +149,66 @@ def passed_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tu
 def left_over(state: JourneyState, playbook: Playbook, *, now: datetime) -> tuple[PassedOver, ...]:
     """At the end: all that was passed over and not yet told, and what would have followed a delivery that never was."""
     over = ended(state, playbook)
-    troubled = _trouble(state)
+    trouble = troubled(state, playbook, now)
     found = list(passed_over(state, playbook, now=now))
     told = {passed.key for passed in found} | state.reported | set(state.settled)
-    for stop in _stops(state, playbook, now):
-        if stop.key not in told:
-            rule = _rule_against(state, playbook, over, stop, now)
-            blocked = "open_parcel_problem" if troubled and stop.touch.marketing else "journey_ended"
-            found.append(PassedOver(key=stop.key, rule=rule or blocked))
-            told.add(stop.key)
+    for stop in stops(state, playbook, now):
+        if stop.since <= now and not told.issuperset(stop.keys):
+            rule = rule_against(state, playbook, over, stop, now)
+            blocked = "open_parcel_problem" if trouble and stop.touch.marketing else "journey_ended"
+            found += [PassedOver(key=key, rule=rule or blocked) for key in stop.keys if key not in told]
+            told.update(stop.keys)
+    spoken_of = {touch_id(key) for key in told}
     for touch in playbook.touches:
-        if touch.anchor is Anchor.ORDER_DELIVERED and touch.id not in told:
-            ending = _first_of(over, playbook.endings[touch.id])
+        if touch.anchor in _OF_DELIVERY and touch.id not in spoken_of:
+            ending = first_of(over, playbook.endings[touch.id])
             found.append(PassedOver(key=TouchKey(touch.id), rule=ending or "never_delivered"))
     return tuple(found)
 
 
 def after(state: JourneyState, playbook: Playbook, stop: Stop, *, now: datetime) -> After:
     """What the ledger has to know beside this stop's message: the journey's end, or what was passed over."""
-    settled = {**state.settled, stop.key: Settled(status=Status.SENT, at=now)}
-    left = state.but(settled=settled, send_now=tuple(key for key in state.send_now if key != stop.key))
+    sent = Settled(status=Status.SENT, at=now)
+    settled = {**state.settled} | {str(key): sent for key in stop.keys}
+    held = {key: hold for key, hold in state.held.items() if key not in stop.keys}
+    send_now = tuple(key for key in state.send_now if key not in stop.keys)
+    left = state.but(settled=settled, held=held, send_now=send_now)
     seen = outlook(left, playbook, now=now)
     # Whatever is ahead keeps the journey going, but marketing does not while a parcel's problem stands open.
-    if not seen.ahead or (_trouble(left) and all(one.touch.marketing for one in seen.ahead)):
+    if not seen.ahead or (troubled(left, playbook, now) and all(one.touch.marketing for one in seen.ahead)):
         step = next_step(left, playbook, now=now)
         if isinstance(step, Finish):
             return After(step.why, left_over(left, playbook, now=now))
     return After(None, _untold(left, seen))
+
+
+def request_for(state: JourneyState, playbook: Playbook, step: Deliver, *, now: datetime) -> DeliverRequest:
+    """What the activity `deliver` is asked, at `now`, with what the ledger has to know beside it."""
+    stop = step.stop
+    # What stays as it is by default is not mentioned: fields that nobody set are left out when it is written down.
+    said: dict[str, Any] = {}
+    if stop.parcel is not None:
+        said["parcel"] = stop.parcel.tracking_number
+    if stop.along:
+        said["parcels"] = tuple(parcel.tracking_number for _, parcel in stop.along)
+        said["along"] = tuple(key for key, _ in stop.along)
+    if stop.touch.alert and stop.key in state.held:
+        said["again"] = True
+    if step.forced:
+        said["forced"] = True
+    why, passed = after(state, playbook, stop, now=now)
+    if why is not None:
+        said["last"] = why
+    if passed:
+        said["passed_over" if why is None else "left_over"] = passed
+    return DeliverRequest(
+        shop=state.order.shop,
+        order_id=state.order.order_id,
+        playbook=state.playbook,
+        key=stop.key,
+        due=stop.due,
+        **said,
+    )
 
 
 def phase(state: JourneyState, playbook: Playbook, ahead: Sequence[Stop]) -> str:
@@ -164,151 +219,9 @@ def phase(state: JourneyState, playbook: Playbook, ahead: Sequence[Stop]) -> str
     return playbook.phases[0].id if last is None else last.phase
 
 
-def _next_stop(
-    state: JourneyState, playbook: Playbook, over: Sequence[Ending], now: datetime
-) -> tuple[Stop | None, bool]:
-    """The stop to be looked at first, and whether an open problem keeps marketing back meanwhile."""
-    troubled = _trouble(state)
-    blocked = False
-    best: Stop | None = None
-    for touches, moment in moments(state, playbook):
-        for candidate in _stops_of(state, playbook, touches, moment, now):
-            if best is not None:
-                # Within a group they come by due time, which nothing but delays: the rest of it is later still.
-                if best.at < candidate.due > now:
-                    break
-                if not _goes_before(candidate, best, now):
-                    continue
-            if _rule_against(state, playbook, over, candidate, now) is not None:
-                continue
-            if candidate.touch.marketing:
-                if troubled:
-                    blocked = True
-                    continue
-                stop = _awake(state, playbook, candidate, now)
-            else:
-                stop = candidate
-            if best is None or _goes_before(stop, best, now):
-                best = stop
-    return best, blocked
-
-
-def _goes_before(stop: Stop, other: Stop, now: datetime) -> bool:
-    """Whether this one is to be looked at first: by time, among those due by priority, then by who waits longest."""
-    at, other_at = max(now, stop.at), max(now, other.at)
-    if at != other_at:
-        return at < other_at
-    if stop.touch.priority != other.touch.priority:
-        return stop.touch.priority > other.touch.priority
-    return stop.due < other.due
-
-
-def _stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[Stop]:
-    """Every touch whose anchor is known and that is not settled."""
-    for touches, moment in moments(state, playbook):
-        yield from _stops_of(state, playbook, touches, moment, now)
-
-
-def _stops_of(
-    state: JourneyState, playbook: Playbook, touches: Sequence[Touch], moment: Moment, now: datetime
-) -> Iterator[Stop]:
-    """The unsettled stops that count from one fact, by due time."""
-    settled, held = state.settled, state.held
-    subject, since, parcel = moment
-    for touch in touches:
-        key = touch.id if subject is None else f"{touch.id}:{subject}"
-        if key in settled:
-            continue
-        due = at = since + touch.offset
-        hold = held.get(key) if held else None
-        if hold is not None and hold.until > due:
-            at = hold.until
-        elif now > due and touch.late.policy is LatePolicy.RESCHEDULE and now - due > touch.late.after:
-            at = _respaced(state, playbook, due)
-        yield Stop(touch, TouchKey(key), due, at, parcel, since)
-
-
-def _awake(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> Stop:
-    """The stop when the customer's quiet hours are over: asking earlier would only be told to wait."""
-    start = max(stop.at, now)
-    at = _end_of_quiet(state, playbook, stop.touch, start)
-    return stop if at == start else stop._replace(at=at)
-
-
-def _end_of_quiet(state: JourneyState, playbook: Playbook, touch: Touch, moment: datetime) -> datetime:
-    """When the first of the touch's channels is out of the playbook's quiet hours: which one it takes is seen then."""
-    zones, hours = state.order.zones, playbook.quiet_of[touch.id]
-    if len(hours) == 1:
-        return end_of_quiet(moment, hours[0], zones)
-    return min(end_of_quiet(moment, quiet, zones) for quiet in hours)
-
-
-def _respaced(state: JourneyState, playbook: Playbook, due: datetime) -> datetime:
-    """Late ones go one at a time, each a space after the message before it."""
-    if state.last_sent_at is None:
-        return due
-    return max(due, state.last_sent_at + playbook.contact.spacing)
-
-
-def _rule_against(
-    state: JourneyState, playbook: Playbook, over: Sequence[Ending], stop: Stop, now: datetime
-) -> str | None:
-    """The rule by which this stop will not be sent, as things stand; None when nothing speaks against it."""
-    ending = _ending(playbook, over, stop)
-    if ending is not None:
-        return ending
-    # The condition before the clock: what was never meant for this customer is not called late.
-    condition = stop.touch.when
-    if condition is not None:
-        verdict = state.verdicts.get(condition)
-        if verdict is None:
-            try:
-                verdict = holds(condition, state.circumstances) or "condition"
-            except ConditionError:
-                verdict = "condition_error"
-            state.verdicts[condition] = verdict
-        if verdict is not True:
-            return str(verdict)
-    return "too_late" if now > stop.at and _too_late(state, playbook, stop, now) else None
-
-
-def _too_late(state: JourneyState, playbook: Playbook, stop: Stop, now: datetime) -> bool:
-    """Whether its time is longer past than its touch allows; a night it had to wait for does not count."""
-    late = stop.touch.late
-    if late.policy is not LatePolicy.SKIP or now - stop.at <= late.after:
-        return False
-    if not stop.touch.marketing:
-        return True
-    return now - _end_of_quiet(state, playbook, stop.touch, stop.at) > late.after
-
-
-def _ending(playbook: Playbook, over: Sequence[Ending], stop: Stop) -> str | None:
-    """The fact that took this stop's reason away, as a rule's name."""
-    parcel = stop.parcel
-    if parcel is None and not over:
-        return None
-    endings = playbook.endings[stop.touch.id]
-    if parcel is not None and endings:
-        if parcel.delivered_at is not None and Ending.PARCEL_DELIVERED in endings:
-            return "ended_by_parcel_delivered"
-        # A van that came before the fact says nothing about it: a delay after a failed attempt is news.
-        came = parcel.out_for_delivery_at
-        if came is not None and came >= stop.since and Ending.PARCEL_OUT_FOR_DELIVERY in endings:
-            return "ended_by_parcel_out_for_delivery"
-    return _first_of(over, endings)
-
-
-def _first_of(over: Sequence[Ending], endings: frozenset[Ending]) -> str | None:
-    return next((f"ended_by_{ending}" for ending in over if ending in endings), None)
-
-
-def _trouble(state: JourneyState) -> bool:
-    """Whether a parcel's problem stands open: nobody wants an offer then."""
-    return any(parcel.troubled for parcel in state.parcels)
-
-
 def _untold(state: JourneyState, seen: Outlook) -> tuple[PassedOver, ...]:
     found = [PassedOver(key=stop.key, rule=rule) for stop, rule in seen.non_sends if stop.key not in state.reported]
+    found += [PassedOver(key=key, rule="averted") for key in seen.averted if key not in state.reported]
     return (*found, *_skipped(state))
 
 
@@ -320,22 +233,35 @@ def _skipped(state: JourneyState) -> tuple[PassedOver, ...]:
     )
 
 
-def _what_remains(state: JourneyState, playbook: Playbook, now: datetime, *, blocked: bool) -> Step:
+def _what_remains(state: JourneyState, playbook: Playbook, now: datetime, *, blocked: bool) -> Wait | Finish:
     """No touch is ahead: either something can still happen, until a bound, or this is the end."""
+    # First: the money that a remedy gave back may be heard of before the remedy's own end.
+    if state.remedies and any(remedy.open for remedy in state.remedies.values()):
+        offered = max(remedy.offered_at for remedy in state.remedies.values())
+        return _until(offered + playbook.gives_up_after, now, "waiting for a remedy", "no end of a remedy in sight")
     if state.fully_refunded_at is not None:
         return Finish("order refunded")
     if state.cancelled_at is not None:
         return _until(state.cancelled_at + playbook.after_cancel, now, "waiting for the refund", "order cancelled")
-    delivered = order_delivered_at(state)
+    delivered = order_delivered_at(state) or _made_good_at(state)
     if delivered is not None and not blocked:
         # Somebody may still send it back: the refund is then told by a journey that is there to hear of it.
         return _until(delivered + playbook.stays_open, now, "open for a refund or a return", "every touch is settled")
     # A parcel sent late, or a replacement months on, is waited for as long as one sent at once.
-    sent = [parcel.shipped_at for parcel in state.parcels if parcel.shipped_at is not None and not parcel.void]
-    horizon = max([state.order.placed_at, *sent]) + playbook.gives_up_after
+    began = state.order.placed_at
+    for parcel in state.parcels:
+        if parcel.shipped_at is not None and parcel.shipped_at > began and not parcel.void:
+            began = parcel.shipped_at
     why = "waiting for an open parcel problem" if blocked else "waiting for the parcels"
-    return _until(horizon, now, why, "no delivery within the playbook's limit")
+    return _until(began + playbook.gives_up_after, now, why, "no delivery within the playbook's limit")
 
 
-def _until(bound: datetime, now: datetime, waiting: str, ended: str) -> Step:
+def _made_good_at(state: JourneyState) -> datetime | None:
+    """When the last parcel was made good, if every one was, so that none is waited for."""
+    if not state.remedies or not all(parcel.void or state.written_off(parcel) for parcel in state.parcels):
+        return None
+    return max((remedy.settled_at for remedy in state.remedies.values() if remedy.settled_at is not None), default=None)
+
+
+def _until(bound: datetime, now: datetime, waiting: str, ended: str) -> Wait | Finish:
     return Finish(ended) if now >= bound else Wait(bound, None, waiting)

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from journey.durations import format_duration
-from journey.playbook import Anchor, Channel, Ending, LatePolicy, Playbook, Touch
+from journey.playbook import ABSENCES, PARCEL_ANCHORS, Anchor, Channel, Ending, LatePolicy, Playbook, Touch
 
 DAY: Final = timedelta(days=1)
 _SHORT_PATIENCE: Final = timedelta(hours=1)
@@ -16,9 +16,23 @@ _MANY: Final = 3
 """So many messages within a day are the textbook mistake."""
 _MOST_A_DAY: Final = 2
 _SAYS_RATING: Final = ("journey.rating", "journey['rating']", 'journey["rating"]')
-_PROBLEMS: Final = frozenset({Anchor.PARCEL_DELAYED, Anchor.PARCEL_PROBLEM, Anchor.PARCEL_LOST})
-_AFTER_DELIVERY: Final = frozenset({Anchor.ORDER_DELIVERED, Anchor.PARCEL_DELIVERED})
-_ABOUT_THE_END: Final = frozenset({Anchor.ORDER_CANCELLED, Anchor.REFUND, Anchor.PARCEL_LOST, Anchor.NEGATIVE_REVIEW})
+_REMEDIES: Final = frozenset({Anchor.REMEDY_OFFERED, Anchor.REMEDY_SETTLED})
+_PROBLEMS: Final = (
+    ABSENCES | _REMEDIES | {Anchor.PARCEL_DELAYED, Anchor.PARCEL_PROBLEM, Anchor.PARCEL_LOST, Anchor.DELIVERY_DENIED}
+)
+_AFTER_DELIVERY: Final = frozenset(
+    {Anchor.ORDER_DELIVERED, Anchor.PARCEL_DELIVERED, Anchor.LINES_DELIVERED, Anchor.PICKUP_COLLECTED}
+)
+_ABOUT_THE_END: Final = _REMEDIES | {
+    Anchor.ORDER_CANCELLED,
+    Anchor.REFUND,
+    Anchor.PARCEL_LOST,
+    Anchor.NEGATIVE_REVIEW,
+    Anchor.DELIVERY_DENIED,
+}
+_MAKES_UP: Final = frozenset({Anchor.PARCEL_LATE, Anchor.REMEDY_SETTLED})
+"""What a shop makes up for with an offer: that is about the order it failed, and sells nothing."""
+_GATHERS: Final = PARCEL_ANCHORS - ABSENCES | {Anchor.LINES_DELIVERED}
 _NEW_SALE: Final = frozenset({"cross_sell", "win_back"})
 
 
@@ -68,6 +82,7 @@ def lint(
         found += _endings(touch, playbook)
         found += _patience(touch, playbook)
     found += _merges(playbook)
+    found += _remedies(playbook)
     found += _crowds(playbook)
     return sorted(found, key=lambda finding: finding.level is not Level.ERROR)
 
@@ -128,6 +143,8 @@ def _times(touch: Touch) -> Iterator[Finding]:
             "offset_huge",
             f"{format_duration(touch.offset)} after {touch.anchor}: no journey lasts so long",
         )
+    if touch.gather is not None and touch.anchor not in _GATHERS:
+        yield _error(touch, "nothing_to_gather", f"{touch.anchor} happens once: take gather out")
     if touch.patience <= timedelta():
         yield _error(touch, "patience_missing", "with no patience the first hold or busy provider ends it; give it 1d")
     elif not touch.marketing and touch.patience < _SHORT_PATIENCE:
@@ -138,7 +155,7 @@ def _times(touch: Touch) -> Iterator[Finding]:
 
 
 def _purpose(touch: Touch) -> Iterator[Finding]:
-    if touch.offer is not None and not touch.marketing:
+    if touch.offer is not None and not touch.marketing and touch.anchor not in _MAKES_UP:
         yield _error(
             touch, "offer_in_transactional", "an offer makes it marketing: take the offer out, or change the purpose"
         )
@@ -200,6 +217,20 @@ def _merges(playbook: Playbook) -> Iterator[Finding]:
         if len(members) == 1:
             others = ", ".join(sorted(groups.keys() - {name})) or "no other"
             yield _warning(members[0], "merge_alone", f"no other touch is in merge group {name!r}; there is {others}")
+
+
+def _remedies(playbook: Playbook) -> Iterator[Finding]:
+    """Who is to choose has to be asked, and told what came of it; who is asked needs something to choose from."""
+    spoken_of = {touch.anchor for touch in playbook.touches}
+    if playbook.remedies is None:
+        for touch in playbook.touches:
+            if touch.anchor in _REMEDIES:
+                yield _error(touch, "no_remedies", "the playbook has no `remedies`: without terms nothing is offered")
+        return
+    for anchor in sorted(_REMEDIES - spoken_of):
+        yield _error(None, "remedy_untold", f"the playbook has remedies and no touch for {anchor}: add one")
+    if Anchor.PARCEL_LOST in spoken_of and Anchor.REMEDY_OFFERED in spoken_of:
+        yield _warning(None, "told_twice", "parcel_lost and remedy_offered tell of the same loss: keep the offer")
 
 
 def _crowds(playbook: Playbook) -> Iterator[Finding]:

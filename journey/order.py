@@ -6,7 +6,7 @@ from functools import cached_property
 
 from pydantic import Field
 
-from journey.base import Frozen, Instant
+from journey.base import Frozen, Instant, Span
 from journey.hours import possible_zones
 
 
@@ -37,7 +37,8 @@ class OrderFacts(Frozen):
     """The order as the rules see it.
 
     `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None, `time_zone` the customer's IANA zone or
-    None when only the country can tell.
+    None when only the country can tell. `dispatch_within` is how long the shop usually takes to hand an order over,
+    None where that was not learnt.
     """
 
     shop: str
@@ -50,6 +51,7 @@ class OrderFacts(Frozen):
     time_zone: str | None = None
     buyer: Buyer = Buyer.FIRST
     lines: tuple[LineFacts, ...]
+    dispatch_within: Span | None = None
 
     @cached_property
     def zones(self) -> tuple[str, ...]:

@@ -78,6 +78,11 @@ class InDoubt(_Tagged):
 Outcome = Annotated[Sent | Held | Refused | Failed | InDoubt, Field(discriminator="status")]
 
 
+def unsent(outcome: Outcome) -> str:
+    """By which rule a message that was to go along in this one has no row of its own but a refused one."""
+    return "merged" if isinstance(outcome, Sent) else outcome.rule
+
+
 class PassedOver(Frozen):
     """A touch that the rules let go by without asking anybody, and the rule."""
 
@@ -89,9 +94,10 @@ class DeliverRequest(Frozen):
     """Everything `deliver` is told; `due` is when the touch was due.
 
     `now` is for callers outside of Temporal: an activity reads the journey's clock from its own schedule.
-    `passed_over` are non-sends not yet in the ledger; they ride along so that each becomes a row without
-    an activity of its own. `last` says why the journey ends once this touch is settled, if it does: the books
-    are then closed in the same activity, with the non-sends in `left_over`.
+    `parcels` are further parcels the message speaks about, `along` the keys of their own messages, which then need not
+    go. `again`: the touch was held before. `passed_over` are non-sends not yet in the ledger; they ride along so that
+    each becomes a row without an activity of its own. `last` says why the journey ends once this touch is settled, if
+    it does: the books are then closed in the same activity, with the non-sends in `left_over`.
     """
 
     shop: str
@@ -99,6 +105,9 @@ class DeliverRequest(Frozen):
     playbook: str
     key: TouchKey
     parcel: TrackingNumber | None = None
+    parcels: tuple[TrackingNumber, ...] = ()
+    along: tuple[TouchKey, ...] = ()
+    again: bool = False
     due: Instant
     now: Instant | None = None
     forced: bool = False

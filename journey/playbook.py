@@ -5,25 +5,41 @@ A playbook is named by its digest, so a journey that pinned one sees the same ru
 
 import hashlib
 import json
+from collections.abc import Iterable
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Final
+from typing import Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from journey.base import Authored, Span
-from journey.conditions import check_condition
 from journey.contact_rules import Caps, Channel, ContactRules, Purpose, QuietHours, Topic, added
+from journey.remedies import RemedyTerms
+from journey.touches import (
+    ABSENCES,
+    PARCEL_ANCHORS,
+    SILENCES,
+    Anchor,
+    Ending,
+    Late,
+    LatePolicy,
+    Name,
+    Phase,
+    Touch,
+    touch_id,
+)
 
 __all__ = [
+    "ABSENCES",
     "PARCEL_ANCHORS",
+    "SILENCES",
     "Anchor",
     "Caps",
     "Channel",
     "ContactRules",
     "Ending",
+    "Groups",
     "Late",
     "LatePolicy",
     "Name",
@@ -38,143 +54,8 @@ __all__ = [
     "touch_id",
 ]
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
-
-
-class Anchor(StrEnum):
-    """The fact from which a touch counts."""
-
-    ORDER_PLACED = "order_placed"
-    ORDER_DELIVERED = "order_delivered"
-    """The last parcel's delivery; for what does not travel, the order itself."""
-    ORDER_CANCELLED = "order_cancelled"
-    REFUND = "refund"
-    NEGATIVE_REVIEW = "negative_review"
-    PARCEL_SHIPPED = "parcel_shipped"
-    PARCEL_OUT_FOR_DELIVERY = "parcel_out_for_delivery"
-    PARCEL_DELIVERED = "parcel_delivered"
-    PARCEL_DELAYED = "parcel_delayed"
-    PARCEL_PROBLEM = "parcel_problem"
-    PARCEL_LOST = "parcel_lost"
-
-
-PARCEL_ANCHORS = frozenset(
-    {
-        Anchor.PARCEL_SHIPPED,
-        Anchor.PARCEL_OUT_FOR_DELIVERY,
-        Anchor.PARCEL_DELIVERED,
-        Anchor.PARCEL_DELAYED,
-        Anchor.PARCEL_PROBLEM,
-        Anchor.PARCEL_LOST,
-    }
-)
-
-
-class Ending(StrEnum):
-    """A fact after which a touch has nothing left to say."""
-
-    ORDER_CANCELLED = "order_cancelled"
-    ORDER_REFUNDED = "order_refunded"
-    ORDER_RETURNED = "order_returned"
-    ORDER_LOST = "order_lost"
-    CUSTOMER_REORDERED = "customer_reordered"
-    REVIEW_POSTED = "review_posted"
-    NEGATIVE_REVIEW = "negative_review"
-    PARCEL_OUT_FOR_DELIVERY = "parcel_out_for_delivery"
-    PARCEL_DELIVERED = "parcel_delivered"
-
-
-class LatePolicy(StrEnum):
-    """What to do with a touch whose time has passed before it could be looked at."""
-
-    SEND = "send"
-    SKIP = "skip"
-    RESCHEDULE = "reschedule"
-
-
-class Late(Authored):
-    """What happens to a touch whose time passed before it could be looked at.
-
-    `send` it at once; `skip` it when more than `after` late; `reschedule` one more than `after` late to a
-    `spacing` behind the message before it.
-    """
-
-    policy: LatePolicy = LatePolicy.SKIP
-    after: Span = timedelta(days=2)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: Any) -> Any:
-        """Accept `send`, `reschedule` and `{skip_after: 2d}` as marketers write them."""
-        if isinstance(value, str):
-            return {"policy": value, "after": "6h"} if value == LatePolicy.RESCHEDULE else {"policy": value}
-        if isinstance(value, dict) and set(value) == {"skip_after"}:
-            return {"policy": LatePolicy.SKIP, "after": value["skip_after"]}
-        return value
-
-
-_TOPICS: Final = {
-    "onboarding": Topic.TIPS,
-    "feedback": Topic.REVIEWS,
-    "cross_sell": Topic.OFFERS,
-    "replenishment": Topic.OFFERS,
-}
-"""By phase; news is what every other one tells."""
-
-
-class Phase(Authored):
-    """A stretch of the journey; its `ends_on` goes for all its touches."""
-
-    id: Name
-    ends_on: frozenset[Ending] = frozenset()
-
-
-class Touch(Authored):
-    """One message a customer may get.
-
-    `offset` counts from `anchor`. `patience` is how long after its due time, or after it was first asked for when
-    that came later, it may still be held or retried before it expires. `priority` decides between two that want
-    the same slot, higher first.
-
-    `channels` are tried in this order, the customer's preferred one before the others. `falls_through`: what a
-    provider refuses for good on one channel goes on to the next. Touches of one `merge` group that wait together may
-    go as one message. `most_segments` is the longest SMS it may be, in segments; a longer one takes another channel.
-    """
-
-    id: Name
-    phase: Name
-    purpose: Purpose
-    anchor: Anchor
-    offset: Span = timedelta(0)
-    channels: tuple[Channel, ...] = Field(default=(Channel.EMAIL,), min_length=1)
-    template: Name
-    when: str | None = None
-    late: Late = Late()
-    ends_on: frozenset[Ending] = frozenset()
-    patience: Span = timedelta(days=3)
-    priority: int = Field(default=50, ge=0, le=100)
-    offer: Name | None = None
-    falls_through: bool = added(True)
-    merge: Name | None = added(None)
-    most_segments: int | None = added(None, ge=1)
-
-    @model_validator(mode="after")
-    def _condition_compiles(self) -> "Touch":
-        if self.when is not None:
-            check_condition(self.when)
-        return self
-
-    @property
-    def marketing(self) -> bool:
-        """Whether consent, caps and quiet hours stand before it."""
-        return self.purpose is Purpose.MARKETING
-
-    @property
-    def topic(self) -> Topic | None:
-        """What a customer would call it who chooses topics: whatever carries an offer is one; None: not marketing."""
-        if not self.marketing:
-            return None
-        return Topic.OFFERS if self.offer is not None else _TOPICS.get(self.phase, Topic.NEWS)
+Groups = tuple[tuple[Anchor, tuple[Touch, ...]], ...]
+"""Touches by the fact they count from, each group by offset."""
 
 
 class PlaybookError(ValueError):
@@ -186,6 +67,8 @@ class Playbook(Authored):
 
     `gives_up_after` bounds the wait for a delivery, `after_cancel` the wait for a cancelled order's refund;
     `stays_open` is for how long after delivery a journey with nothing left to send still hears of refunds.
+    `dispatch_within` is how long an order may take to leave where the shop's own habit is not known, `store_keeps` for
+    how long its store keeps one ready. Without `remedies` no parcel is made good.
     """
 
     name: Name
@@ -193,6 +76,9 @@ class Playbook(Authored):
     after_cancel: Span = timedelta(days=14)
     stays_open: Span = timedelta(days=30)
     negative_rating: int = Field(default=2, ge=1, le=4)
+    dispatch_within: Span = added(timedelta(days=4))
+    store_keeps: Span = added(timedelta(days=7))
+    remedies: RemedyTerms | None = added(None)
     contact: ContactRules = ContactRules()
     phases: tuple[Phase, ...] = Field(min_length=1)
     touches: tuple[Touch, ...] = Field(min_length=1)
@@ -222,14 +108,38 @@ class Playbook(Authored):
         return {touch.id: touch.ends_on | of_phase[touch.phase] for touch in self.touches}
 
     @cached_property
-    def by_anchor(self) -> tuple[tuple[Anchor, tuple[Touch, ...]], ...]:
-        """The touches grouped by the fact they count from, by offset: one look at a fact serves all its touches."""
-        by_offset = sorted(self.touches, key=lambda touch: touch.offset)
-        return tuple(
-            (anchor, touches)
-            for anchor in Anchor
-            if (touches := tuple(touch for touch in by_offset if touch.anchor is anchor))
-        )
+    def by_anchor(self) -> Groups:
+        """The touches grouped by the fact they count from, by offset: one look at a fact serves all its touches.
+
+        Those that gather several facts are in `gathering`.
+        """
+        return _grouped(touch for touch in self.touches if touch.gather is None)
+
+    @cached_property
+    def gathering(self) -> Groups:
+        """The touches that make one message of what happens to several parcels within a time, as in `by_anchor`."""
+        return _grouped(touch for touch in self.touches if touch.gather is not None)
+
+    @cached_property
+    def absences(self) -> dict[Anchor, tuple[Touch, ...]]:
+        """The touches of each absence, by offset."""
+        return {anchor: touches for anchor, touches in self.by_anchor if anchor in ABSENCES}
+
+    @cached_property
+    def silences(self) -> tuple[tuple[Anchor, str], ...]:
+        """The touches that tell of a parcel's silence, by id."""
+        told = SILENCES & self.absences.keys()
+        return tuple((anchor, touch.id) for anchor in sorted(told) for touch in self.absences[anchor])
+
+    @cached_property
+    def looked_for(self) -> dict[tuple[bool, ...], tuple[Groups, Groups]]:
+        """A cache of `journey.moments`: the groups that journeys of a kind can have. Never serialised."""
+        return {}
+
+    @cached_property
+    def watched(self) -> frozenset[Anchor]:
+        """The absences that this playbook speaks about: only those stand in the way of marketing."""
+        return ABSENCES & {touch.anchor for touch in self.touches}
 
     @cached_property
     def quiet_of(self) -> dict[str, tuple[QuietHours | None, ...]]:
@@ -250,9 +160,11 @@ class Playbook(Authored):
         return hashlib.sha256(self.compact.encode()).hexdigest()[:16]
 
 
-def touch_id(key: str) -> str:
-    """The touch of a key: `shipped` of `shipped:1Z99`."""
-    return key.partition(":")[0]
+def _grouped(touches: Iterable[Touch]) -> Groups:
+    by_offset = sorted(touches, key=lambda touch: touch.offset)
+    return tuple(
+        (anchor, group) for anchor in Anchor if (group := tuple(touch for touch in by_offset if touch.anchor is anchor))
+    )
 
 
 def load_playbook(text: str) -> Playbook:

@@ -7,15 +7,20 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from journey.answers import mended, report, settle
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
 from journey.contact import WEEK, Contact, Evidence, Go, Reach, decide
 from journey.events import Event, ShipmentCreated, ShipmentUpdated
 from journey.itinerary import Deliver, Finish, Wait, left_over, next_step, passed_over
+from journey.mending import Mend
 from journey.order import OrderFacts
-from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent
+from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, unsent
 from journey.parcels import ParcelStatus
 from journey.playbook import Channel, Playbook, Touch, touch_id
-from journey.state import JourneyState, apply, report, settle, start
+from journey.remedies import Action, By, RemedyAnswer, RemedyStep, Stand
+from journey.state import JourneyState, start
+from journey.stops import Stop
+from journey.telling import apply
 
 _PARCEL: Final = TrackingNumber("PARCEL-1")
 _MOST_STEPS: Final = 10_000
@@ -100,7 +105,10 @@ class _Run:
             self._hear()
             match next_step(self._state, self._playbook, now=self._now):
                 case Deliver(stop=stop):
-                    self._deliver(stop.key, stop.due)
+                    self._deliver(stop)
+                case Mend() as mend:
+                    step = mend.step(self._state, self._now)
+                    self._state = mended(self._state, step, self._made_good(step))
                 case Wait(until=until):
                     moments = [moment for moment in (until, self._ahead[0].at if self._ahead else None) if moment]
                     if not moments:
@@ -114,7 +122,19 @@ class _Run:
         while self._ahead and self._ahead[0].at <= self._now:
             self._state = apply(self._state, self._ahead.pop(0), now=self._now)
 
-    def _deliver(self, key: TouchKey, due: datetime) -> None:
+    def _made_good(self, step: RemedyStep) -> RemedyAnswer:
+        """What the shop answers in a preview, where the customer chooses nothing and every shop keeps its word."""
+        terms = self._playbook.remedies
+        if step.action is Action.OFFER:
+            return RemedyAnswer(status=Stand.OFFERED)
+        if step.action is Action.WITHDRAW or terms is None:
+            return RemedyAnswer(status=Stand.WITHDRAWN)
+        if terms.default == "person":
+            return RemedyAnswer(status=Stand.OFFERED)
+        return RemedyAnswer(status=Stand.DONE, choice=terms.default, by=By.DEFAULT)
+
+    def _deliver(self, stop: Stop) -> None:
+        key, due = stop.key, stop.due
         over = passed_over(self._state, self._playbook, now=self._now)
         self._pass_over(over)
         order = self._state.order
@@ -125,6 +145,7 @@ class _Run:
             key=key,
             due=due,
             now=self._now,
+            along=tuple(other for other, _ in stop.along),
             passed_over=over,
         )
         touch = self._playbook.by_id[touch_id(key)]
@@ -136,6 +157,8 @@ class _Run:
             self._sent.append(sent)
         self._state = settle(self._state, request, outcome, now=self._now)
         self._enter(key, outcome, due, channel)
+        if not isinstance(outcome, Held):
+            self._pass_over([PassedOver(key=other, rule=unsent(outcome)) for other, _ in stop.along])
 
     def _evidence(self, touch: Touch) -> Evidence:
         refusal = "no_consent" if touch.marketing and not self._recipient.consent else None

@@ -1,11 +1,13 @@
 """What an operator is told: where a journey stands, what comes next and when, and what was held back and why."""
 
 from journey.base import Frozen, Instant
-from journey.facts import order_delivered_at
+from journey.facts import attention, delivery_state, order_delivered_at
 from journey.itinerary import Deliver, Finish, Step, next_step, outlook, phase
+from journey.mending import Mend
 from journey.order import OrderFacts
 from journey.outcomes import Why, unsaid
-from journey.playbook import Playbook
+from journey.parcels import Parcel
+from journey.playbook import ABSENCES, Playbook
 from journey.state import JourneyState
 
 
@@ -44,19 +46,38 @@ class Ahead(Frozen):
     at: Instant
 
 
+class RemedyView(Frozen):
+    """How far the making good of a parcel has come; `choose_by` is until when the customer may choose."""
+
+    part: str
+    reason: str
+    stand: str
+    choice: str | None = None
+    by: str | None = None
+    choose_by: Instant
+
+
 class Timeline(Frozen):
-    """The whole journey at `now` of its own clock. `status` is running, paused or finished."""
+    """The whole journey at `now` of its own clock. `status` is running, paused or finished.
+
+    `delivery` is the order's state over its parcels and lines. `watching` are the touches whose event is the absence
+    of another: they go only if nothing comes before their time. `attention` names what a person may want to look at.
+    """
 
     order: str
     about: str
     status: str
     phase: str
+    delivery: str = ""
     now: Instant
     next: NextStop
     parcels: tuple[ParcelView, ...]
     past: tuple[PastTouch, ...]
     ahead: tuple[Ahead, ...]
     notes: tuple[str, ...] = ()
+    watching: tuple[Ahead, ...] = ()
+    remedies: tuple[RemedyView, ...] = ()
+    attention: tuple[str, ...] = ()
 
 
 def tell(
@@ -69,6 +90,8 @@ def tell(
         following = NextStop(touch=None, at=None, why=finished)
     elif isinstance(step, Deliver):
         following = NextStop(touch=step.stop.key, at=now, why="due now")
+    elif isinstance(step, Mend):
+        following = NextStop(touch=None, at=now, why=f"{step.action} of a remedy")
     elif isinstance(step, Finish):
         following = NextStop(touch=None, at=None, why=step.why)
     else:
@@ -93,19 +116,34 @@ def tell(
         phase="finished" if finished is not None else phase(state, playbook, ahead),
         now=now,
         next=following,
-        parcels=tuple(
-            ParcelView(
-                tracking_number=parcel.tracking_number,
-                carrier=parcel.carrier,
-                status=parcel.status,
-                estimated_delivery=parcel.estimated_delivery.isoformat() if parcel.estimated_delivery else None,
-                reason=parcel.reason,
-            )
-            for parcel in state.parcels
-        ),
+        delivery=delivery_state(state),
+        parcels=tuple(_parcel(parcel) for parcel in state.parcels),
         past=tuple(past),
-        ahead=tuple(Ahead(touch=stop.key, at=stop.at) for stop in ahead),
+        ahead=tuple(Ahead(touch=stop.key, at=stop.at) for stop in ahead if stop.touch.anchor not in ABSENCES),
         notes=tuple(_notes(state)),
+        watching=tuple(Ahead(touch=stop.key, at=stop.at) for stop in ahead if stop.touch.anchor in ABSENCES),
+        remedies=tuple(
+            RemedyView(
+                part=part,
+                reason=remedy.reason,
+                stand=remedy.stand,
+                choice=remedy.choice,
+                by=remedy.by,
+                choose_by=remedy.choose_by,
+            )
+            for part, remedy in state.remedies.items()
+        ),
+        attention=() if finished is not None else attention(state, playbook, now),
+    )
+
+
+def _parcel(parcel: Parcel) -> ParcelView:
+    return ParcelView(
+        tracking_number=parcel.tracking_number,
+        carrier="in the store" if parcel.pickup else parcel.carrier,
+        status="denied" if parcel.denied else parcel.status,
+        estimated_delivery=parcel.estimated_delivery.isoformat() if parcel.estimated_delivery else None,
+        reason=parcel.reason,
     )
 
 
@@ -115,9 +153,11 @@ def markdown(timeline: Timeline) -> str:
     lines = [
         f"**{timeline.order}**: {timeline.about}",
         "",
-        f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*",
+        f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*, {timeline.delivery}",
         "",
     ]
+    if timeline.attention:
+        lines += [f"**Wants a look:** {', '.join(timeline.attention)}", ""]
     following = timeline.next
     if following.at is not None:
         what = f"`{following.touch}`" if following.touch else "look again"
@@ -133,6 +173,13 @@ def markdown(timeline: Timeline) -> str:
             f" | {p.estimated_delivery or '-'} |"
             for p in timeline.parcels
         ]
+    if timeline.remedies:
+        lines += ["", "| Remedy for | Because | Stands | Choice | Until |", "| --- | --- | --- | --- | --- |"]
+        lines += [
+            f"| `{r.part}` | {r.reason} | {r.stand} | {f'{r.choice} by {r.by}' if r.choice else '-'}"
+            f" | {_clock(r.choose_by)} |"
+            for r in timeline.remedies
+        ]
     if timeline.past:
         lines += ["", "| Touch | What became of it | When (UTC) |", "| --- | --- | --- |"]
         lines += [
@@ -141,6 +188,9 @@ def markdown(timeline: Timeline) -> str:
         ]
     if timeline.ahead:
         lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
+    if timeline.watching:
+        watched = " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.watching)
+        lines += ["", f"**Only if nothing comes before:** {watched}"]
     return "\n".join(lines)
 
 

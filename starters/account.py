@@ -5,20 +5,24 @@ tells the same story alone.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
-from temporalio.client import Client, WorkflowQueryFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
 from temporalio.service import RPCError
 
 from journey.base import Instant, workflow_id
-from journey.timeline import Timeline
+from journey.estimates import Estimate
+from journey.hours import possible_zones
+from journey.timeline import Ahead, RemedyView, Timeline
 from starters.fast_forward import Clocks, NotAllowedError
 from store import accounts
 from store.accounts import LedgerRow, OrderRow, ParcelRow
+from store.lanes import estimates
 from store.pool import Pool
 from workflows.order_journey import OrderJourney
 
@@ -33,13 +37,27 @@ class Next(BaseModel):
     why: str
 
 
+class Expected(BaseModel):
+    """When a parcel is expected from what is usual on its lane: by `day` with `probability`, hardly after `latest`.
+
+    ISO dates of the customer's calendar; `probability` None where it was not learnt. `why` is carrier, learnt or usual.
+    """
+
+    day: str
+    latest: str
+    probability: float | None
+    why: str
+
+
 class Parcel(BaseModel):
-    """A parcel in the normal form; the estimate is an ISO date."""
+    """A parcel in the normal form; the estimate, an ISO date, is the carrier's or the shop's own word."""
 
     tracking_number: str
     carrier: str | None
     status: str
     estimated_delivery: str | None
+    reason: str | None = None
+    expected: Expected | None = None
 
 
 class Heard(BaseModel):
@@ -81,7 +99,12 @@ class Message(BaseModel):
 
 
 class Account(BaseModel):
-    """`postlude order show --json`. `status` is running, paused or finished, `now` the journey's own clock (UTC)."""
+    """`postlude order show --json`. `status` is running, paused or finished, `now` the journey's own clock (UTC).
+
+    `delivery` is the order's state over its parcels and lines, `attention` what a person may want to look at,
+    `watching` the touches that go only if nothing comes before their time; all three are the journey's own word, and
+    empty while it cannot be asked.
+    """
 
     order: str
     status: str
@@ -90,6 +113,10 @@ class Account(BaseModel):
     next: Next
     parcels: list[Parcel]
     messages: list[Message]
+    delivery: str = ""
+    attention: list[str] = []
+    watching: list[Ahead] = []
+    remedies: list[RemedyView] = []
 
 
 class OrderUnknownError(Exception):
@@ -118,20 +145,25 @@ async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -
         # A workflow's own clock stands still between its tasks: what a person wants is the present.
         with suppress(NotAllowedError, RPCError):
             now = max(now, await Clocks(client).now(shop, order_id))
-    return _told(timeline, messages, now)
+    zone = ZoneInfo(possible_zones(row.zone, row.country)[0])
+    async with pool.acquire() as connection:
+        expected = await estimates(connection, shop, order_id, now=now, zone=zone)
+    return _told(timeline, messages, expected, now)
 
 
 async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline | None:
     if client is None:
         return None
-    handle = client.get_workflow_handle_for(OrderJourney.run, workflow_id(shop, order_id))
+    handle: WorkflowHandle[OrderJourney, str] = client.get_workflow_handle_for(
+        OrderJourney.run, workflow_id(shop, order_id)
+    )
     try:
         return await handle.query(OrderJourney.timeline, rpc_timeout=_QUERY)
     except (RPCError, WorkflowQueryFailedError):
         return None
 
 
-def _told(timeline: Timeline, messages: list[Message], now: datetime) -> Account:
+def _told(timeline: Timeline, messages: list[Message], expected: Mapping[str, Estimate], now: datetime) -> Account:
     return Account(
         order=timeline.order,
         status=timeline.status,
@@ -144,10 +176,27 @@ def _told(timeline: Timeline, messages: list[Message], now: datetime) -> Account
                 carrier=one.carrier,
                 status=one.status,
                 estimated_delivery=one.estimated_delivery,
+                reason=one.reason,
+                expected=_expected(expected.get(one.tracking_number)),
             )
             for one in timeline.parcels
         ],
         messages=messages,
+        delivery=timeline.delivery,
+        attention=list(timeline.attention),
+        watching=list(timeline.watching),
+        remedies=list(timeline.remedies),
+    )
+
+
+def _expected(estimate: Estimate | None) -> Expected | None:
+    if estimate is None:
+        return None
+    return Expected(
+        day=estimate.day.isoformat(),
+        latest=estimate.latest.isoformat(),
+        probability=estimate.probability,
+        why=estimate.why,
     )
 
 

@@ -19,6 +19,9 @@ _PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "customer": ("customers", "app"),
     "order": ("orders", "app"),
     "playbook": ("playbooks", "app"),
+    "privacy": ("privacy", "app"),
+    "remedy": ("remedies", "app"),
+    "shop": ("shops", "app"),
     "template": ("templates", "app"),
 }
 """For each command its module in `starters.commands`, and its name there: a function, or an app of subcommands."""

@@ -6,45 +6,28 @@ same state. A fact whose order or parcel is unknown is put aside until that come
 """
 
 import contextlib
-from collections.abc import Awaitable, Callable, Sequence
-from datetime import datetime
-from typing import Protocol
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
+from activities.shops.standard import StandardWebhooks
 from journey import events as facts
-from journey.order import OrderFacts
-from store import feedback, inbox, intake, orders, people, playbooks, shipments
+from journey.base import TrackingNumber
+from journey.remedies import RemedyRequest
+from starters.ports import ENDED, Fetch, JourneyMissingError, Journeys, Replies, Unheard, no_shop, nobody
+from store import erased, feedback, inbox, intake, orders, people, playbooks, privacy, remedies, shipments
 from store.inbox import Claimed
 from store.pool import Connection, Pool
 
-ENDED = "journey has ended"
 UNKNOWN_MESSAGE = "unknown message"
+READ_LATE = timedelta(days=7)
+"""An order that is first heard of this long after it was placed has no journey: its customer has the goods, or has
+asked. Platforms and their APIs tell of old orders whenever one is touched; a backend of the shop's own says
+`order.created` when it means it. What the order tells of lanes and habits counts all the same."""
 _HEARD = frozenset({"replied", "opted_out"})
 
-Then = Callable[[Claimed], Awaitable[None]]
-"""What is left to do once a word of somebody's is kept. It may be done again, with a row that comes again."""
-Replies = Callable[[Connection, intake.MessageFeedback], Awaitable[Then | None]]
-"""Listens to people: awaited with each `replied` and `opted_out`, in the transaction that keeps it."""
 
-
-class JourneyMissingError(Exception):
-    """There is no such journey where there should be one."""
-
-
-class Journeys(Protocol):
-    """Where journeys run. Both calls may be repeated, and raise `RPCError` while Temporal is away."""
-
-    async def start(self, facts: OrderFacts, playbook: str) -> bool:
-        """Start an order's journey under a playbook's digest; False when it exists already."""
-
-    async def signal(self, shop: str, order_id: str, event: facts.Event) -> bool:
-        """Tell a journey one fact; False when it has closed.
-
-        Raises:
-            JourneyMissingError: there is none by this name, or none any more.
-        """
-
-
-async def dispatch(
+async def dispatch(  # noqa: PLR0911  one return a kind of event
     pool: Pool,
     journeys: Journeys,
     row: Claimed,
@@ -52,11 +35,14 @@ async def dispatch(
     now: datetime,
     orders_ahead: bool = False,
     replies: Replies = feedback.unheard,
+    fetch: Fetch = no_shop,
+    unheard: Unheard = nobody,
 ) -> str:
-    """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched` or `waiting`.
+    """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched`, `waiting`, or `ignored`.
 
     `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
-    answer to messages.
+    answer to messages, `fetch` reads an order that is only said to have changed, `unheard` is told of a delivery that
+    is denied once its journey has ended.
 
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
@@ -70,7 +56,13 @@ async def dispatch(
         return await _customer_updated(pool, row, event, now)
     if isinstance(event, intake.MessageFeedback):
         return await _message_feedback(pool, replies, row, event, now)
-    return await _order_fact(pool, journeys, row, event, now)
+    if isinstance(event, intake.OrderChanged):
+        return await _order_changed(pool, fetch, row, event, now)
+    if isinstance(event, intake.CustomerDataRequested | intake.CustomerRedacted | intake.ShopRedacted):
+        return await _right_used(pool, row, event, now)
+    if isinstance(event, intake.RemedyChosen):
+        return await _remedy_chosen(pool, journeys, row, event, now)
+    return await _order_fact(pool, journeys, row, event, now, unheard=unheard)
 
 
 async def _order_created(
@@ -78,9 +70,26 @@ async def _order_created(
 ) -> str:
     playbook = await playbooks.current(pool)
     async with pool.acquire() as connection, connection.transaction():
+        if not await erased.admit(connection, row, event, now=now):
+            return "ignored"
         placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
-    if not placed.ended:
-        await journeys.start(placed.facts, placed.playbook)
+        late = row.source != StandardWebhooks.name and row.received_at - placed.facts.placed_at > READ_LATE
+        if placed.new and late:
+            await orders.end(connection, event.shop, event.order_id, now=now, why="read too late for a journey")
+            placed = replace(placed, ended=True)
+    started = not placed.ended and await journeys.start(placed.facts, placed.playbook)
+    if not started and not placed.new and row.attempts == 1:
+        # Shops repeat an order with every change of it: its neighbours heard of it from whoever brought it first.
+        await _let_go(pool, row, event, now, note="nothing new")
+        return "dispatched"
+    if placed.facts.channel != orders.REPLACEMENT:
+        await _tell_neighbours(pool, journeys, event, placed.facts.placed_at)
+    await _let_go(pool, row, event, now, note=_noted(event.customer))
+    return "dispatched"
+
+
+async def _tell_neighbours(pool: Pool, journeys: Journeys, event: intake.OrderCreated, placed_at: datetime) -> None:
+    """Tell the order before that its customer ordered again, and this one where a later order was here first."""
     # Looked up once this journey can be told: of two orders that come together the later one to look sees the other.
     # The orders before the one just before were told when that one came.
     beside = await orders.neighbours(pool, event.shop, event.order_id)
@@ -88,24 +97,30 @@ async def _order_created(
         newer = facts.CustomerReordered(at=beside.after_placed_at, order_id=beside.after)
         await _tell(pool, journeys, event.shop, event.order_id, newer)
     if beside.before is not None:
-        newer = facts.CustomerReordered(at=placed.facts.placed_at, order_id=event.order_id)
+        newer = facts.CustomerReordered(at=placed_at, order_id=event.order_id)
         # Whether it runs only the telling shows. One still to be started will find this order by itself.
         with contextlib.suppress(JourneyMissingError):
             await journeys.signal(event.shop, beside.before, newer)
+
+
+async def _let_go(pool: Pool, row: Claimed, event: intake.OrderCreated, now: datetime, *, note: str | None) -> None:
+    """Tick an order's creation off, and let go what waited for it: whichever of its repeats that was."""
     async with pool.acquire() as connection, connection.transaction():
         await inbox.lock(connection, event.subject)
-        await inbox.done(connection, row, now=now, note=_noted(event.customer))
+        await inbox.done(connection, row, now=now, note=note)
         parcels = await shipments.numbers_of(connection, event.shop, event.order_id)
         await inbox.release(connection, [event.subject, *(f"tracking:{number}" for number in parcels)], now=now)
-    return "dispatched"
 
 
-async def _order_fact(pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderEvent, now: datetime) -> str:
+async def _order_fact(
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderEvent, now: datetime, *, unheard: Unheard
+) -> str:
     parcel = f"tracking:{event.tracking_number}" if isinstance(event, intake.ShipmentCreated) else None
     async with pool.acquire() as connection, connection.transaction():
         if parcel:
             await inbox.lock(connection, parcel)
-        await inbox.lock(connection, event.subject)
+        if not await erased.admit(connection, row, event, now=now):
+            return "ignored"
         if not await _has_journey(connection, event.shop, event.order_id):
             await inbox.wait(connection, row, note="its order is not known yet")
             return "waiting"
@@ -116,6 +131,8 @@ async def _order_fact(pool: Pool, journeys: Journeys, row: Claimed, event: intak
     alive = True
     for fact in tell:
         alive = await _tell(pool, journeys, event.shop, event.order_id, fact)
+    if not alive and isinstance(event, intake.DeliveryDenied):
+        await unheard(row, event)
     async with pool.acquire() as connection, connection.transaction():
         if parcel:
             await inbox.lock(connection, parcel)
@@ -138,6 +155,8 @@ async def _write(connection: Connection, event: intake.OrderEvent) -> tuple[Sequ
         return await orders.refund(connection, event), True
     if isinstance(event, intake.ReviewPosted):
         return await orders.review(connection, event), True
+    if isinstance(event, intake.DeliveryDenied):
+        return await shipments.deny(connection, event)
     raise TypeError(f"{type(event).__name__} is no fact about an order")
 
 
@@ -146,16 +165,18 @@ async def _parcel_scanned(
 ) -> str:
     async with pool.acquire() as connection, connection.transaction():
         await inbox.lock(connection, event.subject)
-        places = await shipments.carrying(connection, event.tracking_number)
+        places = await shipments.carrying(connection, event)
         for shop, order_id in places:
             await inbox.lock(connection, f"order:{shop}:{order_id}")
-        if not places or not all([await _has_journey(connection, *place) for place in places]):
+        # Two shops may have one number: what is here already does not wait for the other's order.
+        places = [place for place in places if await _has_journey(connection, *place)]
+        if not places:
             await inbox.wait(connection, row, note="its parcel is not known yet")
             return "waiting"
-        tell = await shipments.scan(connection, event)
+        told = await shipments.scan(connection, event, places, received_at=row.received_at, again=row.attempts > 1)
     alive = False
     missing: JourneyMissingError | None = None
-    for shop, order_id in places:
+    for (shop, order_id), tell in told.items():
         # One order's trouble is not the other's: both are told before the trouble is.
         try:
             for fact in tell:
@@ -169,8 +190,71 @@ async def _parcel_scanned(
     return "dispatched"
 
 
+async def _order_changed(pool: Pool, fetch: Fetch, row: Claimed, event: intake.OrderChanged, now: datetime) -> str:
+    """Ask the shop what the order is like now, and take its answer in like any other webhook."""
+    async with pool.acquire() as connection, connection.transaction():
+        if not await erased.admit(connection, row, event, now=now):
+            return "ignored"
+    found = await fetch(event.shop, event.order_id)
+    note = "no API of this shop is configured" if found is None else None if found else "the shop does not know it"
+    if found:
+        # The id of the webhook and not of the answer: the same news asked for twice is one answer, the first one.
+        await inbox.keep(
+            pool,
+            source=f"{row.source}:api",
+            event_id=str(row.id),
+            topic=row.topic,
+            body=b"",
+            events=found,
+            received_at=row.received_at,
+        )
+    async with pool.acquire() as connection:
+        await inbox.done(connection, row, now=now, note=note)
+    return "dispatched"
+
+
+async def _right_used(
+    pool: Pool,
+    row: Claimed,
+    event: intake.CustomerDataRequested | intake.CustomerRedacted | intake.ShopRedacted,
+    now: datetime,
+) -> str:
+    async with pool.acquire() as connection, connection.transaction():
+        note = await privacy.record(connection, event, now=now)
+        await inbox.done(connection, row, now=now, note=note)
+    return "dispatched"
+
+
+async def _remedy_chosen(
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.RemedyChosen, now: datetime
+) -> str:
+    remedy = await remedies.get(pool, event.shop, event.order_id, event.part)
+    if remedy is None or remedy.choice is None or remedy.chosen_by is None or remedy.chosen_at is None:
+        note: str | None = "its remedy is not there any more"
+    else:
+        started = await journeys.settle(
+            RemedyRequest(
+                shop=event.shop,
+                order_id=event.order_id,
+                part=event.part,
+                playbook=remedy.playbook,
+                at=remedy.chosen_at,
+            )
+        )
+        fact = facts.RemedyChosen(
+            at=remedy.chosen_at, part=TrackingNumber(event.part), choice=remedy.choice, by=remedy.chosen_by
+        )
+        told = await _tell(pool, journeys, event.shop, event.order_id, fact)
+        note = ENDED if not told else None if started else "nothing new"
+    async with pool.acquire() as connection:
+        await inbox.done(connection, row, now=now, note=note)
+    return "dispatched"
+
+
 async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpdated, now: datetime) -> str:
     async with pool.acquire() as connection, connection.transaction():
+        if not await erased.admit(connection, row, event, now=now):
+            return "ignored"
         at = min(event.at, row.received_at)
         await people.remember(
             connection, event.shop, event.customer, at=at, source=event.type, evidence=f"{row.source} {row.id}"

@@ -19,7 +19,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from journey.base import workflow_id
-from workflows.order_journey import JourneyInput, OrderJourney
+from workflows.journey_input import JourneyInput
+from workflows.order_journey import OrderJourney
 
 _AHEAD: Final = timedelta(minutes=1)
 _BETWEEN_RUNS: Final = 0.05

@@ -3,7 +3,7 @@
 Only the embedded stack serves these pages; in production there is no such route.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -20,7 +20,7 @@ from activities.messaging.short import Short
 from activities.messaging.templates import Rendered, Templates
 from activities.messaging.text.segments import Segments, count
 from journey.playbook import PARCEL_ANCHORS, Anchor, Channel, Playbook, Touch
-from store.messages import MessageFacts, MessageLine, MessageParcel
+from store.messages import MessageFacts, MessageLine, MessageParcel, MessageRemedy
 
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'self'"
@@ -91,6 +91,19 @@ def example_parcel(placed: date, reason: str | None) -> MessageParcel:
     )
 
 
+def example_remedy(choice: str | None) -> MessageRemedy:
+    """A lost parcel, to be made good as `choice` says; a replacement where it says nothing."""
+    return MessageRemedy(
+        reason="lost",
+        options=("replacement", "refund"),
+        amount=Decimal("79.00"),
+        choose_by=_NOW + timedelta(days=3),
+        choice=choice or "replacement",
+        reference="1002",
+        coupon="SORRY-7QX2",
+    )
+
+
 def card(templates: Templates, facts: MessageFacts, touch: Touch, channel: Channel, reason: str | None = None) -> Card:
     """Write one touch to a customer, as it would be sent.
 
@@ -98,18 +111,33 @@ def card(templates: Templates, facts: MessageFacts, touch: Touch, channel: Chann
         TemplateError: it cannot be written on this channel.
     """
     parcel = example_parcel(facts.placed_at.date(), reason) if touch.anchor in PARCEL_ANCHORS else None
+    if parcel is not None and touch.anchor in _IN_THE_STORE:
+        parcel = replace(parcel, carrier=None, pickup=True)
+    parcels = () if parcel is None else (parcel,)
     subject = f"{touch.id}:{parcel.tracking_number if parcel else ''}:{reason or 'other'}"
+    if parcel is not None and touch.anchor in (Anchor.REMEDY_OFFERED, Anchor.REMEDY_SETTLED):
+        facts = replace(facts, remedies={parcel.tracking_number: example_remedy(reason)})
     if touch.anchor in (Anchor.REFUND, Anchor.ORDER_CANCELLED) and facts.refunded is None:
         facts = replace(facts, refunded=facts.total)
     shown = Card(touch.id, facts.locale, channel, reason)
     if channel is Channel.EMAIL:
         unsubscribe = _LINKS.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
         context = message_context(
-            templates, _LINKS, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=_NOW
+            templates, _LINKS, facts, touch, parcels=parcels, subject=subject, unsubscribe=unsubscribe, now=_NOW
         )
         return replace(shown, mail=templates.render(touch.template, context, locale=facts.locale))
-    short = build_short(templates, _LINKS, facts, touch, channel, parcel=parcel, subject=subject, now=_NOW)
+    short = build_short(templates, _LINKS, facts, touch, channel, parcels=parcels, subject=subject, now=_NOW)
     return replace(shown, short=short, segments=count(short.body) if channel is Channel.SMS else None)
+
+
+_CASES: Mapping[Anchor, Sequence[str | None]] = {
+    Anchor.PARCEL_PROBLEM: PROBLEMS,
+    Anchor.REMEDY_SETTLED: ("replacement", "refund"),
+}
+"""The cases in which a touch's message reads differently, by its anchor."""
+_IN_THE_STORE = frozenset(
+    {Anchor.PICKUP_READY, Anchor.PICKUP_LAST_CALL, Anchor.PICKUP_COLLECTED, Anchor.PICKUP_NOT_COLLECTED}
+)
 
 
 def text_page(shown: Card) -> str:
@@ -144,7 +172,8 @@ def gallery_pages(templates: Templates, playbook: Playbook) -> APIRouter:
     def mail(touch: str, locale: str, reason: str = "") -> Response:
         """One mail's HTML part."""
         found = playbook.by_id.get(touch)
-        if found is None or locale not in templates.languages or (reason and reason not in PROBLEMS):
+        cases = () if found is None else _CASES.get(found.anchor, ())
+        if found is None or locale not in templates.languages or (reason and reason not in cases):
             return _html("<p>There is no such mail.</p>", _MAIL_POLICY, 404)
         shown = card(templates, example_order(locale), found, Channel.EMAIL, reason or None)
         return _html(shown.mail.html if shown.mail else "", _MAIL_POLICY)
@@ -153,7 +182,7 @@ def gallery_pages(templates: Templates, playbook: Playbook) -> APIRouter:
 
 
 def _cards(templates: Templates, touch: Touch, languages: list[str], channels: list[Channel]) -> Iterator[Card]:
-    reasons = PROBLEMS if touch.anchor is Anchor.PARCEL_PROBLEM else (None,)
+    reasons = _CASES.get(touch.anchor, (None,))
     for reason in reasons:
         for locale in languages:
             for channel in channels:

@@ -24,7 +24,7 @@ from activities.links import Links
 from activities.messaging.brand import Brand
 from activities.shops.protocol import Delivery, Ignored, Inquiring, Malformed, SignatureError, Source, UnreachableError
 from journey.consent import Policy
-from starters import clicks, notes, portal, preferences
+from starters import clicks, notes, portal, preferences, remedies
 from starters.metrics import Metrics
 from starters.relay import Relay
 from starters.sources import answer, greetings, sources
@@ -138,12 +138,18 @@ async def _life(relay: Relay | None, clicked: clicks.Clicks, _app: FastAPI) -> A
     await clicked.finish()
 
 
+def _nobody() -> None:
+    """Nobody to wake: relays run elsewhere, and poll."""
+
+
 def _pages(services: Services, clicked: clicks.Clicks) -> Sequence[APIRouter]:
     """The customers' pages, and what senders ask before their first webhook."""
     pages = portal.Pages(services.brand, brand_in=services.brand_in)
     pool, links, clock = services.pool, services.links, services.clock
+    wake = services.relay.wake if services.relay is not None else _nobody
     return (
-        portal.router(pool=pool, links=links, pages=pages, clock=clock),
+        portal.router(pool=pool, links=links, pages=pages, clock=clock, wake=wake),
+        remedies.router(pool=pool, links=links, pages=pages, clock=clock),
         notes.router(pool=pool, links=links, pages=pages, clock=clock),
         preferences.router(
             pool=pool,

@@ -12,19 +12,26 @@ from temporalio.service import RPCError, RPCStatusCode
 from journey.base import workflow_id
 from journey.events import (
     CustomerReordered,
+    DeliveryDenied,
     Event,
     OrderCancelled,
     OrderEdited,
     OrderRefunded,
+    RemedyChosen,
+    RemedySettled,
     ReviewPosted,
     ShipmentCreated,
     ShipmentUpdated,
 )
 from journey.order import OrderFacts
+from journey.remedies import RemedyRequest
 from journey.state import JourneyState
 from journey.timeline import about
-from starters.dispatch import JourneyMissingError
-from workflows.order_journey import JourneyInput, OrderJourney, search_attributes
+from starters.ports import JourneyMissingError
+from workflows.journey_input import JourneyInput, search_attributes
+from workflows.order_journey import OrderJourney
+from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import search_attributes as remedy_attributes
 
 _RPC = timedelta(seconds=10)
 
@@ -34,6 +41,9 @@ SIGNALS: dict[type, Callable[..., None]] = {
     OrderRefunded: OrderJourney.order_refunded,
     ShipmentCreated: OrderJourney.shipment_created,
     ShipmentUpdated: OrderJourney.shipment_updated,
+    DeliveryDenied: OrderJourney.delivery_denied,
+    RemedyChosen: OrderJourney.remedy_chosen,
+    RemedySettled: OrderJourney.remedy_settled,
     ReviewPosted: OrderJourney.review_posted,
     CustomerReordered: OrderJourney.customer_reordered,
 }
@@ -63,6 +73,27 @@ class TemporalJourneys:
                 search_attributes=search_attributes(state, "transactional"),
                 static_summary=f"Order {facts.shop}/{facts.order_id}",
                 static_details=about(facts),
+                rpc_timeout=_RPC,
+            )
+        except WorkflowAlreadyStartedError:
+            return False
+        return True
+
+    async def settle(self, request: RemedyRequest) -> bool:
+        """Start the saga of a remedy; False when it was started before, ended or not.
+
+        Raises:
+            RPCError: Temporal is away; call again later.
+        """
+        try:
+            await self._client.start_workflow(
+                RemedyCase.run,
+                request,
+                id=request.workflow_id,
+                task_queue=self._task_queue,
+                id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                search_attributes=remedy_attributes(request),
+                static_summary=f"Remedy for {request.part} of {request.shop}/{request.order_id}",
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:

@@ -1,59 +1,35 @@
 """The customers' pages under signed links: an order's page, and the way out of marketing mail."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import structlog
-from babel import Locale
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse, Response
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from activities.links import Links
 from activities.messaging.brand import Brand
-from activities.messaging.language import day, locale_of, money
+from activities.messaging.language import locale_of, money
 from journey.consent import How
-from journey.hours import is_zone
+from journey.hours import possible_zones
 from journey.order import LineKind
-from journey.parcels import ParcelStatus, Reason
 from journey.playbook import Channel
+from starters import denials
+from starters.parcel_page import Reader, show, still_to_be_sent
+from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
 from store import people
 from store.pool import AWAY, Pool
-from store.views import OrderView, ParcelView, order_view
+from store.views import OrderView, order_view
 
 _log = structlog.get_logger(__name__)
 
-STEPS = ("packed", "sent", "moving", "near", "there")
-_SENT, _MOVING, _NEAR, _THERE = range(1, 5)
-_STEP = {
-    ParcelStatus.PENDING: _SENT,
-    ParcelStatus.LABEL_CREATED: _SENT,
-    ParcelStatus.OUT_FOR_DELIVERY: _NEAR,
-    ParcelStatus.ATTEMPT_FAILED: _NEAR,
-    ParcelStatus.AVAILABLE_FOR_PICKUP: _NEAR,
-    ParcelStatus.DELIVERED: _THERE,
-}
-_WHY = frozenset({Reason.DELAYED, Reason.ADDRESS, Reason.CUSTOMS, Reason.DAMAGED, Reason.LOST})
-_OVER = {ParcelStatus.DELIVERED, ParcelStatus.CANCELLED, ParcelStatus.RETURNED, ParcelStatus.RETURNING}
-_TROUBLE = {ParcelStatus.EXCEPTION, ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.EXPIRED}
 _BODY_LIMIT = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """A parcel for the page: `step` counts into `STEPS`, `expected` is words or None."""
-
-    parcel: ParcelView
-    step: int
-    said: str
-    expected: str | None
-    troubled: bool
 
 
 class Pages:
@@ -117,18 +93,32 @@ class Pages:
         """The button that ends marketing mail, with the address of the preference centre beside it."""
         return self.render("unsubscribe.html", language=language, preferences=preferences)
 
-    def order(self, order: OrderView, *, wanted: str, notes: str, preferences: str) -> HTMLResponse:
+    def order(
+        self,
+        order: OrderView,
+        *,
+        wanted: str,
+        now: datetime,
+        notes: str,
+        preferences: str,
+        deny_at: str,
+        said: str | None = None,
+    ) -> HTMLResponse:
         """An order with its parcels.
 
         Args:
             order: what to show.
             wanted: the customer's locale: its language where these pages speak it, its region for money and days.
+            now: UTC, for when parcels are expected.
             notes: the address of the order's messages.
             preferences: the address of the preference centre.
+            deny_at: where the page sends the word that a parcel never came.
+            said: that word, where it was just given: `denied` or `found`; anything else means nothing.
         """
         language = language_of(wanted)
         words, locale = words_of(language)["order"], locale_of(wanted, language)
-        zone = ZoneInfo(order.time_zone) if order.time_zone and is_zone(order.time_zone) else ZoneInfo("UTC")
+        zone = ZoneInfo(possible_zones(order.time_zone, order.country)[0])
+        reader = Reader(words, locale, zone, now)
 
         def price(amount: Decimal) -> str:
             return money(amount, order.currency, locale)
@@ -137,22 +127,44 @@ class Pages:
             "order.html",
             language=language,
             order=order,
-            steps=STEPS,
-            progress=[_progress(parcel, words, locale, zone) for parcel in order.parcels],
-            placed_on=day(order.placed_at.astimezone(zone).date(), locale),
+            parcels=[show(parcel, order, reader) for parcel in order.parcels],
+            unsent=still_to_be_sent(order),
+            placed_on=reader.day(order.placed_at),
             money=price,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
             travels=order.channel != "pos" and any(line.kind is LineKind.PHYSICAL for line in order.lines),
             notes=notes,
             preferences=preferences,
+            deny_at=deny_at,
+            heard=words["heard"].get(said),
         )
 
 
-def router(*, pool: Pool, links: Links, pages: Pages, clock: Callable[[], datetime]) -> APIRouter:
-    """The routes `/o/{token}` and `/u/{token}`. `clock` (UTC) dates an opt-out."""
-    portal = _Portal(pool, links, pages, clock)
+def _asleep() -> None:
+    """A relay that polls need not be woken."""
+
+
+def router(
+    *,
+    pool: Pool,
+    links: Links,
+    pages: Pages,
+    clock: Callable[[], datetime],
+    wake: Callable[[], object] = _asleep,
+) -> APIRouter:
+    """The routes `/o/{token}`, `/o/{token}/denied` and `/u/{token}`.
+
+    Args:
+        pool: the database.
+        links: reads the tokens.
+        pages: how they look.
+        clock: UTC, dates what customers say, and says how far their parcels are.
+        wake: called when there is something new in the inbox.
+    """
+    portal = _Portal(pool, links, pages, clock, wake)
     routes = APIRouter(include_in_schema=False)
     routes.add_api_route("/o/{token}", portal.order, methods=["GET"])
+    routes.add_api_route("/o/{token}/denied", portal.deny, methods=["POST"])
     routes.add_api_route("/u/{token}", portal.ask, methods=["GET"])
     routes.add_api_route("/u/{token}", portal.opt_out, methods=["POST"])
     return routes
@@ -166,6 +178,7 @@ class _Portal:
     links: Links
     pages: Pages
     clock: Callable[[], datetime]
+    wake: Callable[[], object]
 
     async def order(self, token: str, request: Request) -> Response:
         ids = self.links.read_order(token)
@@ -180,7 +193,34 @@ class _Portal:
             return self.pages.not_found(asked_for(request))
         # Links to an order are passed on, so this one proves no address: see `store.preferences.proven_by`.
         preferences = self.links.preferences(*ids, Channel.INBOX)
-        return self.pages.order(order, wanted=wanted, notes=f"/notes/{token}", preferences=preferences)
+        return self.pages.order(
+            order,
+            wanted=wanted,
+            now=self.clock(),
+            notes=f"/notes/{token}",
+            preferences=preferences,
+            deny_at=f"/o/{token}/denied",
+            said=request.query_params.get("said"),
+        )
+
+    async def deny(self, token: str, request: Request) -> Response:
+        form = await read_form(request)
+        ids = self.links.read_order(token)
+        found = form.get("found") == ["yes"]
+        number = (form.get("parcel") or [""])[0]
+        try:
+            new = ids and await denials.keep(
+                self.pool, shop=ids[0], order_id=ids[1], tracking_number=number, found=found, at=self.clock()
+            )
+        except AWAY:
+            return self.pages.away(asked_for(request))
+        if ids is None or new is None:
+            return self.pages.not_found(asked_for(request))
+        if new:
+            _log.info("delivery found" if found else "delivery denied", shop=ids[0], order=ids[1])
+            self.wake()
+        # Loading the page that is shown next sends nothing again.
+        return RedirectResponse(f"/o/{token}?said={'found' if found else 'denied'}", status_code=303)
 
     async def ask(self, token: str, request: Request) -> Response:
         # Scanners follow links in mails, so looking at this page must not change anything (RFC 8058).
@@ -241,18 +281,3 @@ async def _one_click(request: Request) -> bool:
         if len(body) > _BODY_LIMIT:
             break
     return b"List-Unsubscribe" in body and b"One-Click" in body
-
-
-def _progress(parcel: ParcelView, words: Mapping[str, Any], locale: Locale, zone: ZoneInfo) -> Progress:
-    said = words["states"][parcel.status.value]
-    if parcel.status is ParcelStatus.DELIVERED:
-        expected = day(parcel.status_at.astimezone(zone).date(), locale) if parcel.status_at else None
-    elif parcel.status in _OVER or parcel.estimated_delivery is None or parcel.reason is Reason.LOST:
-        expected = None
-    else:
-        expected = words["expected"].format(day=day(parcel.estimated_delivery, locale))
-    told = parcel.reason if parcel.reason in _WHY and parcel.status not in _OVER else None
-    if told is not None:
-        said = words["reasons"][told.value]
-    troubled = parcel.status in _TROUBLE or told is not None
-    return Progress(parcel, _STEP.get(parcel.status, _MOVING), said, expected, troubled)

@@ -19,6 +19,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "journey_ended": "the journey was over before it was due",
     "never_delivered": "it counts from the delivery, which never came",
     "open_parcel_problem": "marketing rests while a parcel's problem stands open, and the journey ended so",
+    "averted": "what was missed came after all, before this could go",
     "skipped_by_operator": "an operator skipped it",
     "too_late": "it was past the lateness that the playbook allows when it could have gone",
     "order_unknown_or_erased": "the order is not in the database any more, or never was",
@@ -71,6 +72,8 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "provider_parameter_empty": "a field of the provider's template would have been empty",
     "provider_validity_over": "its hours were over before the provider could send it",
     "provider_paced": "the rate set for the provider was used up for the moment",
+    "graphql_error": "the shop's API did not understand the question",
+    "max_cost_exceeded": "the question was too big for the shop's API",
     "provider_http_unreachable": "the provider could not be reached",
     "provider_http_not_sendable": "the provider's address, or the message, cannot be put into a request",
     "provider_http_no_answer": "the provider did not answer: it may have taken the message",
@@ -116,6 +119,7 @@ _CODES: Final[Mapping[str, str]] = {
 """By what comes before a provider's own code, after `provider_`; the longer beginning first."""
 
 _EXPIRED: Final = "expired_"
+_HTTP: Final = "http_"
 _PROVIDER: Final = "provider_"
 
 
@@ -132,6 +136,8 @@ def sentence(rule: str) -> str | None:
             code = said.removeprefix(f"{family}_")
             if code not in {said, ""}:
                 return words.format(code=code)
+    if rule.startswith(_HTTP):
+        return f"a shop's or carrier's API answered with HTTP {rule.removeprefix(_HTTP)}"
     return None
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -9,9 +10,12 @@ import asyncpg
 import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
-from starters.dispatch import Journeys, Replies, dispatch
-from store import feedback, inbox
+from activities.vendors.http import VendorBusyError, VendorError, VendorUnclearError
+from starters.dispatch import dispatch
+from starters.ports import Fetch, Journeys, Replies, Unheard, no_shop, nobody
+from store import feedback, inbox, privacy
 from store.inbox import Claimed
+from store.intake import Malformed
 from store.playbooks import NoPlaybookError
 from store.pool import AWAY, Pool
 
@@ -19,13 +23,17 @@ _log = structlog.get_logger(__name__)
 
 DEAD_AFTER = timedelta(days=7)
 # What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
-# what was dispatched or ignored, a season for a dead letter, which somebody has yet to look into.
+# what was dispatched, a season for a dead letter, which somebody has yet to look into. What was ignored nobody asks
+# for, and it has no subject that says whom it names: a day is for whoever sets a shop up.
 FORGET_AFTER = timedelta(days=30)
 FORGET_DEAD_AFTER = timedelta(days=90)
+FORGET_IGNORED_AFTER = timedelta(days=1)
 _FORGET_EVERY = timedelta(hours=1)
 _FORGET_AT_ONCE = 1000
 _POLL_SECONDS = 1.0
 _SLOTS = 8
+_FETCHES = 3
+"""Slots of their own for reading orders from shops: one that is slow keeps no fact waiting."""
 _BACKOFF_CAP_SECONDS = 60
 # Less than the lease, so that a row is never in two hands.
 _TIME_LIMIT_SECONDS = inbox.LEASE.total_seconds() * 0.6
@@ -42,15 +50,22 @@ _PASSING = {
 }
 
 
+# A token that was taken back, a right that is missing, a bill that is not paid: a person mends these, or nobody.
+_SOMEBODY_MENDS = frozenset({"http_401", "http_403", "access_denied", "shop_inactive"})
+_TOKEN = "token_"  # noqa: S105  the beginning of a rule
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
 def passes(error: BaseException) -> bool:
-    """Whether patience alone mends this: the database or Temporal away, or no playbook published yet."""
+    """Whether patience alone mends this: the database, Temporal or a shop's API away, or no playbook published yet."""
     if isinstance(error, RPCError):
         return error.status in _PASSING
-    return isinstance(error, (*AWAY, TimeoutError, NoPlaybookError))
+    if isinstance(error, VendorBusyError):
+        return error.rule not in _SOMEBODY_MENDS and not error.rule.startswith(_TOKEN)
+    return isinstance(error, (*AWAY, TimeoutError, NoPlaybookError, VendorUnclearError))
 
 
 class Relay:
@@ -58,7 +73,7 @@ class Relay:
 
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
-    messages.
+    messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more.
     """
 
     def __init__(
@@ -69,15 +84,20 @@ class Relay:
         clock: Callable[[], datetime] = _now,
         orders_ahead: bool = False,
         replies: Replies = feedback.unheard,
+        fetch: Fetch = no_shop,
+        unheard: Unheard = nobody,
     ) -> None:
         self._pool = pool
         self._journeys = journeys
         self._clock = clock
         self._orders_ahead = orders_ahead
         self._replies = replies
+        self._fetch = fetch
+        self._unheard = unheard
         self._woken = asyncio.Event()
         self._stopping = False
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: dict[asyncio.Task[None], Claimed] = {}
+        self._erasing: asyncio.Task[None] | None = None
         self._next_sweep = self._next_forget = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
@@ -104,6 +124,9 @@ class Relay:
                     await asyncio.wait_for(self._woken.wait(), pause)
         if self._running:
             await asyncio.wait(self._running)
+        if self._erasing is not None:
+            self._erasing.cancel()
+            await asyncio.wait([self._erasing])
 
     def stop(self) -> None:
         """Take nothing more; `run` returns once what is in hand is finished."""
@@ -116,6 +139,8 @@ class Relay:
         while taken := await self._take():
             total += taken
             await asyncio.wait(self._running)
+        if self._erasing is not None:
+            await self._erasing
         return total
 
     async def _take(self) -> int:
@@ -123,6 +148,8 @@ class Relay:
         now = self._clock()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_EVERY
+            if self._erasing is None or self._erasing.done():
+                self._erasing = asyncio.create_task(self._erase(now))
             for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER):
                 _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
         if now >= self._next_forget:
@@ -130,22 +157,31 @@ class Relay:
                 self._pool,
                 finished_before=now - FORGET_AFTER,
                 dead_before=now - FORGET_DEAD_AFTER,
+                ignored_before=now - FORGET_IGNORED_AFTER,
                 limit=_FORGET_AT_ONCE,
             )
             if forgotten < _FORGET_AT_ONCE:
                 self._next_forget = now + _FORGET_EVERY
-        free = _SLOTS - len(self._running)
-        if free <= 0:
+        fetching = sum(row.fetches for row in self._running.values())
+        free, fetches = _SLOTS - (len(self._running) - fetching), _FETCHES - fetching
+        if not free and not fetches:
             return 0
-        rows = await inbox.claim(self._pool, now=now, limit=free)
+        rows = await inbox.claim(self._pool, now=now, limit=free, fetches=fetches)
         for row in rows:
             task = asyncio.create_task(self._deliver(row))
-            self._running.add(task)
+            self._running[task] = row
             task.add_done_callback(self._finished)
         return len(rows)
 
+    async def _erase(self, now: datetime) -> None:
+        """Forget the shops that have left, beside all deliveries: a large one takes minutes."""
+        try:
+            await privacy.sweep(self._pool, now=now)
+        except Exception as error:  # noqa: BLE001  the next sweep goes on with what is left
+            _log.warning("erasure put off", error=type(error).__name__)
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.discard(task)
+        del self._running[task]
         self.wake()
 
     async def _deliver(self, row: Claimed) -> None:
@@ -158,6 +194,8 @@ class Relay:
                     now=self._clock(),
                     orders_ahead=self._orders_ahead,
                     replies=self._replies,
+                    fetch=self._fetch,
+                    unheard=self._unheard,
                 )
             _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
         except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others
@@ -165,9 +203,11 @@ class Relay:
 
     async def _put_off(self, row: Claimed, error: Exception) -> None:
         now = self._clock()
-        kind = type(error).__name__
+        said = _said(error)
         delay = min(2 ** min(row.attempts - 1, _BACKOFF_CAP_SECONDS), _BACKOFF_CAP_SECONDS)
-        log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=kind, attempts=row.attempts)
+        if isinstance(error, VendorBusyError) and error.retry_after is not None:
+            delay = max(delay, math.ceil(error.retry_after.total_seconds()))
+        log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=said, attempts=row.attempts)
         given_up = not passes(error) and now - row.received_at >= DEAD_AFTER
         if given_up:
             log.error("dead letter")
@@ -177,13 +217,20 @@ class Relay:
         for _ in range(_HAND_BACK_TRIES):
             try:
                 if given_up:
-                    await inbox.bury(self._pool, row, now=now, note=f"failed for a week: {kind}")
+                    await inbox.bury(self._pool, row, now=now, note=f"failed for a week: {said}")
                 else:
-                    await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {kind}")
+                    await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {said}")
             except Exception:  # noqa: BLE001  # the lease hands the row back in any case
                 await asyncio.sleep(_POLL_SECONDS)
             else:
                 return
+
+
+def _said(error: Exception) -> str:
+    """What went wrong, by its kind; of an API also the vendor and its rule, of what it said the field."""
+    if isinstance(error, VendorError):
+        return f"{type(error).__name__} {error}"
+    return f"{type(error).__name__} {error.field}" if isinstance(error, Malformed) else type(error).__name__
 
 
 def _shown(subject: str) -> str | None:

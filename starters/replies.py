@@ -1,4 +1,6 @@
-"""What people text back: STOP and START are acted on, HELP is answered, the rest is for the shop's own people.
+"""What people text back: STOP and START are acted on, HELP is answered, a choice of remedy is one like on its page.
+
+All the rest is for the shop's own people.
 
 The answer to HELP says who writes, where to ask and how it ends, as 47 CFR 64.1200(a)(12) and the carriers want it
 (CTIA's Messaging Principles and Best Practices). Twilio's Advanced Opt-Out answers HELP by itself and says so
@@ -19,10 +21,12 @@ from activities.messaging.senders import Senders
 from activities.messaging.text.segments import plain
 from journey.keywords import Word
 from journey.playbook import Channel
-from starters.dispatch import Then
+from journey.remedies import By
+from journey.remedy_words import chosen
 from starters.outgoing import NOBODY, send
+from starters.ports import Then
 from starters.words import language_of, words_of
-from store import consents, people
+from store import consents, people, remedies
 from store.inbox import Claimed
 from store.intake import MessageFeedback
 from store.people import Writer
@@ -66,6 +70,8 @@ class Replies:
         if event.kind != "replied" or heard.word in {Word.STOP, Word.START}:
             return None
         writer = await people.writer(connection, address) if address is not None and by_number else None
+        if address is not None and by_number and heard.word is Word.NONE and await _chooses(connection, event, address):
+            return None
         if not heard.help_due or address is None:
             return lambda row: self._tell(row, event, writer)
         if event.reason == Word.HELP.name:
@@ -112,3 +118,13 @@ class Replies:
         if isinstance(receipt, Busy) and receipt.rule != NOBODY and row.attempts < _TRIES:
             raise BusyError
         _log.error("reply not answered", inbox_id=row.id, what=what, rule=receipt.rule)
+
+
+async def _chooses(connection: Connection, event: MessageFeedback, number: str) -> bool:
+    """Whether it is the choice of the one remedy that is offered to whoever has that number; it stands then."""
+    choice = chosen(event.text or "")
+    offers = await remedies.open_for(connection, number, now=event.at) if choice is not None else []
+    if choice is None or len(offers) != 1:
+        return False
+    made = await remedies.choose(connection, *offers[0], choice, by=By.REPLY, at=event.at, received_at=event.at)
+    return made is not None and made.new

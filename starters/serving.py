@@ -5,6 +5,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from functools import partial
 
 import structlog
 import uvicorn
@@ -13,24 +14,34 @@ from temporalio.client import Client
 
 from activities.links import Links
 from activities.messaging.templates import Templates
+from activities.shops.apis import ShopApis
+from activities.shops.bigcommerce import BigCommerce
 from activities.shops.protocol import Source
 from journey.playbook import Channel
 from starters.confirmations import Confirmations
+from starters.denials import to_people
 from starters.gateway import Services, create_app, sources
 from starters.journeys import TemporalJourneys
 from starters.relay import Relay
 from starters.replies import Replies
+from starters.standing import kept_at_work
+from store.intake import Event
 from store.pool import Pool
 from workers.connecting import database, temporal_client
 from workers.settings import SettingMissingError, Settings
-from workers.worker import alerts_of, load_templates, senders_of
+from workers.worker import alerts_of, apis_of, load_templates, pollers_of, senders_of
 
 log = structlog.get_logger()
 
 _SECRETS = (
     "webhook_secret",
     "shopify_secret",
+    "woocommerce_secret",
+    "bigcommerce_secret",
     "easypost_secret",
+    "aftership_secret",
+    "shippo_secret",
+    "seventeentrack_secret",
     "resend_secret",
     "sendgrid_key",
     "postmark_login",
@@ -81,7 +92,8 @@ async def serving(
     `more_routes` are added to the gateway's own: the pages of the embedded stack. `orders_ahead` as the relay has it.
 
     Raises:
-        SettingMissingError: the secret key is unset, or a webhook secret or a provider's URL is not usable.
+        SettingMissingError: the secret key is unset, a webhook secret or a provider's URL is not usable, or webhooks
+            are taken that nobody could make anything of.
     """
     async with AsyncExitStack() as running:
         # What this process sends itself: confirmations, and answers to HELP.
@@ -91,6 +103,11 @@ async def serving(
         running.push_async_callback(alerts.aclose)
         replies = Replies(senders, templates.brand_in, alerts=alerts)
         journeys = TemporalJourneys(client, settings.task_queue)
+        shops = apis_of(settings)
+        running.push_async_callback(shops.aclose)
+        _check_readable(settings, shops)
+        pollers = pollers_of(settings)
+        running.push_async_callback(pollers.aclose)
         services = Services(
             pool=pool,
             sources=_sources(settings),
@@ -99,13 +116,38 @@ async def serving(
             brand_in=templates.brand_in,
             confirmations=Confirmations(pool, senders, templates.brand_in),
             policy=settings.policy,
-            relay=Relay(pool, journeys, orders_ahead=orders_ahead, replies=replies),
+            relay=Relay(
+                pool,
+                journeys,
+                orders_ahead=orders_ahead,
+                replies=replies,
+                fetch=partial(_fetched, shops),
+                unheard=to_people(alerts),
+            ),
             temporal_ready=client.service_client.check_health,
         )
         app = create_app(services)
         for router in more_routes:
             app.include_router(router)
+        await running.enter_async_context(
+            kept_at_work(client, shops=shops.shops(), vendors=pollers.names, task_queue=settings.task_queue)
+        )
         yield await running.enter_async_context(_server_of(app, settings, listener))
+
+
+def _check_readable(settings: Settings, shops: ShopApis) -> None:
+    """Refuse webhooks that only name an order where no API could be asked for it: each would be taken and lost."""
+    if settings.bigcommerce_secret is not None and BigCommerce.name not in shops.platforms():
+        raise SettingMissingError(
+            "POSTLUDE_SHOP_URLS: BigCommerce's webhooks (POSTLUDE_BIGCOMMERCE_SECRET) only name an order, which is "
+            "read from the store's API: bigcommerce://TOKEN@api.bigcommerce.com/STORE_HASH"
+        )
+
+
+async def _fetched(shops: ShopApis, shop: str, order_id: str) -> Sequence[Event] | None:
+    """An order as the shop's own API has it; None where none is configured for that shop."""
+    api = shops.of(shop)
+    return None if api is None else await api.order(order_id)
 
 
 @asynccontextmanager

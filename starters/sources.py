@@ -5,7 +5,10 @@ from collections.abc import Callable, Mapping
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
+from activities.carriers.aftership import AfterShip
 from activities.carriers.easypost import EasyPost
+from activities.carriers.seventeentrack import SeventeenTrack
+from activities.carriers.shippo import Shippo
 from activities.messaging.feedback.mailgun import MailgunEvents
 from activities.messaging.feedback.postmark import PostmarkEvents
 from activities.messaging.feedback.resend import ResendEvents
@@ -13,15 +16,17 @@ from activities.messaging.feedback.sendgrid import SendGridEvents
 from activities.messaging.feedback.ses import SesEvents
 from activities.messaging.feedback.twilio import TwilioEvents
 from activities.messaging.feedback.whatsapp import WhatsAppEvents
+from activities.shops.bigcommerce import BigCommerce
 from activities.shops.protocol import Greeting, Source
 from activities.shops.shopify import Shopify
 from activities.shops.standard import StandardWebhooks
+from activities.shops.woocommerce import WooCommerce
 
 # They send again what is answered with anything but 200:
 # https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks,
 # https://postmarkapp.com/developer/webhooks/webhooks-overview,
 # https://developers.facebook.com/docs/graph-api/webhooks/getting-started
-_ONLY_200 = frozenset({"mailgun", "postmark", "whatsapp"})
+_ONLY_200 = frozenset({"mailgun", "postmark", "whatsapp", "woocommerce"})
 # Twilio reads the answer to a message as instructions and logs an error for any other kind; these are none
 # (https://www.twilio.com/docs/messaging/twiml).
 _NO_INSTRUCTIONS = "<Response/>"
@@ -32,7 +37,12 @@ def sources(
     secret_key: str,
     webhook_secret: str | None = None,
     shopify_secret: str | None = None,
+    woocommerce_secret: str | None = None,
+    bigcommerce_secret: str | None = None,
     easypost_secret: str | None = None,
+    aftership_secret: str | None = None,
+    shippo_secret: str | None = None,
+    seventeentrack_secret: str | None = None,
     resend_secret: str | None = None,
     sendgrid_key: str | None = None,
     postmark_login: str | None = None,
@@ -53,11 +63,14 @@ def sources(
     opened: list[Source] = []
     if webhook_secret:
         opened.append(StandardWebhooks(webhook_secret, secret_key=secret_key))
-    if shopify_secret:
-        opened.append(Shopify(shopify_secret, secret_key=secret_key))
-    if easypost_secret:
-        opened.append(EasyPost(easypost_secret))
-    providers: list[tuple[str | None, Callable[[str], Source]]] = [
+    senders: list[tuple[str | None, Callable[[str], Source]]] = [
+        (shopify_secret, lambda secret: Shopify(secret, secret_key=secret_key)),
+        (woocommerce_secret, lambda secret: WooCommerce(secret, secret_key=secret_key)),
+        (bigcommerce_secret, BigCommerce),
+        (easypost_secret, EasyPost),
+        (aftership_secret, AfterShip),
+        (shippo_secret, Shippo),
+        (seventeentrack_secret, SeventeenTrack),
         (resend_secret, ResendEvents),
         (sendgrid_key, SendGridEvents),
         (postmark_login, PostmarkEvents),
@@ -66,7 +79,7 @@ def sources(
         (twilio_secret, lambda secret: TwilioEvents(secret, public_url=public_url)),
         (whatsapp_secret, lambda secret: WhatsAppEvents(secret, verify_token=whatsapp_verify_token)),
     ]
-    opened += [make(secret) for secret, make in providers if secret]
+    opened += [make(secret) for secret, make in senders if secret]
     return {source.name: source for source in opened}
 
 

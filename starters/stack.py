@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,11 +22,20 @@ from store import playbooks
 from store.migrate import migrate
 from store.pool import Pool
 from workers.connecting import database, temporal_client
-from workers.embedded import embedded_stack
+from workers.embedded import EmbeddedStack, embedded_stack
+from workers.embedded_temporal import EmbeddedTemporalError
 from workers.mail_catcher import MailCatcher
 from workers.settings import Settings
-from workers.worker import alerts_of, build_worker, load_templates, playbooks_kept_fresh, senders_of
-from workflows.order_journey import SEARCH_ATTRIBUTES
+from workers.worker import (
+    alerts_of,
+    apis_of,
+    build_worker,
+    load_templates,
+    playbooks_kept_fresh,
+    pollers_of,
+    senders_of,
+)
+from workflows.journey_input import SEARCH_ATTRIBUTES
 from workflows.registry import PLAYBOOKS
 
 _TEMPORAL_PORTS: Final = (7233, 8233)
@@ -76,18 +85,13 @@ async def whole_stack(
         reading = asyncio.create_task(asyncio.to_thread(load_templates, settings))
         running.push_async_callback(asyncio.wait, [reading])
         temporal = configured_temporal() is None
-        ports = _usual_ports() if temporal else (None, None)
-        embedded = await running.enter_async_context(
-            embedded_stack(
-                settings.home,
-                temporal=temporal,
-                postgres=settings.database_url is None,
-                mail=settings.email_url is None,
-                temporal_port=ports[0],
-                ui_port=ports[1],
-                search_attributes=SEARCH_ATTRIBUTES,
-            )
-        )
+        try:
+            servers = _servers(settings, temporal=temporal, ports=_usual_ports() if temporal else (None, None))
+            embedded = await running.enter_async_context(servers)
+        except EmbeddedTemporalError:
+            # Another stack may have taken the usual ports in the same moment.
+            servers = _servers(settings, temporal=temporal, ports=(None, None))
+            embedded = await running.enter_async_context(servers)
         tell("servers")
         settings = _completed(settings, listener)
         settings = with_addresses(settings, embedded.addresses)
@@ -109,7 +113,20 @@ async def whole_stack(
         links = Links(settings.needed("secret_key"), settings.public_url)
         alerts = alerts_of(settings, senders, templates)
         running.push_async_callback(alerts.aclose)
-        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts)
+        shops, pollers = apis_of(settings), pollers_of(settings)
+        running.push_async_callback(shops.aclose)
+        running.push_async_callback(pollers.aclose)
+        worker = build_worker(
+            client,
+            pool,
+            settings,
+            senders=senders,
+            templates=templates,
+            links=links,
+            alerts=alerts,
+            shops=shops,
+            pollers=pollers,
+        )
         await running.enter_async_context(worker)
         tell("worker")
         pages: list[APIRouter] = []
@@ -141,6 +158,20 @@ async def whole_stack(
             mail=embedded.catcher,
             ui_url=embedded.addresses.ui_url,
         )
+
+
+def _servers(
+    settings: Settings, *, temporal: bool, ports: tuple[int | None, int | None]
+) -> AbstractAsyncContextManager[EmbeddedStack]:
+    return embedded_stack(
+        settings.home,
+        temporal=temporal,
+        postgres=settings.database_url is None,
+        mail=settings.email_url is None,
+        temporal_port=ports[0],
+        ui_port=ports[1],
+        search_attributes=SEARCH_ATTRIBUTES,
+    )
 
 
 async def stopped() -> None:

@@ -18,7 +18,7 @@ from typing import Any
 
 from journey.consent import Policy
 from journey.contact import Evidence, Go, channels_in_order, decide
-from journey.outcomes import DeliverRequest, Held, PassedOver, Refused
+from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, unsent
 from journey.playbook import Channel, LatePolicy, Playbook, Touch
 from store import ledger_sql as sql
 from store.claims import AlreadySent, Ask, Claim, Doubt, Final, message_key
@@ -258,6 +258,14 @@ class Ledger:
             if customer is not None:
                 await pass_over(connection, (shop, order_id), customer, passed, playbook, now=now)
                 await connection.execute(sql.SETTLE_REST, shop, order_id, now)
+
+    async def pass_along(self, request: DeliverRequest, playbook: Playbook, outcome: Outcome, *, now: datetime) -> None:
+        """What went along in a message of the same order shares its fate, and a row says so. May be repeated."""
+        passed = tuple(PassedOver(key=key, rule=unsent(outcome)) for key in request.along)
+        async with self._pool.acquire() as connection, connection.transaction():
+            customer = await connection.fetchval(sql.LOCK_ORDER, request.shop, request.order_id)
+            if customer is not None:
+                await pass_over(connection, (request.shop, request.order_id), customer, passed, playbook, now=now)
 
     def message_id(self, request: DeliverRequest, attempt_class: int) -> str:
         """The Message-ID of an attempt: the same for ever, so that any crash can be reasoned about later."""

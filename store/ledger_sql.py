@@ -116,6 +116,9 @@ INSERT INTO suppressions (shop, channel, address, reason, at) VALUES ($1, $5, lo
 ON CONFLICT (shop, channel, address) DO UPDATE SET reason = excluded.reason, at = excluded.at
 WHERE excluded.reason = 'bounced' AND suppressions.reason <> 'bounced'
 """
+LOCK_ORDER = """
+SELECT customer_id FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE
+"""
 END_ORDER = """
 UPDATE orders SET ended_at = coalesce(ended_at, $3), ended_why = coalesce(ended_why, $4)
 WHERE shop = $1 AND order_id = $2 RETURNING customer_id

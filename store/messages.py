@@ -1,11 +1,15 @@
 """What a message needs to be written: the person, the order and the parcel, looked up at the moment of sending."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
+from journey.hours import possible_zones
+from journey.parcels import Method
 from journey.playbook import Channel
+from store.lanes import estimates
 from store.pool import Pool
 
 
@@ -33,6 +37,21 @@ class MessageParcel:
     first_estimate: date | None
     number: int
     count: int
+    skus: tuple[str, ...] | None = None
+    pickup: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRemedy:
+    """How the making good of a parcel stands; `amount` in the order's currency, `choose_by` UTC."""
+
+    reason: str
+    options: tuple[str, ...]
+    amount: Decimal
+    choose_by: datetime
+    choice: str | None
+    reference: str | None
+    coupon: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +59,9 @@ class MessageFacts:
     """All of it. Times are UTC.
 
     `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
-    registered last first. `locale` is BCP 47: the one the customer chose, else the one the shop knows. `version` is the
-    customer's `contact_version` at that moment.
+    registered last first, `remedies` by the parcel they make good. `revised` are the days by which overdue parcels may
+    be expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else
+    the one the shop knows. `version` is the customer's `contact_version` at that moment.
     """
 
     shop: str
@@ -62,6 +82,8 @@ class MessageFacts:
     phone: str | None = None
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     version: int = 0
+    remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
+    revised: Mapping[str, date] = field(default_factory=dict)
 
     def parcel(self, tracking_number: str | None) -> MessageParcel | None:
         """The parcel of that number."""
@@ -77,7 +99,8 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
-         WHERE s.shop = o.shop AND s.order_id = o.order_id) AS parcels
+         WHERE s.shop = o.shop AND s.order_id = o.order_id) AS parcels,
+       (SELECT array_agg(r) FROM remedies r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS remedies
 FROM orders o JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
 """
@@ -116,6 +139,8 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
                 row["first_estimate"],
                 number,
                 len(parcels),
+                None if row["skus"] is None else tuple(row["skus"]),
+                row["method"] == Method.PICKUP,
             )
             for number, row in enumerate(parcels, start=1)
         ),
@@ -123,6 +148,18 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         phone=order["phone"],
         devices=_by_channel(order["devices"]),
         version=order["contact_version"],
+        remedies={
+            row["part"]: MessageRemedy(
+                row["reason"],
+                tuple(row["options"]),
+                row["amount"],
+                row["choose_by"],
+                row["choice"],
+                row["reference"],
+                row["coupon"],
+            )
+            for row in order["remedies"] or ()
+        },
     )
 
 
@@ -132,3 +169,11 @@ def _by_channel(devices: Iterable[str]) -> Mapping[Channel, tuple[str, ...]]:
         channel, _, address = device.partition(" ")
         found[Channel(channel)] = (*found.get(Channel(channel), ()), address)
     return found
+
+
+async def with_revised_days(pool: Pool, facts: MessageFacts, *, now: datetime) -> MessageFacts:
+    """The facts with the day by which each parcel under way is there almost surely, as known at `now` (UTC)."""
+    zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
+    async with pool.acquire() as connection:
+        found = await estimates(connection, facts.shop, facts.order_id, now=now, zone=zone)
+    return replace(facts, revised={number: estimate.latest for number, estimate in found.items()})

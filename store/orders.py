@@ -10,8 +10,11 @@ from decimal import Decimal
 
 from journey import events
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
-from store import intake, people
+from store import intake, lanes, people
 from store.pool import Connection, Pool
+
+REPLACEMENT = "replacement"
+"""The channel of an order that was made to replace another: nobody bought again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +27,12 @@ class Placed:
     facts: OrderFacts
     playbook: str
     ended: bool
+    new: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The customer's orders at this shop next to one of them, by the moments they were placed; ids."""
+    """What the customer bought at this shop next to one of their orders, by the moments of it; ids."""
 
     before: str | None
     after: str | None
@@ -45,7 +49,8 @@ async def create(
 ) -> Placed:
     """Write an order down with its customer, consent and lines; a second time answers what the first one wrote.
 
-    A buyer is a repeat buyer when an order of theirs was placed earlier, or the shop has counted more than one.
+    A buyer is a repeat buyer when an order of theirs was placed earlier, or the shop has counted more than one. Who
+    gets a replacement has not bought again, and stays what they were.
 
     Args:
         connection: in a transaction.
@@ -73,6 +78,8 @@ async def create(
         event.order_id,
     )
     buyer = Buyer.REPEAT if known or (customer.orders_count or 0) > 1 else Buyer.FIRST
+    if event.replaces is not None:
+        buyer = await _buyer_before(connection, event, placed_at) or buyer
     new = await connection.fetchval(
         """INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook)
            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
@@ -80,7 +87,7 @@ async def create(
         event.order_id,
         customer.customer_id,
         placed_at,
-        event.channel,
+        event.channel if event.replaces is None else REPLACEMENT,
         event.currency,
         event.total,
         buyer,
@@ -109,9 +116,22 @@ async def create(
         country=kept["country"],
         time_zone=kept["time_zone"],
         buyer=Buyer(kept["buyer"]),
+        dispatch_within=await lanes.dispatch_within(connection, event.shop),
         lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
     )
-    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None)
+    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=bool(new))
+
+
+async def end(connection: Connection, shop: str, order_id: str, *, now: datetime, why: str) -> None:
+    """Write down that an order's journey is over, or never begins, if nothing says so yet."""
+    await connection.execute(
+        """UPDATE orders SET ended_at = coalesce(ended_at, $3), ended_why = coalesce(ended_why, $4)
+           WHERE shop = $1 AND order_id = $2""",
+        shop,
+        order_id,
+        now,
+        why,
+    )
 
 
 async def exists(connection: Connection, shop: str, order_id: str) -> bool:
@@ -127,23 +147,27 @@ async def ended(pool: Pool, shop: str, order_id: str) -> bool:
 
 
 async def neighbours(pool: Pool, shop: str, order_id: str) -> Neighbours:
-    """The customer's orders at this shop just before and just after this one, whatever became of their journeys."""
+    """The customer's orders at this shop just before and just after this one, whatever became of their journeys.
+
+    Replacements are none of them.
+    """
     row = await pool.fetchrow(
         """SELECT before.order_id AS before, after.order_id AS after, after.placed_at AS after_placed_at
            FROM orders mine
            LEFT JOIN LATERAL (
                SELECT order_id FROM orders other
-               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id
+               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id AND other.channel <> $3
                  AND (other.placed_at, other.order_id) < (mine.placed_at, mine.order_id)
                ORDER BY placed_at DESC, order_id DESC LIMIT 1) before ON true
            LEFT JOIN LATERAL (
                SELECT order_id, placed_at FROM orders other
-               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id
+               WHERE other.shop = mine.shop AND other.customer_id = mine.customer_id AND other.channel <> $3
                  AND (other.placed_at, other.order_id) > (mine.placed_at, mine.order_id)
                ORDER BY placed_at, order_id LIMIT 1) after ON true
            WHERE mine.shop = $1 AND mine.order_id = $2""",
         shop,
         order_id,
+        REPLACEMENT,
     )
     return Neighbours(**row) if row is not None else Neighbours(None, None, None)
 
@@ -223,6 +247,21 @@ async def review(connection: Connection, event: intake.ReviewPosted) -> list[eve
         event.at,
     )
     return [events.ReviewPosted(at=event.at, rating=event.rating, sku=event.sku)]
+
+
+async def _buyer_before(connection: Connection, event: intake.OrderCreated, placed_at: datetime) -> Buyer | None:
+    """What the buyer was at the order that this one replaces, or at their last one where nobody says which that is."""
+    found = await connection.fetchval(
+        """SELECT buyer FROM orders
+           WHERE shop = $1 AND order_id <> $2 AND (order_id = $3 OR customer_id = $4 AND placed_at < $5)
+           ORDER BY order_id = $3 DESC, placed_at DESC LIMIT 1""",
+        event.shop,
+        event.order_id,
+        event.replaces,
+        event.customer.customer_id,
+        placed_at,
+    )
+    return Buyer(found) if found is not None else None
 
 
 async def _lines(connection: Connection, shop: str, order_id: str) -> list[tuple[object, ...]]:

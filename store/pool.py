@@ -1,9 +1,12 @@
 """The connection pool, and what counts as the database being away for a moment."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 from asyncpg.pool import Pool, PoolConnectionProxy
 
-__all__ = ["AWAY", "Connection", "Pool", "connect"]
+__all__ = ["AWAY", "Connection", "Pool", "apart", "connect"]
 
 Connection = PoolConnectionProxy
 
@@ -21,13 +24,50 @@ AWAY = (
 """Errors that a little patience mends: refused, restarting, dropped."""
 
 
+class _Named(asyncpg.pool.Pool):  # type: ignore[misc]  # asyncpg has no types
+    """A pool that remembers what it was given."""
+
+    def __init__(self, dsn: str, size: int) -> None:
+        super().__init__(
+            dsn,
+            min_size=1,
+            max_size=size,
+            command_timeout=30,
+            reset=_nothing_to_reset,
+            # What `asyncpg.create_pool` says for these.
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
+        )
+        self.dsn = dsn
+
+
 async def connect(dsn: str, *, size: int = 10) -> Pool:
     """A pool of up to `size` connections to the database `dsn` names.
 
     Raises:
         OSError, asyncpg.PostgresError: the server is not there or refuses; nothing is retried here.
     """
-    return await asyncpg.create_pool(dsn, min_size=1, max_size=size, command_timeout=30, reset=_nothing_to_reset)
+    return await _Named(dsn, size)
+
+
+@asynccontextmanager
+async def apart(pool: Pool) -> AsyncIterator[PoolConnectionProxy]:
+    """A connection of its own to the pool's database, for as long as the block runs: it takes none of the pool's.
+
+    What a session holds, such as a lock, ends with it in every case. `pool` is from `connect`.
+
+    Raises:
+        OSError, asyncpg.PostgresError: the server is not there or refuses.
+    """
+    own = await connect(pool.dsn, size=1)
+    try:
+        async with own.acquire() as connection:
+            yield connection
+    finally:
+        own.terminate()
 
 
 async def _nothing_to_reset(_connection: object) -> None:

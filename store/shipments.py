@@ -1,60 +1,123 @@
-"""Parcels as the shop and the carriers tell them. One number may carry several orders."""
+"""Parcels as the shop and the carriers tell them. One number may carry several orders, and two shops may share one.
+
+The core's own fold decides what each word changes, so that page and journey never differ, and the same words give the
+same row in whatever order they come. `carrier` is its name as people know it, `carrier_code` the form in which it is
+matched (`journey.carriers`).
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import asyncpg
 
 from journey import events
 from journey.base import TrackingNumber
-from journey.parcels import Parcel, ParcelStatus, Reason, Scan, scanned
-from store import intake
+from journey.carriers import normal, shown
+from journey.folding import denied, dispatched, scanned
+from journey.lanes import lane_of
+from journey.parcels import Method, Parcel, ParcelStatus, Reason, Scan
+from store import intake, lanes
 from store.pool import Connection
+
+Place = tuple[str, str]
+"""Whose parcel it is: (shop, order id)."""
+
+REUSED = timedelta(days=60)
+"""Carriers give a number to another parcel after some months: what is further apart than this is not one parcel's."""
+_AHEAD = timedelta(days=1)
+"""By how much a scan may be ahead of the shop's own word that the parcel left."""
+
+_KEEP = """
+INSERT INTO shipments AS known (shop, order_id, tracking_number, method, carrier, carrier_code, carrier_by_shop,
+    carrier_at, service, service_at, skus, status, status_at, reason, action_required, tracker, estimated_delivery,
+    estimate_at, first_estimate, first_estimate_at, created_at, first_scan_at, last_scan_at, out_for_delivery_at,
+    waiting_at, delivered_at, denied_at, found_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
+    $25, $26, $27, $28)
+ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
+    method = excluded.method, carrier = excluded.carrier, carrier_code = excluded.carrier_code,
+    carrier_by_shop = excluded.carrier_by_shop, carrier_at = excluded.carrier_at, service = excluded.service,
+    service_at = excluded.service_at, skus = excluded.skus, status = excluded.status, status_at = excluded.status_at,
+    reason = excluded.reason, action_required = excluded.action_required, tracker = excluded.tracker,
+    estimated_delivery = excluded.estimated_delivery, estimate_at = excluded.estimate_at,
+    first_estimate = excluded.first_estimate, first_estimate_at = excluded.first_estimate_at,
+    created_at = excluded.created_at, first_scan_at = excluded.first_scan_at, last_scan_at = excluded.last_scan_at,
+    out_for_delivery_at = excluded.out_for_delivery_at, waiting_at = excluded.waiting_at,
+    delivered_at = excluded.delivered_at, denied_at = excluded.denied_at, found_at = excluded.found_at
+"""
+# A carrier may say the same once with a place and once without.
+_KEEP_SCAN = """
+INSERT INTO scans (shop, order_id, tracking_number, occurred_at, status, reason, location, received_at)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (shop, order_id, tracking_number, occurred_at, status, reason) DO UPDATE
+    SET location = least(scans.location, excluded.location)
+    WHERE scans.location IS DISTINCT FROM least(scans.location, excluded.location)
+"""
 
 
 async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[list[events.Event], bool]:
     """Write a parcel down; what to tell the journey, and whether anything was new in it."""
-    before = await connection.fetchrow(
-        """SELECT carrier, skus, estimated_delivery FROM shipments
-           WHERE shop = $1 AND order_id = $2 AND tracking_number = $3 FOR UPDATE""",
-        event.shop,
-        event.order_id,
-        event.tracking_number,
-    )
-    skus = None if event.skus is None else sorted({*((before and before["skus"]) or ()), *event.skus})
-    await connection.execute(
-        """INSERT INTO shipments AS known
-               (shop, order_id, tracking_number, carrier, skus, estimated_delivery, first_estimate, created_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $6, $7)
-           ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
-               carrier = coalesce($4, known.carrier), skus = coalesce($5, known.skus),
-               estimated_delivery = coalesce(known.estimated_delivery, $6),
-               first_estimate = coalesce(known.first_estimate, $6),
-               created_at = least(known.created_at, $7)""",
-        event.shop,
-        event.order_id,
-        event.tracking_number,
-        event.carrier,
-        skus,
-        event.estimated_delivery,
-        event.at,
-    )
-    changed = (
-        before is None
-        or event.carrier not in {None, before["carrier"]}
-        or (skus is not None and skus != before["skus"])
-        or event.estimated_delivery not in {None, before["estimated_delivery"]}
-    )
-    told = events.ShipmentCreated(
-        at=event.at,
+    place = (event.shop, event.order_id)
+    row = await _find(connection, place, event.tracking_number)
+    before = None if row is None else _parcel(row)
+    carrier = shown(event.carrier)
+    parcel = dispatched(
+        before,
         tracking_number=TrackingNumber(event.tracking_number),
-        carrier=event.carrier,
+        carrier=carrier,
+        service=event.service,
+        method=event.method,
         skus=event.skus,
         estimated_delivery=event.estimated_delivery,
+        at=event.at,
     )
-    return [told], changed
+    await _keep(
+        connection,
+        place,
+        parcel,
+        tracker=row["tracker"] if row else None,
+        action_required=row is not None and row["action_required"],
+    )
+    expected = None
+    if parcel.method is Method.DELIVERY:
+        expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)
+    told = events.ShipmentCreated(
+        at=event.at,
+        tracking_number=parcel.tracking_number,
+        carrier=carrier,
+        service=event.service,
+        method=event.method,
+        skus=event.skus,
+        estimated_delivery=event.estimated_delivery,
+        expected=expected,
+    )
+    return [told], before is None or _said(before) != _said(parcel)
 
 
-async def carrying(connection: Connection, tracking_number: str) -> list[tuple[str, str]]:
-    """The orders (shop, order id) with a parcel of this number, in a fixed order."""
+async def carrying(connection: Connection, event: intake.ShipmentUpdated) -> list[Place]:
+    """Whose parcel a scan means, in a fixed order; nobody's yet where the list is empty.
+
+    A number alone may stand with several shops, and with a parcel of last year: the shop that the source names, the
+    source's own id of the parcel, the carrier and the dates narrow it down, in this order, each only as far as it says
+    anything. What is left are orders that travel together, or shops that nothing tells apart.
+    """
     rows = await connection.fetch(
-        "SELECT shop, order_id FROM shipments WHERE tracking_number = $1 ORDER BY shop, order_id", tracking_number
+        """SELECT shop, order_id, carrier_code, tracker, created_at, delivered_at FROM shipments
+           WHERE tracking_number = $1 AND created_at <= $2 AND ($3::text IS NULL OR shop = $3)
+           ORDER BY shop, order_id""",
+        event.tracking_number,
+        # A scan this old is of a parcel that had the number before, whoever sent it.
+        event.at + REUSED,
+        event.shop,
     )
+    if any(row["tracker"] == event.tracker for row in rows if event.tracker):
+        rows = _narrowed(rows, event.tracker, lambda row: row["tracker"])
+    else:
+        # Only without the source's id: it stays when a wrong carrier is corrected.
+        rows = _narrowed(rows, normal(event.carrier), lambda row: row["carrier_code"])
+    rows = [row for row in rows if row["created_at"] - _AHEAD <= event.at] or rows
+    rows = [row for row in rows if row["delivered_at"] is None or event.at - row["delivered_at"] <= REUSED] or rows
     return [(row["shop"], row["order_id"]) for row in rows]
 
 
@@ -66,50 +129,171 @@ async def numbers_of(connection: Connection, shop: str, order_id: str) -> list[s
     return [row["tracking_number"] for row in rows]
 
 
-async def scan(connection: Connection, event: intake.ShipmentUpdated) -> list[events.Event]:
-    """Write a carrier's word down with every parcel of that number; what to tell their journeys."""
-    number = TrackingNumber(event.tracking_number)
-    said = Scan(
-        status=event.status,
-        occurred_at=event.at,
-        reason=event.reason,
-        estimated_delivery=event.estimated_delivery,
-    )
-    rows = await connection.fetch("SELECT * FROM shipments WHERE tracking_number = $1 FOR UPDATE", number)
-    for row in rows:
-        # The core's own fold decides which word is the last, so that page and journey never differ.
-        parcel = Parcel(
-            tracking_number=number,
-            carrier=row["carrier"],
-            status=ParcelStatus(row["status"]),
-            status_at=row["status_at"],
-            reason=Reason(row["reason"]) if row["reason"] else None,
+async def scan(
+    connection: Connection,
+    event: intake.ShipmentUpdated,
+    places: Sequence[Place],
+    *,
+    received_at: datetime,
+    again: bool = False,
+) -> dict[Place, list[events.Event]]:
+    """Write a carrier's word down with the parcels of these places; what to tell the journey of each.
+
+    What is usual on the lane comes along when this word made the lane known or another. `again` says that an earlier
+    attempt may have written without getting to tell, so it comes along in any case.
+    """
+    told: dict[Place, list[events.Event]] = {}
+    for place in places:
+        row = await _find(connection, place, event.tracking_number)
+        if row is None:
+            continue
+        before = _parcel(row)
+        said = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
+        number = before.tracking_number
+        carrier = shown(event.carrier)
+        parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service)
+        trackers = [one for one in (row["tracker"], event.tracker) if one]
+        await _keep(
+            connection,
+            place,
+            parcel,
+            tracker=min(trackers, default=None),
+            action_required=_action_required(row["action_required"], before, parcel, event),
         )
-        folded = scanned(parcel, said, tracking_number=number, carrier=event.carrier)
-        newest = folded.status_at == event.at
         await connection.execute(
-            """UPDATE shipments SET carrier = $4, status = $5, status_at = $6, reason = $7,
-                   estimated_delivery = CASE WHEN $8 THEN coalesce($9, estimated_delivery)
-                                             ELSE coalesce(estimated_delivery, $9) END,
-                   first_estimate = coalesce(first_estimate, $9)
-               WHERE shop = $1 AND order_id = $2 AND tracking_number = $3""",
-            row["shop"],
-            row["order_id"],
-            number,
-            folded.carrier,
-            folded.status,
-            folded.status_at,
-            folded.reason,
-            newest,
-            event.estimated_delivery,
+            _KEEP_SCAN, *place, number, event.at, event.status, event.reason, event.location, received_at
         )
-    return [
-        events.ShipmentUpdated(
-            at=event.at,
-            tracking_number=number,
-            carrier=event.carrier,
-            status=event.status,
-            reason=event.reason,
-            estimated_delivery=event.estimated_delivery,
-        )
-    ]
+        expected = None
+        moved = lane_of(before.carrier, before.service, None) != lane_of(parcel.carrier, parcel.service, None)
+        if parcel.method is Method.DELIVERY and (moved or again):
+            expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)
+        told[place] = [
+            events.ShipmentUpdated(
+                at=event.at,
+                tracking_number=number,
+                carrier=carrier,
+                service=event.service,
+                status=event.status,
+                reason=event.reason,
+                estimated_delivery=event.estimated_delivery,
+                estimated_at=event.estimated_at,
+                expected=expected,
+            )
+        ]
+    return told
+
+
+async def deny(connection: Connection, event: intake.DeliveryDenied) -> tuple[list[events.Event], bool]:
+    """Write down that the customer never got a parcel, or found it after all; what to tell, and whether it is news.
+
+    Nothing is told of a number that is none of the order's.
+    """
+    place = (event.shop, event.order_id)
+    row = await _find(connection, place, event.tracking_number)
+    if row is None:
+        return [], False
+    before = _parcel(row)
+    parcel = denied(before, event.at, found=event.found)
+    await _keep(connection, place, parcel, tracker=row["tracker"], action_required=row["action_required"])
+    told = events.DeliveryDenied(at=event.at, tracking_number=parcel.tracking_number, found=event.found)
+    return [told], parcel != before
+
+
+def _narrowed(
+    rows: list[asyncpg.Record], said: str | None, known: Callable[[asyncpg.Record], str | None]
+) -> list[asyncpg.Record]:
+    """The rows that know the same as was said, with those of their shops that know nothing; all where none does."""
+    shops = {row["shop"] for row in rows if said is not None and known(row) == said}
+    return [row for row in rows if row["shop"] in shops and known(row) in {said, None}] or rows
+
+
+def _said(parcel: Parcel) -> tuple[object, ...]:
+    """What a shop's word can change, without the moments at which it was said."""
+    return parcel.carrier, parcel.service, parcel.method, parcel.skus, parcel.estimated_delivery
+
+
+def _action_required(known: bool, before: Parcel, parcel: Parcel, event: intake.ShipmentUpdated) -> bool:
+    """Whether somebody is asked to do something by the last word; two words that are one ask for it together."""
+    word = (parcel.status, parcel.status_at, parcel.reason)
+    stays = word == (before.status, before.status_at, before.reason)
+    said = word == (event.status, event.at, event.reason)
+    return (known and stays) or (event.action_required and said)
+
+
+async def _find(connection: Connection, place: Place, tracking_number: str) -> asyncpg.Record | None:
+    return await connection.fetchrow(
+        "SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3 FOR UPDATE",
+        *place,
+        tracking_number,
+    )
+
+
+def _parcel(row: asyncpg.Record) -> Parcel:
+    """A row as the core folds it; words of before their moments were kept are as old as the parcel."""
+    since = row["created_at"]
+    promised = {
+        (row["first_estimate_at"] or since, row["first_estimate"]),
+        (row["estimate_at"] or since, row["estimated_delivery"]),
+    }
+    named = row["carrier_at"] is not None
+    return Parcel(
+        tracking_number=row["tracking_number"],
+        carrier=row["carrier"],
+        carrier_by=(row["carrier_by_shop"], row["carrier_at"]) if named else None,
+        service=row["service"],
+        service_at=row["service_at"],
+        method=Method(row["method"]),
+        skus=None if row["skus"] is None else tuple(row["skus"]),
+        shipped_at=since,
+        status=ParcelStatus(row["status"]),
+        status_at=row["status_at"],
+        reason=Reason(row["reason"]) if row["reason"] else None,
+        first_scan_at=row["first_scan_at"],
+        last_scan_at=row["last_scan_at"],
+        out_for_delivery_at=row["out_for_delivery_at"],
+        waiting_at=row["waiting_at"],
+        delivered_at=row["delivered_at"],
+        denied_at=row["denied_at"],
+        found_at=row["found_at"],
+        estimates=tuple(sorted(one for one in promised if one[1] is not None)),
+    )
+
+
+async def _keep(
+    connection: Connection, place: Place, parcel: Parcel, *, tracker: str | None, action_required: bool
+) -> None:
+    by_shop, carrier_at = parcel.carrier_by or (None, None)
+    first: tuple[Any, Any] = parcel.estimates[0] if parcel.estimates else (None, None)
+    last: tuple[Any, Any] = parcel.estimates[-1] if parcel.estimates else (None, None)
+    found = parcel.found_at
+    stands = parcel.denied_at is not None and (found is None or found < parcel.denied_at)
+    await connection.execute(
+        _KEEP,
+        *place,
+        parcel.tracking_number,
+        parcel.method,
+        parcel.carrier,
+        normal(parcel.carrier),
+        by_shop,
+        carrier_at,
+        parcel.service,
+        parcel.service_at,
+        parcel.skus,
+        parcel.status,
+        parcel.status_at,
+        parcel.reason,
+        action_required,
+        tracker,
+        last[1],
+        last[0],
+        first[1],
+        first[0],
+        parcel.shipped_at,
+        parcel.first_scan_at,
+        parcel.last_scan_at,
+        parcel.out_for_delivery_at,
+        parcel.waiting_at,
+        parcel.delivered_at,
+        parcel.denied_at if stands else None,
+        found,
+    )

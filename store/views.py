@@ -1,11 +1,16 @@
 """What a customer's page shows of an order, in one look."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+import asyncpg
+
+from journey.lanes import Expectation, Lane, lane_of
 from journey.order import LineKind
-from journey.parcels import ParcelStatus, Reason
+from journey.parcels import Method, ParcelStatus, Reason
+from store import lanes
 from store.pool import Pool
 
 
@@ -13,6 +18,7 @@ from store.pool import Pool
 class LineView:
     """A line; `unit_price` in the order's currency."""
 
+    sku: str
     title: str
     quantity: int
     unit_price: Decimal
@@ -20,15 +26,50 @@ class LineView:
 
 
 @dataclass(frozen=True, slots=True)
+class ScanView:
+    """One word of a carrier; `location` is a place as the carrier writes it. Moments are the carrier's, UTC."""
+
+    occurred_at: datetime
+    status: ParcelStatus
+    reason: Reason | None
+    location: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ParcelView:
-    """A parcel as the last word about it has it."""
+    """A parcel as the last word about it has it. Moments are UTC.
+
+    Attributes:
+        skus: what it carries; None where nobody said.
+        first_estimate: the day that was promised first, `estimated_delivery` the one promised last.
+        denied_at: since when the customer's word stands that it never came; `found_at` when they took one back.
+        scans: the newest first.
+        expected: what is usual on its lane; None where nobody waits for a carrier (any more).
+    """
 
     tracking_number: str
     carrier: str | None
+    service: str | None
+    method: Method
     status: ParcelStatus
     status_at: datetime | None
     reason: Reason | None
+    action_required: bool
+    skus: tuple[str, ...] | None
     estimated_delivery: date | None
+    first_estimate: date | None
+    created_at: datetime
+    first_scan_at: datetime | None
+    delivered_at: datetime | None
+    denied_at: datetime | None
+    found_at: datetime | None
+    scans: tuple[ScanView, ...] = ()
+    expected: Expectation | None = None
+
+    @property
+    def pickup(self) -> bool:
+        """Whether it is kept ready in the shop's own store."""
+        return self.method is Method.PICKUP
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +86,23 @@ class OrderView:
     first_name: str
     locale: str
     time_zone: str | None
-    lines: tuple[LineView, ...]
-    parcels: tuple[ParcelView, ...]
+    country: str | None
+    lines: tuple[LineView, ...] = field(default=())
+    parcels: tuple[ParcelView, ...] = field(default=())
+
+
+_PARCELS = """
+SELECT tracking_number, carrier, service, method, status, status_at, reason, action_required, skus, estimated_delivery,
+    first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at
+FROM shipments WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number
+"""
 
 
 async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
     """The order as its customer may see it; None when there is none."""
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         order = await connection.fetchrow(
-            """SELECT order_id, status, placed_at, channel, currency, total, first_name, locale, time_zone,
+            """SELECT order_id, status, placed_at, channel, currency, total, first_name, locale, time_zone, country,
                    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
                FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
             shop,
@@ -62,30 +111,56 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         if order is None:
             return None
         lines = await connection.fetch(
-            """SELECT title, quantity, unit_price, kind FROM lines
+            """SELECT sku, title, quantity, unit_price, kind FROM lines
                WHERE shop = $1 AND order_id = $2 ORDER BY position""",
             shop,
             order_id,
         )
-        parcels = await connection.fetch(
-            """SELECT tracking_number, carrier, status, status_at, reason, estimated_delivery FROM shipments
-               WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number""",
+        parcels = await connection.fetch(_PARCELS, shop, order_id)
+        scans = await connection.fetch(
+            """SELECT tracking_number, occurred_at, status, reason, location FROM scans
+               WHERE shop = $1 AND order_id = $2 ORDER BY occurred_at DESC, received_at DESC, status""",
             shop,
             order_id,
         )
+        travelling = {row["tracking_number"]: _lane(row, order["country"]) for row in parcels if _is_waited_for(row)}
+        known = await lanes.expected(connection, shop, list(travelling.values())) if travelling else {}
+        expected = {number: known[lane] for number, lane in travelling.items()}
     return OrderView(
         **order,
         lines=tuple(LineView(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in lines),
-        parcels=tuple(
-            ParcelView(
-                **(
-                    dict(row)
-                    | {
-                        "status": ParcelStatus(row["status"]),
-                        "reason": Reason(row["reason"]) if row["reason"] else None,
-                    }
-                )
-            )
-            for row in parcels
-        ),
+        parcels=tuple(_parcel(row, scans, expected.get(row["tracking_number"])) for row in parcels),
     )
+
+
+def _is_waited_for(row: asyncpg.Record) -> bool:
+    return row["method"] == Method.DELIVERY and row["delivered_at"] is None
+
+
+def _lane(row: asyncpg.Record, country: str | None) -> Lane:
+    return lane_of(row["carrier"], row["service"], country)
+
+
+def _parcel(row: asyncpg.Record, scans: Iterable[asyncpg.Record], expected: Expectation | None) -> ParcelView:
+    number = row["tracking_number"]
+    return ParcelView(
+        **(
+            dict(row)
+            | {
+                "method": Method(row["method"]),
+                "status": ParcelStatus(row["status"]),
+                "reason": _reason(row),
+                "skus": None if row["skus"] is None else tuple(row["skus"]),
+                "scans": tuple(
+                    ScanView(scan["occurred_at"], ParcelStatus(scan["status"]), _reason(scan), scan["location"])
+                    for scan in scans
+                    if scan["tracking_number"] == number
+                ),
+                "expected": expected,
+            }
+        )
+    )
+
+
+def _reason(row: asyncpg.Record) -> Reason | None:
+    return Reason(row["reason"]) if row["reason"] else None

@@ -21,7 +21,7 @@ from tests.support.world import World, world
 from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.settings import shipped_playbooks
-from workflows.order_journey import SEARCH_ATTRIBUTES
+from workflows.journey_input import SEARCH_ATTRIBUTES
 
 # A pretty line for every message of thousands of journeys costs more than the journeys.
 structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))

@@ -17,11 +17,19 @@ from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.alerts import Alerts
+from activities.carriers.pollers import Pollers
 from activities.deliver import Deliveries, Gap, Sender, no_gap
+from activities.learning import LaneLearning as Learning
 from activities.links import Links
 from activities.messaging.inbox import Inbox
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
+from activities.polling import Polling
+from activities.remedies import Remedies
+from activities.remedy_shop import Gap as RemedyGap
+from activities.remedy_shop import no_gap as no_remedy_gap
+from activities.shop_sync import ShopSyncs
+from activities.shops.apis import ShopApis
 from journey.playbook import Channel, PlaybookError, load_playbook
 from store import playbooks
 from store.ledger import Ledger
@@ -29,8 +37,12 @@ from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
 from workers.lean import LeanHeaders, LeanRunner
 from workers.settings import SettingMissingError, Settings, shipped_playbooks
+from workflows.carrier_polling import CarrierPolling
+from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
+from workflows.remedy_case import RemedyCase
+from workflows.shop_sync import ShopSync
 
 log = structlog.get_logger()
 _REFRESH = 10.0
@@ -42,6 +54,10 @@ SETTING_OF: Final = {
     Channel.WEB_PUSH: "web_push_url",
 }
 """The setting that names each channel's providers."""
+
+
+_NO_SHOPS: Final = ShopApis([])
+_NO_POLLERS: Final = Pollers([])
 
 
 async def load_playbooks(pool: Pool) -> None:
@@ -99,18 +115,29 @@ def build_worker(
     templates: Templates,
     links: Links,
     alerts: Alerts | None = None,
+    shops: ShopApis = _NO_SHOPS,
+    pollers: Pollers = _NO_POLLERS,
     gap: Gap = no_gap,
+    remedy_gap: RemedyGap = no_remedy_gap,
 ) -> Worker:
-    """A worker for one task queue: the journeys, and the deliveries over this pool and these providers."""
+    """A worker for one task queue: journeys, remedies, polling and learning, over this pool and these vendors."""
     domain = templates.brand.sender.address.rpartition("@")[2]
     sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
     deliveries = Deliveries(pool, ledger, sender, gap=gap)
-    activities: list[Callable[..., object]] = [deliveries.deliver, deliveries.close]
+    remedies = Remedies(pool, PLAYBOOKS.get, shops, alerts=alerts, gap=remedy_gap)
+    activities: list[Callable[..., object]] = [
+        deliveries.deliver,
+        deliveries.close,
+        *remedies.activities,
+        Polling(pool, pollers).poll_carrier,
+        ShopSyncs(pool, shops).sync,
+        Learning(pool).learn,
+    ]
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney],
+        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning],
         activities=activities,
         workflow_runner=_runner(settings),
         interceptors=[LeanHeaders()],
@@ -147,6 +174,31 @@ def alerts_of(settings: Settings, senders: Senders, templates: Templates) -> Ale
         raise SettingMissingError(str(error)) from error
 
 
+def apis_of(settings: Settings) -> ShopApis:
+    """The shops' own APIs that the settings name.
+
+    Raises:
+        SettingMissingError: a URL is not usable, or the secret key is unset where one is named; names the setting.
+    """
+    urls = settings.given("shop_urls")
+    try:
+        return ShopApis.named_by(urls, secret_key=settings.needed("secret_key") if urls else "")
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
+
+
+def pollers_of(settings: Settings) -> Pollers:
+    """The carriers and services that the settings name to be polled.
+
+    Raises:
+        SettingMissingError: a URL is not usable; names the setting.
+    """
+    try:
+        return Pollers.named_by(settings.given("carrier_urls"))
+    except ValueError as error:
+        raise SettingMissingError(str(error)) from error
+
+
 def _runner(settings: Settings) -> WorkflowRunner:
     # The sandbox costs twice the memory and replay time of a journey; the tests replay every history inside it
     # instead, so that production need not (docs/decisions/0004).
@@ -168,7 +220,13 @@ def deployment(settings: Settings) -> WorkerDeploymentConfig:
     )
 
 
-async def run_worker(settings: Settings, *, temporal_address: str | None = None, gap: Gap = no_gap) -> None:
+async def run_worker(
+    settings: Settings,
+    *,
+    temporal_address: str | None = None,
+    gap: Gap = no_gap,
+    remedy_gap: RemedyGap = no_remedy_gap,
+) -> None:
     """Run until SIGTERM or SIGINT, then finish what is under way within the grace period.
 
     Raises:
@@ -179,6 +237,7 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
     senders = senders_of(settings)
     templates = load_templates(settings)
     alerts = alerts_of(settings, senders, templates)
+    shops, pollers = apis_of(settings), pollers_of(settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -188,7 +247,17 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         async with playbooks_kept_fresh(pool):
             worker = build_worker(
-                client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts, gap=gap
+                client,
+                pool,
+                settings,
+                senders=senders,
+                templates=templates,
+                links=links,
+                alerts=alerts,
+                shops=shops,
+                pollers=pollers,
+                gap=gap,
+                remedy_gap=remedy_gap,
             )
             # Templates and models stay for ever: looking them over in every full collection would stall the loop.
             gc.freeze()
@@ -198,6 +267,8 @@ async def run_worker(settings: Settings, *, temporal_address: str | None = None,
                 log.info("worker_stopping")
         log.info("worker_stopped")
     finally:
+        await shops.aclose()
+        await pollers.aclose()
         await alerts.aclose()
         await senders.aclose()
         await pool.close()

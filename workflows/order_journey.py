@@ -1,85 +1,52 @@
 """One order, from the buy button to the last hello: a thin shell round the rules in `journey`."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from journey.base import Frozen, TouchKey
+    from journey.answers import mended, report, settle
+    from journey.base import TouchKey
     from journey.economy import worth_a_new_run
-    from journey.events import (
-        CustomerReordered,
-        Event,
-        OrderCancelled,
-        OrderEdited,
-        OrderRefunded,
-        Paused,
-        Resumed,
-        ReviewPosted,
-        SendNow,
-        ShipmentCreated,
-        ShipmentUpdated,
-        TouchSkipped,
-    )
+    from journey.events import Event, Paused, Resumed, SendNow, TouchSkipped
+    from journey.facts import attention
     from journey.itinerary import (
         Deliver,
         Finish,
         Step,
         Wait,
-        after,
         find_stop,
         left_over,
         next_step,
         outlook,
         phase,
+        request_for,
     )
-    from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest
-    from journey.playbook import touch_id
-    from journey.state import JourneyState, apply, report, settle
+    from journey.mending import Mend
+    from journey.outcomes import CloseRequest, DeliverAnswer
+    from journey.playbook import ABSENCES, touch_id
+    from journey.remedies import RemedyAnswer
     from journey.state import start as begin
+    from journey.telling import apply
     from journey.timeline import Timeline, markdown, tell
+    from workflows.journey_facts import Told
+    from workflows.journey_input import (
+        ATTEMPT,
+        ATTENTION,
+        CLOSING,
+        HEARTBEAT,
+        MENDING,
+        RETRIES,
+        JourneyInput,
+        search_attributes,
+    )
     from workflows.registry import PLAYBOOKS
-
-ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
-SHOP = SearchAttributeKey.for_keyword("Shop")
-COUNTRY = SearchAttributeKey.for_keyword("Country")
-PHASE = SearchAttributeKey.for_keyword("Phase")
-SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PHASE)}
-
-# A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider. Long enough
-# that a busy machine is not taken for a dead one: that would put a message in doubt that is on its way.
-HEARTBEAT = timedelta(seconds=15)
-# A mail relay may take minutes over its last word (RFC 5321 4.5.3.2.6); the heartbeat finds the dead much sooner.
-ATTEMPT = timedelta(minutes=10)
-CLOSING = timedelta(seconds=15)
-# Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
-# message. Providers' troubles have their own, patient schedule inside `deliver`.
-RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
-
-
-class JourneyInput(Frozen):
-    """What a run begins with: a fresh state from the order, or the whole state of the run before."""
-
-    state: JourneyState
-
-
-def search_attributes(state: JourneyState, current_phase: str) -> TypedSearchAttributes:
-    """What operators can filter by; set at the start of each run, where it costs nothing."""
-    pairs = [
-        SearchAttributePair(ORDER_ID, state.order.order_id),
-        SearchAttributePair(SHOP, state.order.shop),
-        SearchAttributePair(PHASE, current_phase),
-    ]
-    if state.order.country:
-        pairs.append(SearchAttributePair(COUNTRY, state.order.country))
-    return TypedSearchAttributes(pairs)
 
 
 @workflow.defn(name="OrderJourney")
-class OrderJourney:
+class OrderJourney(Told):
     """The durable story of one order. Signals tell it facts, updates are an operator's word, `timeline` answers."""
 
     @workflow.init
@@ -90,9 +57,11 @@ class OrderJourney:
         self._timer: asyncio.Task[None] | None = None
         self._deadline: datetime | None = None
         self._woken = False
-        self._sending: TouchKey | None = None
+        self._sending: tuple[TouchKey, ...] = ()
         self._closed = False
         self._last_phase: str | None = None
+        # What the run was started with: it is told again only when it has become another.
+        self._attention = attention(self._state, self._playbook, workflow.now())
         self._finished: str | None = None
 
     @workflow.run
@@ -104,6 +73,8 @@ class OrderJourney:
             match step:
                 case Deliver():
                     await self._deliver(step)
+                case Mend():
+                    await self._mend(step)
                 case Wait():
                     await self._wait(step)
                 case Finish():
@@ -112,6 +83,7 @@ class OrderJourney:
                         await self._close(step.why)
                     if not self._woken:
                         self._finished = step.why
+                        self._ask_for_attention()
                         self._tell()
                         return step.why
 
@@ -119,25 +91,8 @@ class OrderJourney:
 
     async def _deliver(self, step: Deliver) -> None:
         stop = step.stop
-        request = DeliverRequest(
-            shop=self._state.order.shop,
-            order_id=self._state.order.order_id,
-            playbook=self._state.playbook,
-            key=stop.key,
-            due=stop.due,
-        )
-        if stop.parcel is not None:
-            request = request.but(parcel=stop.parcel.tracking_number)
-        if step.forced:
-            request = request.but(forced=True)
-        why, passed = after(self._state, self._playbook, stop, now=workflow.now())
-        if why is not None:
-            request = request.but(last=why)
-            if passed:
-                request = request.but(left_over=passed)
-        elif passed:
-            request = request.but(passed_over=passed)
-        self._sending, self._closed = stop.key, False
+        request = request_for(self._state, self._playbook, step, now=workflow.now())
+        self._sending, self._closed = stop.keys, False
         self._woken = False
         try:
             answer = await workflow.execute_activity(
@@ -150,7 +105,7 @@ class OrderJourney:
                 summary=stop.key,
             )
         finally:
-            self._sending = None
+            self._sending = ()
         self._last_phase = stop.touch.phase
         now = workflow.now()
         self._state = settle(self._state, request, answer.outcome(now=now), now=now)
@@ -159,13 +114,28 @@ class OrderJourney:
         if answer.closed:
             self._state = report(self._state, request.left_over)
 
+    async def _mend(self, mend: Mend) -> None:
+        """Take one step of a remedy: its row decides, and says how it stands."""
+        self._closed = False
+        step = mend.step(self._state, workflow.now())
+        answer = await workflow.execute_activity(
+            "remedy",
+            step,
+            result_type=RemedyAnswer,
+            start_to_close_timeout=MENDING,
+            retry_policy=RETRIES,
+            summary=f"{step.action} {step.part}",
+        )
+        self._state = mended(self._state, step, answer)
+
     async def _wait(self, step: Wait) -> None:
         """Let the one timer run: it is kept over every event and replaced only when the deadline moves.
 
-        A bound that waits for no touch may ring early: parcels move it, and most journeys never reach it.
+        A bound that waits for no touch may ring early: parcels move it, and most journeys never reach it. So may what
+        waits for an absence, which every scan moves.
         """
         rings_early = (
-            step.key is None
+            (step.key is None or self._playbook.by_id[touch_id(step.key)].anchor in ABSENCES)
             and step.until is not None
             and self._deadline is not None
             and workflow.now() < self._deadline < step.until
@@ -181,6 +151,7 @@ class OrderJourney:
                     workflow.sleep(step.until - workflow.now(), summary=step.key or step.why)
                 )
         self._tell(step)
+        self._ask_for_attention()
         timer = self._timer
         await workflow.wait_condition(lambda: self._woken or (timer is not None and timer.done()))
         if timer is not None and timer.done():
@@ -220,7 +191,9 @@ class OrderJourney:
             return
         workflow.continue_as_new(
             JourneyInput(state=self._state),
-            search_attributes=search_attributes(self._state, current),
+            search_attributes=search_attributes(
+                self._state, current, attention(self._state, self._playbook, workflow.now())
+            ),
         )
 
     def _drop_timer(self) -> None:
@@ -232,46 +205,20 @@ class OrderJourney:
         seen = tell(self._state, self._playbook, now=workflow.now(), finished=self._finished, step=step)
         workflow.set_current_details(markdown(seen))
 
+    def _ask_for_attention(self) -> None:
+        """Let operators find the journeys that a person may want to look at; only playbooks that watch do that."""
+        if not self._playbook.watched:
+            return
+        wants = attention(self._state, self._playbook, workflow.now())
+        if wants != self._attention:
+            self._attention = wants
+            workflow.upsert_search_attributes([ATTENTION.value_set(list(wants))])
+
     # ---- facts ----------------------------------------------------------------------------------------------
 
     def _hear(self, event: Event) -> None:
         self._state = apply(self._state, event, now=workflow.now())
         self._woken = True
-
-    @workflow.signal
-    def order_cancelled(self, event: OrderCancelled) -> None:
-        """The order was called off."""
-        self._hear(event)
-
-    @workflow.signal
-    def order_edited(self, event: OrderEdited) -> None:
-        """The order is another now."""
-        self._hear(event)
-
-    @workflow.signal
-    def order_refunded(self, event: OrderRefunded) -> None:
-        """Money went back."""
-        self._hear(event)
-
-    @workflow.signal
-    def shipment_created(self, event: ShipmentCreated) -> None:
-        """A parcel left."""
-        self._hear(event)
-
-    @workflow.signal
-    def shipment_updated(self, event: ShipmentUpdated) -> None:
-        """A parcel was scanned."""
-        self._hear(event)
-
-    @workflow.signal
-    def review_posted(self, event: ReviewPosted) -> None:
-        """The customer spoke."""
-        self._hear(event)
-
-    @workflow.signal
-    def customer_reordered(self, event: CustomerReordered) -> None:
-        """The customer came back by themselves."""
-        self._hear(event)
 
     # ---- an operator's word ---------------------------------------------------------------------------------
 
@@ -327,7 +274,7 @@ class OrderJourney:
             raise _refusal(f"the playbook has no touch {key!r}; it has {known}")
         if key in self._state.settled:
             raise _refusal(f"touch {key!r} is settled already: {self._state.settled[key].status}")
-        if key == self._sending:
+        if key in self._sending:
             raise _refusal(f"touch {key!r} is being sent at this moment")
 
     @workflow.query

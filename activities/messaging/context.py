@@ -14,8 +14,8 @@ from activities.messaging.protocol import Mail
 from activities.messaging.templates import Short, Templates
 from journey.hours import possible_zones
 from journey.order import Buyer
-from journey.playbook import Channel, Touch
-from store.messages import MessageFacts, MessageParcel
+from journey.playbook import ABSENCES, Anchor, Channel, Touch
+from store.messages import MessageFacts, MessageLine, MessageParcel, MessageRemedy
 
 
 def _straight(url: str) -> str:
@@ -40,7 +40,7 @@ def build_message(
     facts: MessageFacts,
     touch: Touch,
     *,
-    parcel: MessageParcel | None,
+    parcels: Sequence[MessageParcel],
     subject: str,
     key: str,
     message_id: str,
@@ -49,7 +49,8 @@ def build_message(
 ) -> Mail | None:
     """The mail of one touch at `now` of the journey's clock; None when the person has no address.
 
-    `subject` is the touch key: its later parts say which problem a mail is about.
+    `parcels` are those it speaks about, the one it goes out for first. `subject` is the touch key: its later parts say
+    which problem a mail is about.
 
     Raises:
         TemplateError: the template cannot be filled from these facts.
@@ -62,7 +63,7 @@ def build_message(
         links,
         facts,
         touch,
-        parcel=parcel,
+        parcels=parcels,
         subject=subject,
         unsubscribe=unsubscribe,
         now=now,
@@ -98,7 +99,7 @@ def build_short(
     touch: Touch,
     channel: Channel,
     *,
-    parcel: MessageParcel | None,
+    parcels: Sequence[MessageParcel],
     subject: str,
     now: datetime,
     along: Sequence[MessageFacts] = (),
@@ -110,7 +111,7 @@ def build_short(
     """
     unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
     context = message_context(
-        templates, links, facts, touch, parcel=parcel, subject=subject, unsubscribe=unsubscribe, now=now, along=along
+        templates, links, facts, touch, parcels=parcels, subject=subject, unsubscribe=unsubscribe, now=now, along=along
     )
     return templates.render_short(touch.template, channel, context, facts.locale)
 
@@ -121,7 +122,7 @@ def message_context(
     facts: MessageFacts,
     touch: Touch,
     *,
-    parcel: MessageParcel | None,
+    parcels: Sequence[MessageParcel],
     subject: str,
     unsubscribe: str | None,
     now: datetime,
@@ -147,6 +148,15 @@ def message_context(
     brand = templates.brand_in(facts.locale)
     offer = brand.offers.get(touch.offer) if touch.offer else None
     digital = any(line.kind == "digital" for line in facts.lines)
+    parcel = parcels[0] if parcels else None
+    part = parcel.tracking_number if parcel is not None else ""
+    remedy = facts.remedies.get(part)
+    # A message about some parcels of an order is about what they carry, where that is known.
+    spoken_of = _carried(facts.lines, facts.parcels, parcels) if touch.anchor is Anchor.LINES_DELIVERED else facts.lines
+
+    def clock(moment: datetime) -> str | None:
+        return day(moment.astimezone(zone).date())
+
     return {
         "order": {
             "order_id": facts.order_id,
@@ -178,7 +188,11 @@ def message_context(
             "categories": sorted({line.category for line in facts.lines if line.category}),
             "country": facts.country,
         },
-        "parcel": None if parcel is None else _parcel(parcel, subject, day),
+        "parcel": None if parcel is None else _parcel(parcel, subject, touch, facts.revised, day),
+        "parcels": [_parcel(one, subject, touch, facts.revised, day) for one in parcels],
+        "remedy": None
+        if remedy is None
+        else _remedy(remedy, links.remedy(facts.shop, facts.order_id, part), money, clock),
         "products": [
             {
                 **product,
@@ -188,7 +202,7 @@ def message_context(
             for product in templates.product_notes(
                 [
                     {"sku": line.sku, "title": line.title, "category": line.category, "kind": line.kind}
-                    for line in (*facts.lines, *(line for other in along for line in other.lines))
+                    for line in (*spoken_of, *(line for other in along for line in other.lines))
                 ],
                 locale=facts.locale,
             )
@@ -212,17 +226,62 @@ def message_context(
     }
 
 
-def _parcel(parcel: MessageParcel, subject: str, day: Callable[[date | None], str | None]) -> Mapping[str, object]:
+_ABSENT = {
+    Anchor.PARCEL_NOT_SCANNED: "no_scan",
+    Anchor.PARCEL_STUCK: "stuck",
+    Anchor.PARCEL_OVERDUE: "estimate_missed",
+    Anchor.PARCEL_NOT_BROUGHT: "not_brought",
+}
+"""What a message about an absence calls it, in the words of its copy."""
+
+
+def _carried(
+    lines: Sequence[MessageLine], known: Sequence[MessageParcel], parcels: Sequence[MessageParcel]
+) -> Sequence[MessageLine]:
+    if not parcels or any(parcel.skus is None for parcel in known):
+        return lines
+    carried = {sku for parcel in parcels for sku in parcel.skus or ()}
+    # What travels in no parcel is spoken of with the first one.
+    first = any(parcel.number == 1 for parcel in parcels)
+    return [line for line in lines if line.sku in carried or (first and line.kind == "digital")]
+
+
+def _remedy(
+    remedy: MessageRemedy, link: str, money: Callable[[Decimal], str], day: Callable[[datetime], str | None]
+) -> Mapping[str, object]:
+    return {
+        "reason": remedy.reason,
+        "options": list(remedy.options),
+        "amount": money(remedy.amount),
+        "choose_by": day(remedy.choose_by),
+        "choice": remedy.choice or "",
+        "reference": remedy.reference or "",
+        "coupon": remedy.coupon or "",
+        "link": link,
+    }
+
+
+def _parcel(
+    parcel: MessageParcel,
+    subject: str,
+    touch: Touch,
+    revised: Mapping[str, date],
+    day: Callable[[date | None], str | None],
+) -> Mapping[str, object]:
     _, _, problem = subject.partition(":")
     _, _, reason = problem.rpartition(":")
-    moved = parcel.first_estimate != parcel.estimated_delivery
+    planned, before = parcel.estimated_delivery, parcel.first_estimate
+    if touch.anchor in ABSENCES and not parcel.pickup:
+        # A day that has passed is no plan any more: what is usual from here on takes its place.
+        before, planned = planned, revised.get(parcel.tracking_number)
     return {
         "tracking_number": parcel.tracking_number,
         "carrier": parcel.carrier or "",
         "status": parcel.status,
-        "estimated_delivery": day(parcel.estimated_delivery),
-        "previous_estimate": day(parcel.first_estimate) if moved else None,
-        "reason": reason if subject.startswith("parcel_problem:") else parcel.reason,
+        "estimated_delivery": day(planned),
+        "previous_estimate": day(before) if before != planned else None,
+        "reason": _ABSENT.get(touch.anchor) or (reason if touch.anchor is Anchor.PARCEL_PROBLEM else parcel.reason),
+        "pickup": parcel.pickup,
         "count": parcel.count,
         "number": parcel.number,
     }

@@ -25,7 +25,7 @@ _FORBIDDEN_IN_PARAMETERS = re.compile(r"[\n\t]| {4}")
 def roots() -> dict[str, frozenset[str]]:
     """The names a template may use, each with what may stand behind its dot."""
     found: dict[str, set[str]] = {"brand": set(Brand.model_fields), "subject": set(), "preview": set()}
-    for about in ("order", "parcel"):
+    for about in ("order", "parcel", "remedy"):
         for _, context in samples("either", about):
             for root, value in context.items():
                 found.setdefault(root, set()).update(value if isinstance(value, Mapping) else ())

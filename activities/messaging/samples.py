@@ -1,4 +1,4 @@
-"""Two orders to try every template on: one that has next to nothing, one that has everything.
+"""Made-up orders to try every template on, from next to nothing to everything, and what befalls their parcels.
 
 They are the contract of a render: a template may use what stands here and nothing else.
 """
@@ -9,8 +9,15 @@ from decimal import Decimal
 
 from activities.messaging.language import day, locale_of, money
 
-PROBLEMS = ("address", "customs", "attempt_failed", "damaged", "returning", "pickup_waiting", "other")
-DELAYS = ("weather", "customs", "capacity", "no_scan", "stuck", "estimate_missed", "other")
+PROBLEMS = (
+    *("address", "customs", "attempt_failed", "damaged", "returning", "refused", "payment", "pickup_waiting"),
+    "other",
+)
+DELAYS = ("weather", "customs", "capacity", "no_scan", "stuck", "estimate_missed", "not_brought", "other")
+REMEDIED = ("lost", "damaged", "returning", "severe_delay", "other")
+"""Why a parcel is made good."""
+_SIGNED_REMEDY = 120
+"""About as long as a signed link to the choice of a remedy is with a host of ordinary length."""
 _LINKS = {
     "order": "https://shop.example/orders/1001?key=sample",
     "unsubscribe": None,
@@ -65,8 +72,23 @@ def _parcel(**more: object) -> dict[str, object]:
         "estimated_delivery": None,
         "previous_estimate": None,
         "reason": None,
+        "pickup": False,
         "count": 1,
         "number": 1,
+        **more,
+    }
+
+
+def _remedy(language: str, **more: object) -> dict[str, object]:
+    return {
+        "reason": "lost",
+        "options": ["replacement", "refund"],
+        "amount": _euro("79.00", language),
+        "choose_by": _day(11, 25, language),
+        "choice": "",
+        "reference": "",
+        "coupon": "",
+        "link": "https://shop.example/r/".ljust(_SIGNED_REMEDY, "x"),
         **more,
     }
 
@@ -83,6 +105,8 @@ def _context(
         "customer": {"first_name": "", "buyer": "first"},
         "segment": {"first_time": True, "repeat": False, "categories": [], "country": None},
         "parcel": parcel,
+        "parcels": [] if parcel is None else [parcel],
+        "remedy": None,
         "products": [],
         "links": links,
         "offer": None,
@@ -101,19 +125,59 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
 
     Args:
         purpose: "transactional", "marketing" or "either"; the last yields both.
-        about: "order" or "parcel"; a template about a parcel is never rendered without one.
+        about: "order", "parcel" or "remedy"; a template about a parcel is never rendered without one, and one about a
+            remedy never without it and its parcel.
         language: which money and dates are written in; a tag Babel knows.
     """
     purposes = ("transactional", "marketing") if purpose == "either" else (purpose,)
     reasons: tuple[str | None, ...] = (None, *PROBLEMS, *DELAYS) if about == "parcel" else (None,)
     mat = _line("YM-1", "Yoga mat", "fitness", "physical", language=language, quantity=2)
     course = _line("CLS-1", "Morning yoga: the course", "course", "digital", language=language)
-    parcel = _parcel() if about == "parcel" else None
+    parcel = None if about == "order" else _parcel()
+    remedy = _remedy(language) if about == "remedy" else None
     for now in purposes:
-        yield f"{now}, simple", _context(_order([mat], language), parcel, now)
-        yield f"{now}, digital only", _context(_order([course], language), parcel, now)
+        yield f"{now}, simple", _context(_order([mat], language), parcel, now, remedy=remedy)
+        yield f"{now}, digital only", _context(_order([course], language), parcel, now, remedy=remedy)
         for reason in reasons:
-            yield f"{now}, rich, reason {reason}", _rich([mat, course], now, reason, language)
+            rich = _rich([mat, course], now, reason, language)
+            yield f"{now}, rich, reason {reason}", {**rich, "remedy": remedy}
+            if about == "order":
+                yield f"{now}, rich, of no parcel", {**rich, "parcel": None, "parcels": []}
+        if about == "parcel":
+            yield from _of_parcels([mat, course], now, language)
+        if about == "remedy":
+            yield from _of_remedies([mat, course], now, language)
+
+
+def _of_parcels(lines: list[dict[str, object]], purpose: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """A mail about two parcels of three, late ones nobody has a day for, and one that waits in the store."""
+    order = _order(lines, language)
+    third = _parcel(tracking_number="1Z999AA10123456784", carrier="", number=3, count=3)
+    first = _parcel(estimated_delivery=_day(11, 26, language), number=1, count=3)
+    yield f"{purpose}, two parcels of three", _context(order, third, purpose, parcels=[third, first])
+    for reason in DELAYS:
+        nobody = _parcel(carrier="", reason=reason)
+        yield f"{purpose}, nobody knows when, reason {reason}", _context(order, nobody, purpose)
+    ready = _parcel(tracking_number="pickup:acme:1001", carrier="", status="available_for_pickup", pickup=True)
+    yield f"{purpose}, in the store", _context(order, ready, purpose)
+
+
+def _of_remedies(
+    lines: list[dict[str, object]], purpose: str, language: str
+) -> Iterator[tuple[str, dict[str, object]]]:
+    """Each reason, with and without a replacement to be had, and each choice."""
+    order = _order(lines, language)
+    parcel = _parcel(carrier="", number=2, count=2)
+    for reason in REMEDIED:
+        for options in (["replacement", "refund"], ["refund"]):
+            remedy = _remedy(language, reason=reason, options=options)
+            what = f"{purpose}, {reason}, {' or '.join(options)}"
+            yield what, _context(order, parcel, purpose, remedy=remedy)
+    for choice, reference in (("replacement", "1002"), ("replacement", ""), ("refund", "R-1")):
+        for coupon in ("SORRY-7QX2", ""):
+            remedy = _remedy(language, choice=choice, reference=reference, coupon=coupon)
+            what = f"{purpose}, settled: {choice} {reference} {coupon}"
+            yield what, _context(order, parcel, purpose, remedy=remedy)
 
 
 def _rich(lines: list[dict[str, object]], purpose: str, reason: str | None, language: str) -> dict[str, object]:

@@ -27,7 +27,7 @@ _PARAMETER: Final = 1024
 _LONGEST: Final = 1000
 _TOKEN = re.compile(r"\{\{.*?\}\}|\{%.*?%\}", re.DOTALL)
 _MARKUP = re.compile(r"\*\*|\]\(|</?[a-zA-Z!]")
-_LINK = re.compile(r"\{\{\s*((?:brand\.)?links\.\w+|brand\.shop_url|[\w.\[\]]+\.url)\s*\}\}")
+_LINK = re.compile(r"\{\{\s*((?:brand\.)?links\.\w+|brand\.shop_url|remedy\.link|[\w.\[\]]+\.url)\s*\}\}")
 _ADDRESS = re.compile(r"(?i)(?:\b[a-z][a-z0-9+.-]*://|\bwww\.|\b(?:mailto|javascript|data|tel|sms):(?=\S))\S*")
 _BLANKS = re.compile(r"\s+")
 
@@ -89,7 +89,7 @@ class ShortForms:
         form = self.forms["other"]
         if self.by is not None:
             form = self.forms.get(str(self.by(**given)), form)
-        links = self.own | _addresses(given["links"]) | _addresses(given["brand"])
+        links = self.own.union(*(_addresses(given.get(name)) for name in ("links", "brand", "remedy")))
 
         def fill(template: jinja2.Template, most: int = _LONGEST) -> str:
             text = _BLANKS.sub(" ", _ADDRESS.sub(lambda at: _ours(at[0], links), template.render(given))).strip()

@@ -28,9 +28,10 @@ until known=$(temporal operator search-attribute list 2>/dev/null); do
     sleep 2
 done
 
-for name in OrderId Shop Country Phase; do
+for attribute in OrderId:Keyword Shop:Keyword Country:Keyword Phase:Keyword Attention:KeywordList; do
+    name=${attribute%:*}
     if ! printf '%s\n' "$known" | grep -qw "$name"; then
-        temporal operator search-attribute create --name "$name" --type Keyword
+        temporal operator search-attribute create --name "$name" --type "${attribute#*:}"
     fi
 done
 echo "Namespace $TEMPORAL_NAMESPACE is ready."

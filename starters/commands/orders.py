@@ -13,13 +13,13 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from temporalio.client import WorkflowUpdateFailedError
+from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import workflow_id
 from journey.durations import parse_duration
-from starters.account import Account, Message, account
+from starters.account import Account, Message, Parcel, account
 from starters.commands.files import read_order
 from starters.commands.support import (
     CommandError,
@@ -193,7 +193,9 @@ def _steer(order: str, update: Any, touch: str | None = None) -> None:
 async def _update(settings: Settings, order: str, update: Any, arguments: list[str]) -> str:
     shop, order_id = split_order(order)
     client = await connected_temporal(settings)
-    handle = client.get_workflow_handle_for(OrderJourney.run, workflow_id(shop, order_id))
+    handle: WorkflowHandle[OrderJourney, str] = client.get_workflow_handle_for(
+        OrderJourney.run, workflow_id(shop, order_id)
+    )
     try:
         timeline = await asyncio.wait_for(
             handle.execute_update(update, args=arguments), timeout=_UPDATE.total_seconds()
@@ -217,11 +219,17 @@ def _print_account(found: Account) -> None:
     console.print(f"[bold]{found.order}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
     what = found.next.touch or found.next.why
     console.print(f"Next: {what}" + (f" at {clock(found.next.at)}" if found.next.at else ""))
+    if found.delivery:
+        console.print(f"Delivery: {found.delivery}")
+    if found.attention:
+        console.print(f"[yellow]Wants a look: {', '.join(found.attention)}[/]")
     for parcel in found.parcels:
-        expected = f", expected {parcel.estimated_delivery}" if parcel.estimated_delivery else ""
-        console.print(
-            f"Parcel {parcel.tracking_number} ({parcel.carrier or 'carrier unknown'}): {parcel.status}{expected}"
-        )
+        console.print(_parcel(parcel))
+    for remedy in found.remedies:
+        chosen = f", {remedy.choice} by {remedy.by}" if remedy.choice else f", to choose by {clock(remedy.choose_by)}"
+        console.print(f"Remedy for {remedy.part} ({remedy.reason}): {remedy.stand}{chosen}")
+    for ahead in found.watching:
+        console.print(f"Unless there is news: {ahead.touch} at {clock(ahead.at)}")
     table = Table(box=None, pad_edge=False)
     table.add_column("When (UTC)", no_wrap=True)
     table.add_column("Touch", overflow="fold")
@@ -232,6 +240,17 @@ def _print_account(found: Account) -> None:
         cells = (message.touch, message.channel, message.status, "\n".join(_story(message)))
         table.add_row(f"{message.at:%Y-%m-%d %H:%M}", *map(escape, cells))
     console.print(table if found.messages else "No messages yet.")
+
+
+def _parcel(parcel: Parcel) -> str:
+    reason = f" ({parcel.reason})" if parcel.reason else ""
+    promised = f", promised {parcel.estimated_delivery}" if parcel.estimated_delivery else ""
+    expected = ""
+    if parcel.expected is not None:
+        sure = f" ({parcel.expected.probability:.0%})" if parcel.expected.probability is not None else ""
+        expected = f", expected by {parcel.expected.day}{sure}, at the latest {parcel.expected.latest}"
+    carrier = parcel.carrier or "carrier unknown"
+    return f"Parcel {parcel.tracking_number} ({carrier}): {parcel.status}{reason}{promised}{expected}"
 
 
 def _story(message: Message) -> Iterator[str]:

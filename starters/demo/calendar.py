@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from math import ceil
 
 from rich.console import Group, RenderableType
 from rich.rule import Rule
@@ -15,10 +15,12 @@ from starters.demo.holds import Hold
 from starters.demo.story import Story
 from store.accounts import LedgerRow
 
-_WIDE = 110
-"""From this many columns on all customers stand beside each other; below, half of them."""
+_COLUMN = 16
+"""A customer's days need this many columns of the terminal."""
 # Not held nor refused: the playbook has this touch for other orders.
 _NOT_MEANT = "condition"
+# Nor is this: it was said, in the message about another parcel.
+_ALONG = "merged"
 RULES: Mapping[str, str] = {
     "quiet_hours": "it was night where they live",
     "cap_per_day": "one such mail a day is enough",
@@ -38,6 +40,8 @@ RULES: Mapping[str, str] = {
     "ended_by_review_posted": "the review was there already",
     "ended_by_negative_review": "they were unhappy: a person writes, marketing stops",
     "ended_by_parcel_delivered": "the parcel was there already",
+    "ended_by_parcel_out_for_delivery": "it was on the van already",
+    "open_parcel_problem": "nobody wants an offer while a parcel is in trouble",
 }
 
 
@@ -52,18 +56,27 @@ class Diary:
 
     def day(self, at: datetime) -> int:
         """The day of the order's calendar, by the customer's own clock; 0 is the day of the order."""
-        here = ZoneInfo(self.story.zone)
-        return (at.astimezone(here).date() - self.placed.astimezone(here).date()).days
+        return self.story.day(self.placed, at)
 
     @property
     def sent(self) -> list[LedgerRow]:
         """What went out."""
         return [one for one in self.messages if one.status == "sent"]
 
+    def words(self, one: LedgerRow) -> str:
+        """A message in words, and of how many parcels it speaks where it speaks of several."""
+        along = [
+            other
+            for other in self.messages
+            if other.rule == _ALONG and other.at == one.at and _words(other.touch) == _words(one.touch)
+        ]
+        return f"{_words(one.touch)} ({len(along) + 1} parcels)" if along else _words(one.touch)
+
 
 def calendar(diaries: Sequence[Diary], width: int) -> RenderableType:
     """The whole calendar for a terminal of `width` columns."""
-    per_table = len(diaries) if width >= _WIDE else 4
+    tables = ceil(len(diaries) / max(1, width // _COLUMN))
+    per_table = ceil(len(diaries) / tables)
     parts: list[RenderableType] = []
     for first in range(0, len(diaries), per_table):
         parts += [_days(diaries[first : first + per_table]), Text()]
@@ -94,7 +107,7 @@ def _cell(diary: Diary, day: int) -> Text:
         if diary.day(one.at) == day:
             waited = one.touch in held
             style = "yellow" if waited else "green" if one.purpose == "transactional" else "magenta"
-            cell.append(("" if not cell else "\n") + ("◷ " if waited else "✉ ") + _words(one.touch), style=style)
+            cell.append(("" if not cell else "\n") + ("◷ " if waited else "✉ ") + diary.words(one), style=style)
     return cell
 
 
@@ -125,7 +138,7 @@ def _refused(diaries: Sequence[Diary]) -> RenderableType:
     for diary in diaries:
         by_rule: dict[str, list[str]] = {}
         for one in diary.messages:
-            if one.status != "sent" and one.rule is not None and one.rule != _NOT_MEANT:
+            if one.status != "sent" and one.rule is not None and one.rule not in {_NOT_MEANT, _ALONG}:
                 by_rule.setdefault(one.rule, []).append(_words(one.touch))
         for rule, touches in by_rule.items():
             why = Text.assemble((rule, "red"), f"\n{_meaning(rule)}")
@@ -158,5 +171,5 @@ def totals(diaries: Iterable[Diary]) -> tuple[int, int, int]:
     for diary in diaries:
         sent += len(diary.sent)
         held += len({hold.touch for hold in diary.holds})
-        refused += sum(1 for one in diary.messages if one.status == "refused" and one.rule != _NOT_MEANT)
+        refused += sum(1 for one in diary.messages if one.status == "refused" and one.rule not in {_NOT_MEANT, _ALONG})
     return sent, held, refused

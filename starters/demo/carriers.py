@@ -49,7 +49,7 @@ def moving(number: str, carrier: str) -> Callable[[Senders, datetime], Post]:
     return scan(number, carrier, "in_transit", "arrived_at_facility")
 
 
-def late(number: str, carrier: str, days: int) -> Callable[[Senders, datetime], Post]:
+def delayed(number: str, carrier: str, days: int) -> Callable[[Senders, datetime], Post]:
     """It comes later: `days` from now."""
     return scan(number, carrier, "in_transit", "delayed", promised=days)
 

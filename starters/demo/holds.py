@@ -1,6 +1,6 @@
 """What was held on its way, from the journeys' own histories: the ledger keeps how a message ended, not its stops."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -8,7 +8,6 @@ from typing import Final
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from journey.base import workflow_id
 from journey.hours import end_of_quiet, possible_zones
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held
 from journey.playbook import QuietHours
@@ -27,20 +26,9 @@ class Hold:
     until: datetime
 
 
-async def holds(client: Client, shop: str, order_id: str) -> list[Hold]:
-    """Every hold of one journey, over all its runs, oldest first.
-
-    Raises:
-        RPCError: the history is gone, or Temporal is away.
-    """
-    runs: list[list[Hold]] = []
-    run_id: str | None = None
-    while True:
-        handle = client.get_workflow_handle(workflow_id(shop, order_id), run_id=run_id)
-        found, run_id = await _of_run([event async for event in handle.fetch_history_events()], client)
-        runs.insert(0, found)
-        if not run_id:
-            return [hold for run in runs for hold in run]
+async def holds(client: Client, found: Sequence[Sequence[HistoryEvent]]) -> list[Hold]:
+    """Every hold of one journey, oldest first; `found` are its runs, see `starters.demo.histories.runs`."""
+    return [hold for events in found for hold in await _of_run(events, client)]
 
 
 def nights(order: OrderRow, messages: Iterable[LedgerRow], quiet: QuietHours | None) -> list[Hold]:
@@ -56,8 +44,7 @@ def nights(order: OrderRow, messages: Iterable[LedgerRow], quiet: QuietHours | N
     ]
 
 
-async def _of_run(events: list[HistoryEvent], client: Client) -> tuple[list[Hold], str]:
-    """The holds of one run, and the id of the run before it, empty for the first."""
+async def _of_run(events: Sequence[HistoryEvent], client: Client) -> list[Hold]:
     asked: dict[int, tuple[DeliverRequest, datetime]] = {}
     found: list[Hold] = []
     for event in events:
@@ -72,4 +59,4 @@ async def _of_run(events: list[HistoryEvent], client: Client) -> tuple[list[Hold
             outcome = answer.outcome(now=at)
             if isinstance(outcome, Held):
                 found.append(Hold(request.key, outcome.rule, at, outcome.until))
-    return found, events[0].workflow_execution_started_event_attributes.continued_execution_run_id
+    return found

@@ -1,23 +1,10 @@
-"""The eight orders of the demo. Each run has ids of its own, so a home can be used again."""
+"""The ten orders of the demo. Each run has ids of its own, so a home can be used again."""
 
-from starters.demo.carriers import late, lost, moving, nearly, there
-from starters.demo.payloads import (
-    OWN_SHOP,
-    SHOPIFY_SHOP,
-    buyer,
-    called_off,
-    fulfilled,
-    item,
-    line,
-    ordered,
-    person,
-    refunded,
-    reviewed,
-    shipped,
-    shopify_id,
-    shopify_order,
-)
-from starters.demo.story import Story, beat
+from journey.remedies import Choice
+from starters.demo.carriers import lost, moving, nearly, there
+from starters.demo.orders_shopify import cancelled, late, no_consent
+from starters.demo.payloads import OWN_SHOP, collected, line, ordered, person, ready, reviewed, shipped
+from starters.demo.story import Defaults, Presses, Story, beat
 
 
 def own_id(run: int, number: int) -> str:
@@ -26,20 +13,19 @@ def own_id(run: int, number: int) -> str:
 
 
 def stories(run: int) -> list[Story]:
-    """The eight orders of that run (from 1)."""
+    """The ten orders of that run (from 1)."""
     return [
         _first(run),
         _again(run),
         _digital(run),
+        _picked_up(run),
         _split(run),
-        _delayed(run),
+        late(run),
         _lost(run),
-        _cancelled(run),
-        _no_consent(run),
+        _stuck(run),
+        cancelled(run),
+        no_consent(run),
     ]
-
-
-# ---- through the shop's own backend ----------------------------------------------------------------------------------
 
 
 def _first(run: int) -> Story:
@@ -105,126 +91,110 @@ def _digital(run: int) -> Story:
         order_id=order,
         place=ordered(order, "USD", "49.00", who, lines),
         beats=(beat(9, "19:30", reviewed(OWN_SHOP, order, 4, "CO-7")),),
+        both_sides=True,
+    )
+
+
+def _picked_up(run: int) -> Story:
+    order = own_id(run, 4)
+    who = person("ciara", run, first_name="Ciara", locale="en-IE", zone="Europe/Dublin", country="IE")
+    lines = [line("CP-5", "Cast iron pan", "72.00", "kitchen")]
+    return Story(
+        name="picked_up",
+        kind="picked up",
+        title="picked up in the store",
+        person="Ciara",
+        city="Dublin",
+        zone="Europe/Dublin",
+        shop=OWN_SHOP,
+        order_id=order,
+        place=ordered(order, "EUR", "72.00", who, lines),
+        beats=(
+            beat(1, "10:15", ready(order)),
+            beat(4, "17:40", collected(order)),
+        ),
+        both_sides=True,
     )
 
 
 def _split(run: int) -> Story:
-    order, kettle, apron = own_id(run, 4), f"4809{run:04d}0041", f"4809{run:04d}0042"
+    order = own_id(run, 5)
+    kettle, apron, pot = (f"4809{run:04d}005{number}" for number in (1, 2, 3))
     who = person("yuki", run, first_name="友紀", locale="ja-JP", zone="Asia/Tokyo", country="JP")
-    lines = [line("EK-2", "Enamel kettle", "12800", "kitchen"), line("AP-1", "Linen apron", "5600", "apparel")]
+    lines = [
+        line("EK-2", "Enamel kettle", "12800", "kitchen"),
+        line("AP-1", "Linen apron", "5600", "apparel"),
+        line("DP-4", "Donabe pot", "9200", "kitchen"),
+    ]
     return Story(
         name="split",
-        kind="split parcels",
-        title="split into two parcels",
+        kind="three parcels",
+        title="split into three parcels",
         person="Yuki",
         city="Tokyo",
         zone="Asia/Tokyo",
         shop=OWN_SHOP,
         order_id=order,
-        place=ordered(order, "JPY", "18400", who, lines),
+        place=ordered(order, "JPY", "27600", who, lines),
         beats=(
             beat(1, "11:00", shipped(order, kettle, "Yamato", days=2, lines=["EK-2"])),
-            beat(2, "15:30", shipped(order, apron, "Yamato", days=3, lines=["AP-1"])),
+            beat(1, "11:25", shipped(order, apron, "Yamato", days=3, lines=["AP-1"])),
+            beat(2, "15:30", shipped(order, pot, "Yamato", days=5, lines=["DP-4"])),
             beat(3, "09:00", nearly(kettle, "Yamato")),
             beat(3, "12:10", there(kettle, "Yamato")),
-            beat(4, "18:45", moving(apron, "Yamato")),
-            beat(5, "09:00", nearly(apron, "Yamato")),
-            beat(5, "17:25", there(apron, "Yamato")),
+            beat(3, "18:45", moving(pot, "Yamato")),
+            beat(4, "08:30", nearly(apron, "Yamato")),
+            beat(4, "10:40", there(apron, "Yamato")),
+            beat(7, "09:00", nearly(pot, "Yamato")),
+            beat(7, "17:25", there(pot, "Yamato")),
         ),
-    )
-
-
-# ---- through Shopify -------------------------------------------------------------------------------------------------
-
-
-def _delayed(run: int) -> Story:
-    order, parcel = shopify_id(run, 5), f"RM{run:04d}0005GB"
-    items = [item("WB-3", "Wool picnic blanket", "64.00", "outdoor")]
-    who = buyer("amelia", run, "Amelia", "GB", subscribed=True)
-    return Story(
-        name="delayed",
-        kind="delayed",
-        title="delayed, then two stars",
-        person="Amelia",
-        city="London",
-        zone="Europe/London",
-        shop=SHOPIFY_SHOP,
-        order_id=order,
-        place=shopify_order(order, "GBP", "64.00", who, items, locale="en-GB"),
-        beats=(
-            beat(1, "14:00", fulfilled(order, parcel, "Royal Mail", items, days=2)),
-            beat(2, "06:30", moving(parcel, "Royal Mail")),
-            beat(3, "10:15", late(parcel, "Royal Mail", 3)),
-            beat(6, "08:40", nearly(parcel, "Royal Mail")),
-            beat(6, "12:55", there(parcel, "Royal Mail")),
-            beat(13, "21:20", reviewed(SHOPIFY_SHOP, order, 2, "WB-3")),
-        ),
+        both_sides=True,
     )
 
 
 def _lost(run: int) -> Story:
-    order, parcel = shopify_id(run, 6), f"6A{run:04d}0006FR"
-    items = [item("ST-9", "Stool, ash", "118.00", "furniture")]
-    who = buyer("lucas", run, "Lucas", "FR", subscribed=True)
+    order, parcel = own_id(run, 7), f"6A{run:04d}0007FR"
+    who = person("lucas", run, first_name="Lucas", locale="fr-FR", zone="Europe/Paris", country="FR")
+    lines = [line("ST-9", "Stool, ash", "118.00", "furniture")]
     return Story(
         name="lost",
         kind="lost",
-        title="lost on the way, refunded",
+        title="lost, and sent again",
         person="Lucas",
         city="Paris",
         zone="Europe/Paris",
-        shop=SHOPIFY_SHOP,
+        shop=OWN_SHOP,
         order_id=order,
-        place=shopify_order(order, "EUR", "118.00", who, items, locale="fr-FR"),
+        place=ordered(order, "EUR", "118.00", who, lines),
         beats=(
-            beat(1, "12:30", fulfilled(order, parcel, "Colissimo", items, days=3)),
+            beat(1, "12:30", shipped(order, parcel, "Colissimo", days=4)),
             beat(2, "03:10", moving(parcel, "Colissimo")),
-            beat(4, "09:30", late(parcel, "Colissimo", 4)),
-            beat(9, "16:00", lost(parcel, "Colissimo")),
-            beat(11, "10:20", refunded(order, "EUR", "118.00")),
+            beat(4, "16:00", lost(parcel, "Colissimo")),
+            beat(4, "18:40", Presses(parcel, Choice.REPLACEMENT)),
         ),
+        both_sides=True,
     )
 
 
-def _cancelled(run: int) -> Story:
-    order = shopify_id(run, 7)
-    items = [item("FL-1", "The Long Walk flask", "58.00", "outdoor")]
+def _stuck(run: int) -> Story:
+    order, parcel = own_id(run, 8), f"JJFI{run:04d}0008"
+    who = person("nora", run, first_name="Nora", locale="fi-FI", zone="Europe/Helsinki", country="FI")
+    lines = [line("LS-2", "Linen sheets", "139.00", "home")]
     return Story(
-        name="cancelled",
-        kind="cancelled",
-        title="cancelled on the next day",
-        person="Olivia",
-        city="Sydney",
-        zone="Australia/Sydney",
-        shop=SHOPIFY_SHOP,
+        name="stuck",
+        kind="stuck",
+        title="stuck, nobody chose: refunded",
+        person="Nora",
+        city="Helsinki",
+        zone="Europe/Helsinki",
+        shop=OWN_SHOP,
         order_id=order,
-        place=shopify_order(
-            order, "AUD", "58.00", buyer("olivia", run, "Olivia", "AU", subscribed=True), items, locale="en-AU"
-        ),
+        place=ordered(order, "EUR", "139.00", who, lines),
         beats=(
-            beat(1, "08:50", called_off(order)),
-            beat(2, "15:15", refunded(order, "AUD", "58.00")),
+            beat(1, "15:45", shipped(order, parcel, "Posti", days=2)),
+            beat(2, "05:20", moving(parcel, "Posti")),
+            # The promise of day 3, a week of severe delay, three days to choose.
+            beat(14, "09:30", Defaults(parcel)),
         ),
-    )
-
-
-def _no_consent(run: int) -> Story:
-    order, parcel = shopify_id(run, 8), f"PK{run:04d}0008ES"
-    items = [item("OB-1", "Olive wood board", "42.00", "kitchen")]
-    who = buyer("mateo", run, "Mateo", "ES", subscribed=False)
-    return Story(
-        name="no_consent",
-        kind="no consent",
-        title="no consent to marketing",
-        person="Mateo",
-        city="Madrid",
-        zone="Europe/Madrid",
-        shop=SHOPIFY_SHOP,
-        order_id=order,
-        place=shopify_order(order, "EUR", "42.00", who, items, locale="es-ES"),
-        beats=(
-            beat(1, "16:20", fulfilled(order, parcel, "Correos", items, days=2)),
-            beat(3, "09:45", nearly(parcel, "Correos")),
-            beat(3, "11:30", there(parcel, "Correos")),
-        ),
+        both_sides=True,
     )

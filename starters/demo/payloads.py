@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from starters.demo.backend import Entry
 from starters.demo.story import Said
 from starters.demo.wire import Post, Senders
 
@@ -67,6 +68,40 @@ def reviewed(shop: str, order: str, rating: int, sku: str) -> Said:
     def say(senders: Senders, at: datetime) -> Post:
         data = {"shop": shop, "order_id": order, "occurred_at": at.isoformat(), "rating": rating, "sku": sku}
         return senders.event("review.posted", data)
+
+    return say
+
+
+def ready(order: str) -> Said:
+    """`pickup.ready`: it can be fetched in the store."""
+    return _pickup("pickup.ready", order)
+
+
+def collected(order: str) -> Said:
+    """`pickup.collected`: somebody fetched it."""
+    return _pickup("pickup.collected", order)
+
+
+def _pickup(kind: str, order: str) -> Said:
+    def say(senders: Senders, at: datetime) -> Post:
+        return senders.event(kind, {"shop": OWN_SHOP, "order_id": order, "occurred_at": at.isoformat()})
+
+    return say
+
+
+def paid_back(entry: Entry) -> Said:
+    """`order.refunded`, after the backend's own book."""
+
+    def say(senders: Senders, at: datetime) -> Post:
+        data = {
+            "shop": OWN_SHOP,
+            "order_id": entry.order_id,
+            "occurred_at": at.isoformat(),
+            "refund_id": entry.reference,
+            "amount": entry.amount,
+            "currency": entry.currency,
+        }
+        return senders.event("order.refunded", data)
 
     return say
 

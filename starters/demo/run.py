@@ -1,24 +1,26 @@
-"""The demo from beginning to end: stack, stories, calendar, links."""
+"""The demo from beginning to end: stack, stories, calendar, both sides, links."""
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Coroutine
+from collections import Counter
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager, redirect_stderr, suppress
 from typing import Any, Final, TextIO
 
-from pydantic import BaseModel
+from pydantic import SecretStr
 from rich.console import Console
 from rich.live import Live
-from rich.rule import Rule
-from rich.table import Table
 
-from journey.base import workflow_id
 from starters.account import Account, account
-from starters.demo.calendar import Diary, calendar, totals
+from starters.demo.backend import Backend
+from starters.demo.calendar import Diary, totals
+from starters.demo.ending import Report, links_of, show
+from starters.demo.histories import attention, runs
 from starters.demo.holds import holds, nights
 from starters.demo.orders import own_id, stories
 from starters.demo.payloads import OWN_SHOP
 from starters.demo.play import DemoError, Player
+from starters.demo.sides import Sides, sides
 from starters.demo.story import Story
 from starters.demo.terminal import own_terminal
 from starters.demo.view import View
@@ -26,25 +28,19 @@ from starters.demo.wire import Senders
 from starters.fast_forward import StartsWhenPlaced
 from starters.serving import stop_signal
 from starters.stack import Stack, whole_stack
-from store import accounts
+from store import accounts, remedies
 from store.pool import Pool
 from workers.logs import configure
+from workers.mail_catcher import CaughtMail
 from workers.settings import Settings
 from workflows.registry import PLAYBOOKS
 
 LOG: Final = "demo.log"
+OPERATORS: Final = "operators@fernhill.example"
+"""Who is told of what the shop's people have to look at, where the environment names nobody else."""
 _WATCH_SECONDS: Final = 0.3
 _LIMIT_SECONDS: Final = 300.0
 """After this long something hangs."""
-
-
-class Report(BaseModel):
-    """`postlude demo --exit --json`: every order's account, the seconds from the first start on, the mails caught."""
-
-    orders: list[Account]
-    seconds: float
-    mails: int
-    links: dict[str, str]
 
 
 class _Interrupted(Exception):  # noqa: N818  not an error: Ctrl-C
@@ -75,17 +71,33 @@ async def _run(settings: Settings, terminal: TextIO, *, leave: bool, as_json: bo
     console = Console(file=terminal, highlight=False, quiet=as_json)
     stopping = stop_signal()
     view = View(stories(1))
-    with Live(view, console=console, refresh_per_second=10, transient=not console.is_terminal) as live:
+    backend = Backend(OWN_SHOP)
+    with (
+        backend.serving() as shop_url,
+        Live(view, console=console, refresh_per_second=10, transient=not console.is_terminal) as live,
+    ):
+        settings = _with_shop(settings, shop_url)
         async with whole_stack(settings, tell=view.step, interceptor=StartsWhenPlaced()) as stack:
             played = stories(await _next_run(stack.pool))
-            await _unless(stopping, _play(stack, played, view))
+            player = _player(stack, backend, played)
+            await _unless(stopping, _play(player, view))
             live.stop()
             told = [await account(stack.pool, stack.client, story.shop, story.order_id) for story in played]
-            diaries = [await _diary(stack, story) for story in played]
+            diaries, both = [], []
+            for story in played:
+                diary, seen = await _diary(player, story)
+                diaries.append(diary)
+                both += [(diary, seen)] if story.both_sides else []
             mails = _mails(stack, played)
-            report = Report(orders=told, seconds=round(view.seconds, 1), mails=mails, links=_links(stack, played))
+            report = Report(
+                orders=told,
+                seconds=round(view.seconds, 1),
+                mails=len(mails),
+                links=links_of(stack, played),
+                sides=[seen for _, seen in both],
+            )
             problems = _problems(stack, told, diaries, mails)
-            _print(console, report, diaries, problems, leave=leave)
+            show(console, report, diaries, both, problems, leave=leave)
             if as_json:
                 terminal.write(report.model_dump_json(indent=2) + "\n")
                 terminal.flush()
@@ -95,14 +107,26 @@ async def _run(settings: Settings, terminal: TextIO, *, leave: bool, as_json: bo
     return 1 if problems else 0
 
 
-async def _play(stack: Stack, played: list[Story], view: View) -> None:
+def _with_shop(settings: Settings, url: str) -> Settings:
+    """The settings with the sample shop's own backend, and with its people's mailbox where mails are caught."""
+    urls = [one for one in (settings.given("shop_urls"), url) if one]
+    more: dict[str, object] = {"shop_urls": SecretStr(" ".join(urls))}
+    if settings.alert_url is None and settings.email_url is None:
+        more["alert_url"] = SecretStr(f"mailto:{OPERATORS}")
+    return settings.model_copy(update=more)
+
+
+def _player(stack: Stack, backend: Backend, played: list[Story]) -> Player:
     secret = {
         name: getattr(stack.settings, name).get_secret_value()
         for name in ("webhook_secret", "shopify_secret", "easypost_secret")
     }
-    player = Player(stack, Senders(**secret), played)
+    return Player(stack, Senders(**secret), backend, played)
+
+
+async def _play(player: Player, view: View) -> None:
     view.progress = player.progress
-    async with _watching(stack.pool, played, view):
+    async with _watching(player.stack.pool, player.stories, view):
         try:
             async with asyncio.timeout(_LIMIT_SECONDS):
                 await player.play()
@@ -111,7 +135,7 @@ async def _play(stack: Stack, played: list[Story], view: View) -> None:
 
 
 @asynccontextmanager
-async def _watching(pool: Pool, played: list[Story], view: View) -> AsyncIterator[None]:
+async def _watching(pool: Pool, played: Sequence[Story], view: View) -> AsyncIterator[None]:
     """Keep the view's figures fresh from the ledger."""
 
     async def look() -> None:
@@ -149,15 +173,27 @@ async def _unless(stopping: asyncio.Event, work: Coroutine[Any, Any, None]) -> N
     await task
 
 
-async def _diary(stack: Stack, story: Story) -> Diary:
+async def _diary(player: Player, story: Story) -> tuple[Diary, Sides]:
+    """What the customer got on which day, and the same order from both sides."""
+    stack = player.stack
     row = await accounts.order(stack.pool, story.shop, story.order_id)
     if row is None:
         raise DemoError(f"order {story.order} is not in the database")
     messages = await accounts.messages(stack.pool, story.shop, story.order_id)
-    held = await holds(stack.client, story.shop, story.order_id)
+    history = await runs(stack.client, story.shop, story.order_id)
+    held = await holds(stack.client, history)
     told = {hold.touch for hold in held}
     waited = nights(row, messages, PLAYBOOKS.get(row.playbook).contact.quiet_hours)
-    return Diary(story, row.placed_at, messages, [*(one for one in waited if one.touch not in told), *held])
+    diary = Diary(story, row.placed_at, messages, [*(one for one in waited if one.touch not in told), *held])
+    caught = stack.mail.messages() if stack.mail is not None else []
+    seen = sides(
+        diary,
+        player.progress[story.name],
+        attention(event for events in history for event in events),
+        [mail for mail in caught if OPERATORS in mail.recipients],
+        await remedies.listed(stack.pool, shop=story.shop, order_id=story.order_id),
+    )
+    return diary, seen
 
 
 async def _next_run(pool: Pool) -> int:
@@ -168,68 +204,24 @@ async def _next_run(pool: Pool) -> int:
     return run
 
 
-def _mails(stack: Stack, played: list[Story]) -> int:
-    """The receiving side's own count of this run's mails; the ledger's is not asked."""
+def _mails(stack: Stack, played: list[Story]) -> list[CaughtMail]:
+    """This run's mails to customers by the receiving side's own account; the ledger's is not asked."""
     if stack.mail is None:
-        return 0
+        return []
     orders = {story.order for story in played}
-    return sum(1 for mail in stack.mail.messages() if mail.order in orders)
+    return [mail for mail in stack.mail.messages() if mail.order in orders]
 
 
-def _problems(stack: Stack, told: list[Account], diaries: list[Diary], mails: int) -> list[str]:
+def _problems(stack: Stack, told: list[Account], diaries: list[Diary], mails: list[CaughtMail]) -> list[str]:
     found = [f"order {one.order} is still {one.status}: {one.next.why}" for one in told if one.status != "finished"]
     sent, _, _ = totals(diaries)
     if stack.mail is not None:
-        if mails != sent:
-            found.append(f"the ledger says {sent} mails were sent, the mail catcher took {mails}")
-        twice = {name for name, count in stack.mail.count_by_message_id().items() if count > 1}
+        if len(mails) != sent:
+            found.append(f"the ledger says {sent} mails were sent, the mail catcher took {len(mails)}")
+        twice = {name for name, count in Counter(mail.message_id for mail in mails).items() if count > 1}
         if twice:
             found.append(f"{len(twice)} mails came more than once")
     return found
-
-
-def _links(stack: Stack, played: list[Story]) -> dict[str, str]:
-    """The order page of the first story; of the journeys the one where most happened within one run."""
-    story = played[0]
-    telling = next(one for one in played if one.name == "delayed")
-    links = {"order_page": stack.links.order(story.shop, story.order_id)}
-    if stack.mail is not None:
-        links["mails"] = f"{stack.url}/dev/mails"
-    if stack.ui_url is not None:
-        links["temporal_ui"] = stack.ui_url
-        links["workflow"] = f"{stack.ui_url}/namespaces/default/workflows/{workflow_id(telling.shop, telling.order_id)}"
-    return links
-
-
-def _print(console: Console, report: Report, diaries: list[Diary], problems: list[str], *, leave: bool) -> None:
-    sent, held, refused = totals(diaries)
-    console.print()
-    console.print(Rule("what each customer got, by their own calendar"))
-    console.print("[green]✉ about the order[/]  [magenta]✉ marketing[/]  [yellow]◷ held first, then sent[/]\n")
-    console.print(calendar(diaries, console.width))
-    console.print(Rule(style="dim"))
-    console.print(
-        f"[bold]{len(report.orders)} journeys[/] in {report.seconds:.0f} s: [bold]{sent}[/] messages sent,"
-        f" {report.mails} mails caught, none twice; {held} held first, {refused} refused."
-        if not problems
-        else "[red]" + "\n".join(problems) + "[/]"
-    )
-    if leave:
-        return
-    names = {
-        "mails": "every mail",
-        "order_page": "a customer's page",
-        "temporal_ui": "Temporal UI",
-        "workflow": "one journey there",
-    }
-    table = Table(box=None, pad_edge=False, show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
-    for name, words in names.items():
-        if name in report.links:
-            table.add_row(words, f"[link={report.links[name]}]{report.links[name]}[/link]")
-    console.print(table)
-    console.print("Ctrl-C stops it.")
 
 
 def _first_of(group: BaseExceptionGroup[Exception]) -> Exception:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from temporalio.exceptions import ApplicationError
 
+from activities.alerts import Alerts
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.links import Links
 from activities.messaging.protocol import EmailProvider
@@ -90,12 +91,13 @@ class Desk:
     senders: Senders | None = None
     """Everybody who can carry a message, where that is more than `provider`."""
     callback: str | None = None
+    alerts: Alerts | None = None
 
     def deliveries(self, gap: Gap = no_gap, **options: Any) -> Deliveries:
         """The activities of one worker process."""
         links = Links("test-secret-key", "http://shop.test")
         senders = self.senders or Senders.of(self.provider)
-        sender = Sender(senders, self.templates, links, self._playbook, self.callback)
+        sender = Sender(senders, self.templates, links, self._playbook, self.callback, self.alerts)
         return Deliveries(self.pool, Ledger(self.pool, domain="shop.test"), sender, gap=gap, **options)
 
     async def order(self, **changes: Any) -> Order:

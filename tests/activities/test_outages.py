@@ -183,7 +183,7 @@ async def test_a_worker_that_fails_in_every_gap_of_a_journey_sends_each_message_
         await made.place(one)
         await made.forward(one, 0.1)
         await ship(made, one)
-        await made.forward(one, 3)
+        await made.forward(one, 2)
         ledger = await made.ledger(one)
     assert crash.at == []
     touches = [arrival.touch for arrival in api.arrivals()]

@@ -18,7 +18,13 @@ from workers.embedded import EmbeddedStack
 
 FIGURES = [
     *("Temporal actions", "history events", "history, all runs", "list price", "replay", "`apply` + `next_step`"),
-    *("ready mails", "mails a second on one core as MIME", "decision and claim", "decision and claim"),
+    *(
+        "fold of a parcel's 40 scans",
+        "ready mails",
+        "mails a second on one core as MIME",
+        "decision and claim",
+        "decision and claim",
+    ),
 ]
 
 

@@ -143,7 +143,8 @@ async def test_an_order_file_goes_through_the_inbox_and_is_shown_from_the_ledger
     shown = await later("order", "show", "acme/1001", "--json", environment=alone)
     assert shown.code == 0, shown.err
     found = json.loads(shown.out)
-    assert set(found) == {"order", "status", "phase", "now", "next", "parcels", "messages"}
+    told = {"order", "status", "phase", "now", "next", "parcels", "messages"}
+    assert set(found) == told | {"attention", "delivery", "remedies", "watching"}
     assert (found["order"], found["status"]) == ("acme/1001", "running")
     listed = await later("order", "list", "--status", "running", environment=environment)
     assert "acme/1001" in listed.out
@@ -167,7 +168,7 @@ async def test_steering_a_journey_from_the_command_line(environment, journeys):
     shown = await later("order", "show", name, "--json", environment=environment)
     found = json.loads(shown.out)
     assert "order_confirmation" in {message["touch"] for message in found["messages"] if message["status"] == "sent"}
-    assert found["next"]["why"] == "waiting for the parcels"
+    assert found["next"]["why"] == "not_dispatched unless there is news"
     behind = await Clocks(journeys.client).now(order.shop, order.order_id) - datetime.fromisoformat(found["now"])
     assert behind.total_seconds() < 60
     unknown = await later("order", "fast-forward", "acme/nobody", "2d", environment=environment)

@@ -18,7 +18,7 @@ WRITERS = {"_wait", "_end", "_leave_in_doubt", "record_in_doubt", "release", "_r
 """Calls whose texts are rules."""
 NAMES = {"why", "rule", "verdict", "blocked", "refusal", "CRASHED"}
 """Variables that hold one."""
-DECIDERS = {"itinerary.py", "contact.py"}
+DECIDERS = {"itinerary.py", "stops.py", "contact.py"}
 """Whose functions that return a text return a rule."""
 SHAPE = re.compile(r"[a-z][a-z0-9]*(_[A-Za-z0-9*]+)*")
 

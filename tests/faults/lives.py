@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 from journey.events import CustomerReordered, OrderCancelled, OrderRefunded, ShipmentCreated, ShipmentUpdated
 from journey.order import Buyer, LineKind
 from journey.parcels import ParcelStatus, Reason
-from tests.support.orders import Order, Person
+from journey.playbook import touch_id
+from tests.support.orders import Order, Person, noon_zone
 from tests.support.world import World, order_id
 
 REPEAT = {
@@ -15,12 +16,12 @@ REPEAT = {
     "shipped:T1",
     "out_for_delivery:T1",
     "delivered:T1",
-    "care",
+    "care:T1",
     "check_in",
-    "review_request",
+    "review_request:T1",
     "also_enjoyed",
     "thank_you",
-    "review_reminder",
+    "review_reminder:T1",
     "bundle",
     "discount",
     "miss_you",
@@ -28,10 +29,10 @@ REPEAT = {
     "vip_invite",
 }
 FIRST = REPEAT | {"welcome"}
-NO_CONSENT = {"order_confirmation", "shipped:T1", "out_for_delivery:T1", "delivered:T1", "care"}
-DIGITAL = (REPEAT - NO_CONSENT) | {"order_confirmation", "digital_access"}
+NO_CONSENT = {"order_confirmation", "shipped:T1", "out_for_delivery:T1", "delivered:T1", "care:T1"}
+DIGITAL = {touch_id(key) for key in REPEAT - NO_CONSENT} | {"order_confirmation", "digital_access"}
 REORDERED = REPEAT - {"also_enjoyed", "bundle", "discount", "miss_you", "whats_new", "vip_invite"}
-LOST = {"order_confirmation", "shipped:T1", "parcel_lost:T1", "order_refunded:r1"}
+LOST = {"order_confirmation", "shipped:T1", "remedy_offer:T1", "order_refunded:r1"}
 CANCELLED = {"order_confirmation", "order_cancelled", "order_refunded:r1"}
 ON_THE_WAY = {"shipped:T1", "out_for_delivery:T1"}
 """What no longer goes out when the parcel is there before its message was due."""
@@ -54,9 +55,7 @@ class Life:
 
     def order(self, shop: str) -> Order:
         """A new order of this kind, of a new customer for whom it is about noon, so that no night is in the way."""
-        away = 12 - datetime.now(UTC).hour
-        zone = f"Etc/GMT{-away:+d}" if away else "UTC"
-        person = Person(customer_id=order_id(), consent=self.consent, time_zone=zone)
+        person = Person(customer_id=order_id(), consent=self.consent, time_zone=noon_zone())
         return replace(
             Order(order_id(), shop=shop, person=person),
             buyer=self.buyer,
@@ -108,7 +107,7 @@ async def lost_and_refunded(world: World, order: Order) -> None:
     await world.forward(order, 1)
     await world.ship(order, "T1")
     await world.tell(order, ShipmentCreated(at=await world.now(order), tracking_number="T1", carrier="DHL"))
-    await world.forward(order, 3)
+    await world.forward(order, 2)
     now = await world.now(order)
     lost = ShipmentUpdated(at=now, tracking_number="T1", status=ParcelStatus.EXCEPTION, reason=Reason.LOST)
     await world.tell(order, lost)

@@ -1,14 +1,25 @@
 """What shops and carriers tell about an order, as webhooks in the order in which it happened."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from journey.playbook import Playbook
 from tests.faults.webhooks import Webhook, from_carrier, from_shop
 
 SHOP = "acme"
 REPEATING = frozenset(
-    {"setup_tips", "check_in", "thank_you", "review_reminder", "bundle", "discount", "whats_new", "vip_invite"}
+    {
+        "pickup_reminder",
+        "remedy_reminder",
+        "setup_tips",
+        "check_in",
+        "thank_you",
+        "review_reminder",
+        "bundle",
+        "discount",
+        "whats_new",
+        "vip_invite",
+    }
 )
 """Touches that stand beside another one with the same anchor, phase and endings, only later."""
 
@@ -25,12 +36,6 @@ def short(playbook: Playbook) -> Playbook:
     ):
         assert told(shorter) == told(playbook)
     return shorter
-
-
-def noon_zone() -> str:
-    """A time zone where it is about noon, so that no night stands in a message's way."""
-    away = 12 - datetime.now(UTC).hour
-    return f"Etc/GMT{-away:+d}" if away else "UTC"
 
 
 class Teller:

@@ -21,16 +21,17 @@ from store.pool import AWAY, Pool, connect
 from tests.faults.accounts import accounts
 from tests.faults.lives import CANCELLED, FIRST, ON_THE_WAY
 from tests.faults.receivers import caught, slow_to_answer
-from tests.faults.stories import SHOP, Teller, noon_zone
+from tests.faults.stories import SHOP, Teller
 from tests.faults.webhooks import Senders, dispatched, gateway
-from tests.support.orders import Order
+from tests.support.orders import Order, noon_zone
 from tests.support.processes import chosen_seed
 from tests.support.world import World, order_id, world
 from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.embedded_postgres import EmbeddedPostgres
 from workers.embedded_temporal import EmbeddedTemporal
-from workflows.order_journey import SEARCH_ATTRIBUTES, OrderJourney
+from workflows.journey_input import SEARCH_ATTRIBUTES
+from workflows.order_journey import OrderJourney
 
 JOURNEYS = 30
 LONG_ENOUGH = timedelta(days=100)

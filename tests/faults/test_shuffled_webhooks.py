@@ -15,8 +15,9 @@ from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.playbook import Playbook
 from store.pool import Pool
-from tests.faults.stories import SHOP, STORIES, Teller, noon_zone, short
+from tests.faults.stories import SHOP, STORIES, Teller, short
 from tests.faults.webhooks import Senders, Webhook, dispatched, gateway
+from tests.support.orders import noon_zone
 from tests.support.processes import chosen_seed
 from tests.support.world import World, order_id, world
 from workers.worker import build_worker

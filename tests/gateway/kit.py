@@ -15,13 +15,15 @@ from standardwebhooks import Webhook
 from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import workflow_id
-from starters.dispatch import JourneyMissingError
+from starters.ports import JourneyMissingError
+from store import inbox, intake
 
 SECRET_KEY = "test-secret-key"  # noqa: S105  # a test secret
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty bytes!").decode()
 SHOPIFY_SECRET = "shopify-test-secret"  # noqa: S105  # a test secret
 EASYPOST_SECRET = "easypost-tést-secret"  # noqa: S105  # a test secret
 PLACED = "2026-11-22T09:59:58Z"
+CHANGED = "2026-11-22T10:01:00Z"
 
 
 class Clock:
@@ -40,13 +42,15 @@ class Clock:
 class Recorder:
     """Journeys that only remember what they were told.
 
-    `away` plays an outage, `ended` a finished journey, `lost` one that Temporal does not know.
+    `away` plays an outage, `ended` a finished journey, `lost` one that Temporal does not know. `settling` are the sagas
+    of remedies.
     """
 
     def __init__(self):
         self.started = {}
         self.playbooks = []
         self.told = []
+        self.settling = {}
         self.away = False
         self.broken = set()
         self.ended = set()
@@ -58,6 +62,10 @@ class Recorder:
         self.playbooks.append(playbook)
         self.first.set()
         return self.started.setdefault(workflow_id(facts.shop, facts.order_id), facts) is facts
+
+    async def settle(self, request):
+        self._outage(request.shop, request.order_id)
+        return self.settling.setdefault(request.workflow_id, request) is request
 
     async def signal(self, shop, order_id, event):
         self._outage(shop, order_id)
@@ -156,3 +164,40 @@ def order_data(**changes: Any) -> dict[str, Any]:
         "customer": customer,
         "lines": [line],
     } | changes
+
+
+class ShopApi:
+    """A shop's API as the relay sees it. `then` are its answers, or what it raises; the last one stays."""
+
+    def __init__(self, *then):
+        self.then = list(then)
+        self.asked = []
+
+    async def __call__(self, shop, order_id):
+        self.asked.append((shop, order_id))
+        answer = self.then.pop(0) if len(self.then) > 1 else self.then[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def placed(**changes):
+    """The order as the shop's API tells it, and that a parcel of it left."""
+    data = order_data(**changes)
+    return [
+        intake.OrderCreated(at=data.pop("placed_at"), **data),
+        intake.ShipmentCreated(at=CHANGED, shop="acme", order_id="1001", tracking_number="P-1"),
+    ]
+
+
+async def changed(gate, *, event_id="wc-1", order_id="1001"):
+    event = intake.OrderChanged(at=CHANGED, shop="acme", order_id=order_id)
+    return await inbox.keep(
+        gate.pool,
+        source="woocommerce",
+        event_id=event_id,
+        topic="order.updated",
+        body=b"{}",
+        events=[event],
+        received_at=gate.clock.now,
+    )

@@ -20,9 +20,9 @@ async def browser(templates, playbook, tmp_path):
 
 
 async def test_every_touch_is_shown_in_every_language_on_every_channel(browser, templates, playbook):
-    """24 touches, one of them with seven problems, times languages times channels; SMS with their count."""
+    """Touches, one with nine problems and one with two ends, times languages times channels; SMS with their count."""
     page = (await browser.get("/dev/gallery?locale=all&channel=all")).text
-    cards = (len(playbook.touches) + 6) * len(templates.languages) * len(SHOWN)
+    cards = (len(playbook.touches) + 8 + 1) * len(templates.languages) * len(SHOWN)
     assert page.count("<article") == cards
     assert len(re.findall(r"\d SMS, \d+ characters, gsm", page)) == cards / len(SHOWN)
     assert all(f'id="{touch.id}"' in page for touch in playbook.touches)

@@ -8,10 +8,12 @@ from temporalio.client import Client
 
 from journey.base import workflow_id
 from journey.events import OrderCancelled
-from starters.dispatch import JourneyMissingError
+from journey.remedies import RemedyRequest
 from starters.journeys import TemporalJourneys
+from starters.ports import JourneyMissingError
 from tests.support.orders import Order
 from tests.support.world import order_id
+from workflows.remedy_case import RemedyCase
 
 CANCELLED = OrderCancelled(at=datetime(2026, 11, 23, 8, tzinfo=UTC))
 
@@ -34,3 +36,15 @@ async def test_a_namespace_that_is_not_there_ends_no_journey(client, stack):
     lost = await Client.connect(stack.temporal_address, namespace="not-there", data_converter=client.data_converter)
     with pytest.raises(JourneyMissingError):
         await TemporalJourneys(lost, "queue").signal("acme", "1", CANCELLED)
+
+
+async def test_a_remedy_has_one_saga_for_ever(client):
+    """Whoever asks second is told so, while the saga runs and after it has ended."""
+    journeys = TemporalJourneys(client, f"nobody-{uuid.uuid4().hex[:8]}")
+    request = RemedyRequest(shop="acme", order_id=order_id(), part="T1", playbook="digest", at=CANCELLED.at)
+    assert await journeys.settle(request)
+    assert not await journeys.settle(request)
+    handle = client.get_workflow_handle_for(RemedyCase.run, request.workflow_id)
+    assert (await handle.describe()).workflow_type == "RemedyCase"
+    await handle.terminate()
+    assert not await journeys.settle(request)

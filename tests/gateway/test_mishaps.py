@@ -2,12 +2,15 @@
 
 import asyncio
 
+import pytest
+
+from activities.vendors.http import VendorBusyError
 from journey.base import workflow_id
-from starters.dispatch import JourneyMissingError
+from starters.ports import JourneyMissingError
 from starters.relay import Relay, passes
 from store import inbox
 from store.playbooks import NoPlaybookError
-from tests.gateway.kit import Clock
+from tests.gateway.kit import Clock, Recorder
 
 AT = "2026-11-23T08:00:00Z"
 
@@ -24,7 +27,7 @@ async def test_an_ended_journey_that_temporal_forgot_is_not_told(gate):
     assert [(row["status"], row["note"]) for row in await gate.rows()] == [
         ("dispatched", None),
         ("dispatched", "journey has ended"),
-        ("dispatched", None),
+        ("dispatched", "nothing new"),
     ]
     assert len(gate.journeys.playbooks) == 1
 
@@ -75,6 +78,41 @@ async def test_facts_wait_for_an_order_that_was_given_up(gate):
     assert gate.journeys.kinds("acme", "1001") == ["OrderCancelled", "ReviewPosted"]
 
 
+class _Slow(Recorder):
+    """Journeys whose start is answered when `answers` is set; `asked` once there was one to wait for."""
+
+    def __init__(self):
+        super().__init__()
+        self.answers, self.asked = asyncio.Event(), asyncio.Event()
+        self.answers.set()
+
+    async def start(self, facts, playbook):
+        if not self.answers.is_set():
+            self.asked.set()
+        await self.answers.wait()
+        return await super().start(facts, playbook)
+
+
+async def test_a_repeated_order_lets_go_what_waited_for_it(gate):
+    """A scan that comes while the order is told again waits for that, and not for ever."""
+    journeys = _Slow()
+    relay, other = (Relay(gate.pool, journeys, clock=gate.clock) for _ in range(2))
+    await gate.send.order()
+    await gate.send.event("shipment.created", timestamp=AT, shop="acme", order_id="1001", tracking_number="P-1")
+    await relay.drain()
+    journeys.answers.clear()
+    await gate.send.order()
+    telling = asyncio.create_task(relay.drain())
+    await journeys.asked.wait()
+    await gate.send.scan("P-1", "delivered", AT)
+    await other.drain()
+    assert (await gate.states())[-1] == "waiting"
+    journeys.answers.set()
+    await telling
+    assert await gate.states() == ["dispatched"] * 4
+    assert journeys.kinds("acme", "1001") == ["ShipmentCreated", "ShipmentUpdated"]
+
+
 async def test_a_relay_that_lost_its_lease_changes_nothing(gate):
     """What a slow relay says of a row that was given out again, or settled, does not count."""
     await gate.send.order()
@@ -95,7 +133,7 @@ async def test_a_relay_that_lost_its_lease_changes_nothing(gate):
 
 
 async def test_webhooks_are_forgotten_when_their_time_is_over(gate):
-    """After 30 days a dispatched or ignored row, after 90 a dead one, says nothing of anybody; it is a repeat still."""
+    """An ignored row is blanked after a day, a dispatched one after 30, a dead one after 90; it is a repeat still."""
     await gate.send.order(event_id="msg_1")
     await gate.send.event("cart.abandoned", who="Ada")
     await gate.send.scan("P-9", "in_transit", AT)
@@ -104,10 +142,13 @@ async def test_webhooks_are_forgotten_when_their_time_is_over(gate):
     async def kept():
         return [bool(row["body"]) or row["event"] is not None for row in await gate.rows()]
 
-    gate.clock.forward(days=29)
+    gate.clock.forward(hours=23)
     await gate.relay.drain()
-    assert (await gate.states(), await kept()) == (["dispatched", "ignored", "dead"], [True, True, True])
-    gate.clock.forward(days=1)
+    assert await kept() == [True, True, True]
+    gate.clock.forward(days=28)
+    await gate.relay.drain()
+    assert (await gate.states(), await kept()) == (["dispatched", "ignored", "dead"], [True, False, True])
+    gate.clock.forward(days=2)
     await gate.relay.drain()
     assert await kept() == [False, False, True]
     gate.clock.forward(days=89)
@@ -145,3 +186,13 @@ def test_patience_mends_no_lookup():
     assert passes(NoPlaybookError())
     assert not passes(KeyError())
     assert not passes(JourneyMissingError())
+
+
+@pytest.mark.parametrize(
+    ("rule", "mended"),
+    [("http_503", True), ("http_429", True), ("circuit_open", True), ("quota_spent", True)]
+    + [(rule, False) for rule in ("http_401", "http_403", "access_denied", "shop_inactive", "token_http_400")],
+)
+def test_patience_mends_no_right(rule, mended):
+    """What is away comes back; a token that was taken back or a bill that is not paid is for a person."""
+    assert passes(VendorBusyError("a vendor", rule)) is mended

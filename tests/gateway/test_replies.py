@@ -1,6 +1,7 @@
 """What people text back, from the provider's signed webhook to the answer at the provider and the alert."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,10 +12,12 @@ from activities.messaging.routes import Route
 from activities.messaging.senders import Senders
 from activities.messaging.text.segments import Encoding, count, plain
 from journey.playbook import Channel
+from journey.remedies import By, Choice
 from starters.gateway import Services, create_app
 from starters.relay import Relay
 from starters.replies import Replies
 from starters.words import LANGUAGES, words_of
+from store import remedies
 from tests.feedback import payloads, signers
 from tests.feedback.conftest import opened
 from tests.feedback.payloads import PHONE
@@ -22,6 +25,7 @@ from tests.gateway.kit import SECRET_KEY, Clock, Recorder
 from tests.messaging.text.standins import TwilioApi, WhatsAppApi, twilio_error
 from tests.support.orders import Order, Person, put
 from tests.support.providers import Impatient
+from tests.support.remedies import step
 from tests.support.sockets import HOST
 from tests.support.standin import Said, StandIn
 
@@ -211,3 +215,75 @@ def test_texts_by_the_pages_are_cheap(language):
     for body, most in ((answer, 2), (confirm, 2)):
         counted = count(plain(body))
         assert (counted.encoding, counted.segments <= most) == (Encoding.GSM, True)
+
+
+# ---- remedies ------------------------------------------------------------------------------------------------
+
+
+async def offered(line, part="T1", order_id="1001"):
+    """A lost parcel of the customer's, which they may choose about for three days."""
+    now = line.clock.now
+    order = Order(order_id)
+    async with line.pool.acquire() as connection, connection.transaction():
+        await remedies.offer(connection, step(order, part=part, at=now, choose_by=now + timedelta(days=3)))
+
+
+async def chosen(line, part="T1"):
+    row = await remedies.get(line.pool, "acme", "1001", part)
+    return row.choice, row.chosen_by
+
+
+@pytest.mark.parametrize("how", [text, chat])
+@pytest.mark.parametrize(("words", "choice"), [("2", Choice.REFUND), ("Bitte noch einmal", Choice.REPLACEMENT)])
+async def test_a_word_chooses_the_remedy_that_is_offered(line, how, words, choice):
+    """By SMS and WhatsApp alike: it stands, its event is on its way, and nobody is alerted."""
+    await offered(line)
+    await line.write(how(words))
+    assert await chosen(line) == (choice, By.REPLY)
+    assert await line.pool.fetchval("SELECT count(*) FROM inbox WHERE source = 'remedy'") == 1
+    assert line.slack.asked == []
+
+
+@pytest.mark.parametrize("words", ["Wo bleibt mein Geld?", "1 oder 2?", "nein"])
+async def test_what_is_no_choice_is_for_a_person(line, words):
+    """A question is answered by somebody, and nothing is chosen."""
+    await offered(line)
+    await line.write(text(words))
+    assert (await chosen(line), len(line.slack.asked)) == ((None, None), 1)
+
+
+async def test_a_choice_between_two_remedies_is_for_a_person(line):
+    """Nobody knows which parcel is meant."""
+    await line.pool.execute("UPDATE orders SET total = 200")
+    await offered(line)
+    await line.pool.execute("UPDATE remedies SET amount = 79")
+    await offered(line, part="T2")
+    await line.write(text("2"))
+    assert [await chosen(line, part) for part in ("T1", "T2")] == [(None, None)] * 2
+    assert len(line.slack.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "over", ["DELETE FROM remedies", "UPDATE remedies SET choose_by = offered_at - interval '10 days'"]
+)
+async def test_a_word_without_an_offer_is_for_a_person(line, over):
+    """Where nothing was offered, or the time is up."""
+    await offered(line)
+    await line.pool.execute(over)
+    await line.write(text("2"))
+    assert len(line.slack.asked) == 1
+    assert await line.pool.fetchval("SELECT count(choice) FROM remedies") == 0
+
+
+async def test_a_strangers_word_chooses_nothing(line):
+    """A number that no customer has is offered nothing."""
+    await offered(line)
+    await line.write(text("2", sender=STRANGER))
+    assert (await chosen(line), len(line.slack.asked)) == ((None, None), 1)
+
+
+async def test_a_stop_is_no_choice(line):
+    """Whoever wants no more messages has chosen nothing."""
+    await offered(line)
+    await line.write(text("STOP"))
+    assert (await chosen(line), len(await line.listed())) == ((None, None), 1)

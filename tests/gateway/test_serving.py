@@ -63,6 +63,15 @@ async def test_a_provider_that_is_none_is_told_at_the_start(name, value, templat
     assert "s3cret@" not in str(refused.value)
 
 
+async def test_webhooks_that_nobody_could_read_are_refused_at_the_start(templates):
+    """BigCommerce's only name an order: without its API each would be taken and lost."""
+    given = settings(bigcommerce_secret="s3cret", shop_urls="woocommerce://k:s3cret@shop.example")
+    with pytest.raises(SettingMissingError, match="POSTLUDE_SHOP_URLS: BigCommerce") as refused:
+        async with serving(given, None, None, templates, listener=None):
+            pass
+    assert "s3cret" not in str(refused.value)
+
+
 def test_countries_are_written_as_people_write_them():
     """With commas or blanks, in any case; what is no country is refused."""
     given = settings(soft_opt_in="gb, IE", confirm_boxes="de")

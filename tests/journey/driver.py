@@ -8,12 +8,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from journey.answers import mended, report, settle
 from journey.base import TouchKey
 from journey.events import Event, Resumed
-from journey.itinerary import Deliver, Finish, Step, Stop, Wait, left_over, next_step, passed_over
+from journey.itinerary import Deliver, Finish, Step, Wait, left_over, next_step, passed_over
+from journey.mending import Mend
 from journey.outcomes import DeliverRequest, Held, Outcome, Refused, Sent
 from journey.playbook import Playbook
-from journey.state import JourneyState, apply, report, settle
+from journey.remedies import Action, By, Choice, RemedyAnswer, Stand
+from journey.state import JourneyState
+from journey.stops import Stop
+from journey.telling import apply
 
 Arrival = tuple[datetime, Event]
 Answer = Callable[[Deliver, datetime], Outcome]
@@ -46,6 +51,7 @@ class Drive:
     asked: list[Asked] = field(default_factory=list)
     rules: dict[str, str] = field(default_factory=dict)
     heard: list[tuple[datetime, Event]] = field(default_factory=list)
+    mended: list[tuple[Action, str, datetime]] = field(default_factory=list)
     finished: str | None = None
 
     @property
@@ -77,6 +83,8 @@ class Drive:
             match step:
                 case Deliver():
                     self._deliver(step)
+                case Mend():
+                    self._mend(step)
                 case Finish():
                     over = left_over(self.state, self.playbook, now=self.now)
                     self._note(over)
@@ -94,6 +102,16 @@ class Drive:
                     self.now = due
         raise NeverEndsError(self.state.model_dump_json(exclude_unset=True))
 
+    def _mend(self, step: Mend) -> None:
+        """Write the offer down; with no choice in time the money goes back at once."""
+        stands = {
+            Action.OFFER: RemedyAnswer(status=Stand.OFFERED),
+            Action.DEFAULT: RemedyAnswer(status=Stand.DONE, choice=Choice.REFUND, by=By.DEFAULT),
+            Action.WITHDRAW: RemedyAnswer(status=Stand.WITHDRAWN),
+        }
+        self.mended.append((step.action, step.part, self.now))
+        self.state = mended(self.state, step.step(self.state, self.now), stands[step.action])
+
     def _deliver(self, step: Deliver) -> None:
         stop, asked_on = step.stop, self.state
         over = passed_over(self.state, self.playbook, now=self.now)
@@ -105,6 +123,7 @@ class Drive:
             due=stop.due,
             now=self.now,
             forced=step.forced,
+            along=tuple(key for key, _ in stop.along),
             passed_over=over,
         )
         self._note(over)

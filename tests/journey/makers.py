@@ -6,11 +6,12 @@ from functools import cache
 from pathlib import Path
 
 from journey.base import TouchKey, TrackingNumber
-from journey.events import ShipmentCreated, ShipmentUpdated
+from journey.events import Event, ShipmentCreated, ShipmentUpdated
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
-from journey.parcels import ParcelStatus, Reason
+from journey.parcels import Method, ParcelStatus, Reason
 from journey.playbook import Playbook, load_playbook
 from journey.state import JourneyState, start
+from journey.telling import apply
 
 PLACED = datetime(2026, 11, 2, 10, tzinfo=UTC)
 SHIPPED_PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
@@ -86,3 +87,15 @@ def delivered(at: datetime, number: str = "T1") -> ShipmentUpdated:
 
 def key(name: str) -> TouchKey:
     return TouchKey(name)
+
+
+def folded(*told: Event, facts: OrderFacts | None = None) -> JourneyState:
+    """The state that has heard of each fact when it happened."""
+    state = begun(facts)
+    for event in told:
+        state = apply(state, event, now=event.at)
+    return state
+
+
+def pickup(at: datetime, number: str = "P1") -> ShipmentCreated:
+    return ShipmentCreated(at=at, tracking_number=TrackingNumber(number), method=Method.PICKUP)

@@ -1,6 +1,7 @@
 """Whole journeys of the shipped playbook in one call."""
 
 from journey.parcels import ParcelStatus as S
+from journey.playbook import Playbook
 from tests.journey.driver import Drive, drive
 from tests.journey.makers import PLACED, after, begun, default_playbook, delivered, scan, shipped
 
@@ -13,6 +14,11 @@ def story(*told, facts=None, answer=None, end=None) -> Drive:
     arrivals = [one if isinstance(one, tuple) else (one.at, one) for one in told]
     answers = {} if answer is None else {"answer": answer}
     return drive(begun(facts), PLAYBOOK, arrivals, now=PLACED, end=end, **answers)
+
+
+def revised(**changes: object) -> Playbook:
+    """The shipped playbook with these of its fields, as a marketer would write them."""
+    return Playbook.model_validate(PLAYBOOK.model_dump(mode="json") | changes)
 
 
 def smooth(days: float = 3) -> list:

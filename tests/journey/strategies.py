@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from journey.base import TouchKey, TrackingNumber
 from journey.events import (
     CustomerReordered,
+    DeliveryDenied,
     Event,
     OrderCancelled,
     OrderEdited,
     OrderRefunded,
     Paused,
+    RemedyChosen,
+    RemedySettled,
     Resumed,
     ReviewPosted,
     SendNow,
@@ -21,9 +24,11 @@ from journey.events import (
     ShipmentUpdated,
     TouchSkipped,
 )
+from journey.lanes import USUAL, Expectation
 from journey.order import Buyer, LineKind, OrderFacts
 from journey.outcomes import Failed, Held, InDoubt, Outcome, Refused, Sent
-from journey.parcels import ParcelStatus, Reason
+from journey.parcels import Method, ParcelStatus, Reason
+from journey.remedies import By, Choice, Stand
 from tests.journey.makers import PLACED, default_playbook, line, order
 
 numbers = st.sampled_from([TrackingNumber("T1"), TrackingNumber("T2"), TrackingNumber("T3")])
@@ -42,19 +47,55 @@ lines = st.lists(
 ).map(tuple)
 totals = st.sampled_from([Decimal(0), Decimal(19), Decimal(60)])
 
-outside: st.SearchStrategy[Event] = st.one_of(
+services = st.sampled_from([None, "express", "ground"])
+lanes: st.SearchStrategy[Expectation | None] = st.sampled_from(
+    [None, USUAL, USUAL.but(gap=timedelta(days=1), transit=((0.5, 1.0), (0.8, 2.0), (0.95, 3.0)), lane="dhl/*/DE")]
+)
+_ENDS = {
+    "T1": (Choice.REFUND, By.CUSTOMER, Stand.DONE),
+    "T2": (Choice.REPLACEMENT, By.OPERATOR, Stand.FAILED),
+    "T3": (Choice.REFUND, By.DEFAULT, Stand.DECLINED),
+}
+# A remedy is chosen once and settled once, as its row says: what varies is whether, when and how often that is heard.
+_MENDINGS: list[Event] = [
+    fact
+    for days, (part, (choice, by, stand)) in enumerate(_ENDS.items(), 9)
+    for fact in (
+        RemedyChosen(at=PLACED + timedelta(days=days), part=TrackingNumber(part), choice=choice, by=by),
+        RemedySettled(at=PLACED + timedelta(days=days + 1), part=TrackingNumber(part), stand=stand, choice=choice),
+    )
+]
+about_parcels: st.SearchStrategy[Event] = st.one_of(
     st.builds(
         ShipmentUpdated,
         at=moments,
         tracking_number=numbers,
         carrier=carriers,
+        service=services,
         status=statuses,
         reason=st.one_of(st.none(), st.sampled_from(list(Reason))),
         estimated_delivery=promises,
+        expected=lanes,
     ),
     st.builds(
-        ShipmentCreated, at=moments, tracking_number=numbers, carrier=carriers, skus=skus, estimated_delivery=promises
+        ShipmentCreated,
+        at=moments,
+        tracking_number=numbers,
+        carrier=carriers,
+        service=services,
+        method=st.sampled_from([Method.DELIVERY, Method.DELIVERY, Method.PICKUP]),
+        skus=skus,
+        estimated_delivery=promises,
+        expected=lanes,
     ),
+    st.builds(DeliveryDenied, at=moments, tracking_number=numbers, found=st.booleans()),
+    st.sampled_from(_MENDINGS),
+)
+"""What carriers, shops, customers and sagas tell of parcels."""
+
+outside: st.SearchStrategy[Event] = st.one_of(
+    about_parcels,
+    about_parcels,
     st.builds(OrderCancelled, at=moments),
     st.builds(OrderEdited, at=moments, total=totals, lines=lines),
     st.builds(OrderRefunded, at=moments, refund_id=st.sampled_from(["r1", "r2"]), amount=totals, full=st.booleans()),

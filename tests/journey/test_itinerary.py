@@ -13,7 +13,7 @@ from journey.facts import order_delivered_at
 from journey.order import Buyer, LineKind
 from journey.parcels import ParcelStatus as S
 from journey.parcels import Reason
-from journey.state import apply
+from journey.telling import apply
 from tests.journey.makers import (
     PLACED,
     after,
@@ -38,10 +38,11 @@ def test_an_order_without_trouble_gets_its_messages_on_their_days():
 
 
 def test_a_moved_delivery_moves_all_that_counts_from_it():
-    """A second parcel found after the first arrived puts the care mail two days after the second."""
+    """A second parcel found after the first arrived puts the check-in four days after the second."""
     journey = story(shipped(after(1)), delivered(after(3)), shipped(after(4), "T2"), delivered(after(9), "T2"))
 
-    assert after(11) == journey.sent_at("care")
+    assert after(13) == journey.sent_at("check_in")
+    assert (after(5), after(11)) == (journey.sent_at("care:T1"), journey.sent_at("care:T2"))
 
 
 def test_split_parcels_are_delivered_when_the_last_line_is():
@@ -70,7 +71,7 @@ def test_a_parcel_called_off_is_not_waited_for():
     """A label bought and cancelled does not hold the order back."""
     journey = story(shipped(after(1)), shipped(after(1), "T2"), scan(after(2), S.CANCELLED, "T2"), delivered(after(3)))
 
-    assert after(5) == journey.sent_at("care")
+    assert after(5) == journey.sent_at("care:T1")
 
 
 def test_a_parcel_found_after_it_was_lost_brings_the_journey_back():
@@ -78,8 +79,8 @@ def test_a_parcel_found_after_it_was_lost_brings_the_journey_back():
     lost = scan(after(9), S.EXCEPTION, reason=Reason.LOST)
     journey = story(shipped(after(1)), lost, delivered(after(20)))
 
-    assert after(9) == journey.sent_at("parcel_lost:T1")
-    assert after(22) == journey.sent_at("care")
+    assert after(9) == journey.sent_at("remedy_offer:T1")
+    assert after(22) == journey.sent_at("care:T1")
 
 
 def test_an_order_lost_for_good_ends_without_marketing():
@@ -88,7 +89,9 @@ def test_an_order_lost_for_good_ends_without_marketing():
 
     assert set() == AFTER_DELIVERY & set(journey.sent)
     assert {"ended_by_order_lost", "never_delivered"} >= {journey.rules[name] for name in AFTER_DELIVERY}
-    assert journey.finished == "no delivery within the playbook's limit"
+    assert (after(9), after(12)) == (journey.sent_at("remedy_offer:T1"), journey.sent_at("remedy_settled:T1"))
+    # Made good on the twelfth day, and open for thirty more.
+    assert ("every touch is settled", after(42)) == (journey.finished, journey.now)
 
 
 def test_a_delay_after_a_failed_attempt_is_told():
@@ -113,13 +116,13 @@ def test_the_van_at_the_door_makes_a_delay_old_news():
 
 
 def test_each_problem_of_a_parcel_is_told_once():
-    """Customs, then damage: two messages; the same customs scan again: none."""
+    """Customs, then damage, which brings an offer with it: two messages; the same customs scan again: none."""
     customs = scan(after(2), S.EXCEPTION, reason=Reason.CUSTOMS)
     journey = story(shipped(after(1)), customs, scan(after(3), S.EXCEPTION, reason=Reason.DAMAGED), (after(4), customs))
 
-    assert [name for name in journey.sent if name.startswith("parcel_problem")] == [
+    assert [name for name in journey.sent if name.startswith(("parcel_problem", "remedy_offer"))] == [
         "parcel_problem:T1:customs",
-        "parcel_problem:T1:damaged",
+        "remedy_offer:T1",
     ]
 
 
@@ -164,7 +167,7 @@ def test_a_partial_refund_is_told_and_the_journey_goes_on():
     journey = story(*smooth(), partial, (after(5), partial))
 
     assert journey.sent.count("order_refunded:r1") == 1
-    assert "review_request" in journey.sent
+    assert "review_request:T1" in journey.sent
 
 
 def test_a_bad_review_stops_marketing_and_brings_the_followup():
@@ -174,14 +177,14 @@ def test_a_bad_review_stops_marketing_and_brings_the_followup():
     assert after(6) == journey.sent_at("feedback_followup")
     marketing = {touch.id for touch in PLAYBOOK.touches if touch.marketing} - {"welcome"}
     assert set() == marketing & set(journey.sent)
-    assert journey.rules["review_request"] == "ended_by_review_posted"
+    assert journey.rules["review_request:T1"] == "ended_by_review_posted"
 
 
 def test_a_good_review_ends_only_the_asking():
     """Five stars before we asked: no request, no reminder, everything else."""
     journey = story(*smooth(), ReviewPosted(at=after(6), rating=5))
 
-    assert {"review_request", "review_reminder"}.isdisjoint(journey.sent)
+    assert {"review_request:T1", "review_reminder:T1"}.isdisjoint(journey.sent)
     assert {"thank_you", "also_enjoyed", "miss_you"} <= set(journey.sent)
 
 
@@ -192,7 +195,7 @@ def test_a_newer_order_ends_cross_sell_and_win_back():
     selling = {touch.id for touch in PLAYBOOK.touches if touch.phase in {"cross_sell", "win_back"}}
     assert set() == selling & set(journey.sent)
     assert {"ended_by_customer_reordered"} == {journey.rules[name] for name in selling}
-    assert "review_request" in journey.sent
+    assert "review_request:T1" in journey.sent
 
 
 def test_an_order_is_not_its_own_successor():
@@ -225,7 +228,7 @@ def test_a_mixed_order_has_both():
     """Access at once for the course, and the mat's own story by parcel."""
     journey = story(*smooth(), facts=order(line(), line("APP", None, LineKind.DIGITAL)))
 
-    assert (after(0), after(5)) == (journey.sent_at("digital_access"), journey.sent_at("care"))
+    assert (after(0), after(5)) == (journey.sent_at("digital_access"), journey.sent_at("care:T1"))
 
 
 def test_what_was_bought_at_the_till_is_delivered():

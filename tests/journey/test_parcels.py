@@ -3,8 +3,9 @@
 from datetime import date
 
 from journey.events import ShipmentCreated
-from journey.parcels import Parcel, ParcelStatus, Reason, Scan, dispatched, scanned
-from journey.state import apply
+from journey.folding import dispatched, scanned
+from journey.parcels import Parcel, ParcelStatus, Reason, Scan
+from journey.telling import apply
 from tests.journey.makers import after, begun, scan, shipped
 
 S = ParcelStatus

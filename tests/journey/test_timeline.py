@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
+from journey.answers import settle
 from journey.base import TouchKey
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held, Outcome, Refused
-from journey.state import JourneyState, settle
+from journey.state import JourneyState
 from journey.timeline import PastTouch, Timeline, markdown, tell
 from tests.journey.makers import after, begun, default_playbook
 

@@ -11,6 +11,8 @@ from activities.messaging.samples import PROBLEMS, samples
 from activities.messaging.templates import Short, TemplateError, Templates
 from activities.messaging.text.segments import Encoding, count
 from journey.playbook import Channel
+from journey.remedies import Choice
+from journey.remedy_words import chosen
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 STOP = {"en": "Reply STOP", "de": "Antworte STOP", "fr": "Répondez STOP", "es": "Responde STOP"}
@@ -74,6 +76,45 @@ def test_the_shops_own_links_stay(templates: Templates) -> None:
     context = rich("transactional", "parcel")
     assert templates.render_short("shipped", Channel.SMS, context, "de").body.endswith(ORDER_LINK)
     assert templates.render_short("shipped", Channel.WHATSAPP, context, "de").parameters[-1] == ORDER_LINK
+
+
+@pytest.mark.parametrize("language", STOP)
+@pytest.mark.parametrize("name", ["remedy_offer", "remedy_reminder"])
+def test_the_words_of_an_offer_are_those_that_a_reply_is_understood_by(
+    templates: Templates, language: str, name: str
+) -> None:
+    """What a text asks to be answered is a choice, only what is to be had is asked for, and its link is whole."""
+    for what, context in samples("transactional", "remedy", language):
+        made = templates.render_short(name, Channel.SMS, context, language).body
+        remedy = context["remedy"]
+        words = re.findall(r"\b(?:[12]\b(?= (?:for|to|für|\(nouvel|\(rembours|para))|[A-Z]{6,})", made.split(":", 1)[1])
+        both = [Choice.REPLACEMENT, Choice.REFUND]
+        assert [chosen(word) for word in words] == (both if "replacement" in remedy["options"] else both[1:]), (
+            what,
+            made,
+        )
+        assert made.endswith(remedy["link"])
+        assert templates.render_short(name, Channel.WHATSAPP, context, language).parameters[-1] == remedy["link"]
+
+
+def test_an_offer_with_a_link_that_may_not_be_linked_is_not_sent(templates: Templates) -> None:
+    """The link of a remedy is checked as every other."""
+    context = rich("transactional", "remedy")
+    context["remedy"] = {**context["remedy"], "link": "javascript:alert(1)"}
+    with pytest.raises(TemplateError, match=r"'remedy_offer'.*link"):
+        templates.render_short("remedy_offer", Channel.SMS, context, "en")
+
+
+@pytest.mark.parametrize(
+    ("language", "said"), [("en", "2 parcels"), ("de", "2 Pakete"), ("fr", "2 colis"), ("es", "2 paquetes")]
+)
+@pytest.mark.parametrize("name", ["shipped", "out_for_delivery", "delivered"])
+def test_several_parcels_are_several(templates: Templates, name: str, language: str, said: str) -> None:
+    """A text and a notification about two parcels say two, in the language's own plural."""
+    context = next(context for what, context in samples("transactional", "parcel", language) if "two parcels" in what)
+    assert said in templates.render_short(name, Channel.SMS, context, language).body
+    pushed = templates.render_short(name, Channel.PUSH, context, language)
+    assert said in f"{pushed.title} {pushed.body}"
 
 
 @pytest.mark.parametrize("link", [None, "javascript:alert(1)", "/orders/1"])

@@ -9,20 +9,32 @@ from typing import Any
 import pytest
 
 from activities.messaging.brand import safe_link
-from activities.messaging.samples import DELAYS, PROBLEMS, samples
+from activities.messaging.samples import DELAYS, PROBLEMS, REMEDIED, samples
 from activities.messaging.templates import Rendered, TemplateError, Templates
+from journey.playbook import Playbook
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
 EXPECTED = {
     *("order_confirmation", "digital_access", "shipped", "out_for_delivery", "delivered", "delayed"),
     *("parcel_problem", "parcel_lost", "order_cancelled", "order_refunded", "welcome", "care", "setup_tips"),
     *("check_in", "review_request", "review_reminder", "thank_you", "feedback_followup", "also_enjoyed"),
-    *("bundle", "discount", "miss_you", "whats_new", "vip_invite"),
+    *("bundle", "discount", "miss_you", "whats_new", "vip_invite", "not_dispatched", "late_apology"),
+    *("delivery_denied", "pickup_ready", "pickup_reminder", "pickup_last_call", "pickup_collected"),
+    *("pickup_not_collected", "remedy_offer", "remedy_reminder", "remedy_settled"),
 }
-PARCEL = {"shipped", "out_for_delivery", "delivered", "delayed", "parcel_problem", "parcel_lost"}
+ABOUT = {
+    **dict.fromkeys(("shipped", "out_for_delivery", "delivered", "delayed", "parcel_problem", "parcel_lost"), "parcel"),
+    **dict.fromkeys(("late_apology", "delivery_denied", "pickup_ready", "pickup_reminder"), "parcel"),
+    **dict.fromkeys(("pickup_last_call", "pickup_collected", "pickup_not_collected"), "parcel"),
+    **dict.fromkeys(("remedy_offer", "remedy_reminder", "remedy_settled"), "remedy"),
+}
 UNSUBSCRIBE = "https://shop.example/unsubscribe?key=sample"
 HOSTILE = "<script>alert('x')</script>\r\nBcc: all@example.com\u2028\x00{{ 7*7 }} {% raw %} \"'&é漢🧶\u202eevil"
-KEPT = {"kind", "url", "unsubscribe", "preferences", "order", "review", "shop", "purpose", "reason", "status"}
+KEPT = {
+    *("kind", "url", "unsubscribe", "preferences", "order", "review", "shop", "purpose", "reason", "status"),
+    *("link", "options", "choice"),
+}
+DAY, EARLIER = "Thursday, November 26", "Tuesday, November 24"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +43,7 @@ def templates() -> Templates:
 
 
 def contexts(templates: Templates, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    yield from samples(templates.purposes[name], "parcel" if name in PARCEL else "order")
+    yield from samples(templates.purposes[name], ABOUT.get(name, "order"))
 
 
 def poison(value: object, key: str = "") -> object:
@@ -48,9 +60,11 @@ def links(mail: Rendered) -> tuple[set[str], set[str]]:
     return {url for url in html if not url.startswith("mailto:")}, text
 
 
-def test_every_template_is_there(templates: Templates) -> None:
-    """The shipped folder has a mail for each touch of the journey."""
+def test_every_template_is_there(templates: Templates, playbook: Playbook) -> None:
+    """The shipped folder has a mail for each touch of the journey, and what each is about is what its anchor gives."""
     assert templates.names == EXPECTED
+    assert {touch.template for touch in playbook.touches} | {"parcel_lost"} == EXPECTED
+    assert {name: ABOUT.get(name, "order") for name in EXPECTED} == templates.about
 
 
 def test_the_shipped_mails_pass_their_own_check(templates: Templates) -> None:
@@ -161,7 +175,47 @@ def test_a_delay_says_why(templates: Templates) -> None:
         templates.render("delayed", {**context, "parcel": {**context["parcel"], "reason": reason}}, locale="en").text
         for reason in DELAYS
     }
-    assert len(DELAYS) - 1 == len(texts)  # estimate_missed and other share theirs
+    assert len(DELAYS) == len(texts)
+
+
+@pytest.mark.parametrize("reason", DELAYS)
+def test_a_revised_day_is_said_where_there_is_one(templates: Templates, reason: str) -> None:
+    """The new day stands in the mail with the one before it; the carrier's old day alone is no news."""
+    context = next(iter(contexts(templates, "delayed")))[1]
+    absent = reason in {"no_scan", "stuck", "estimate_missed", "not_brought"}
+    for day, before, news in ((DAY, EARLIER, True), (DAY, None, absent), (None, EARLIER, False), (None, None, False)):
+        parcel = {**context["parcel"], "reason": reason, "estimated_delivery": day, "previous_estimate": before}
+        mail = templates.render("delayed", {**context, "parcel": parcel, "parcels": [parcel]}, locale="en")
+        for part in (mail.text, mail.html):
+            assert (DAY in part, EARLIER in part) == (news, news and before is not None)
+        assert ("named a new day yet" in mail.text) == (not news)
+
+
+@pytest.mark.parametrize(
+    ("language", "both", "alone"),
+    [
+        ("en", "Choose what suits you", "Get my money back"),
+        ("de", "Aussuchen, was mir passt", "Geld zurück, bitte"),
+        ("fr", "Choisir ce qui me convient", "Remboursez-moi"),
+        ("es", "Elegir lo que me va mejor", "Devolvedme el dinero"),
+    ],
+)
+def test_a_remedy_offers_what_there_is(templates: Templates, language: str, both: str, alone: str) -> None:
+    """Each reason has its own words; where there is no new one to be had, none is offered, and the button says so."""
+    subjects, texts = set(), set()
+    for what, context in samples("transactional", "remedy", language):
+        remedy = context["remedy"]
+        mail = templates.render("remedy_offer", context, locale=language)
+        offered = "replacement" in remedy["options"]
+        assert (both in mail.text, alone in mail.text) == (offered, not offered), what
+        assert (both in mail.html, alone in mail.html) == (offered, not offered)
+        for said in (remedy["amount"], remedy["choose_by"], remedy["link"]):
+            assert said in unescape(mail.html), said
+            assert said in mail.text, said
+        if not remedy["choice"] and context["parcel"]["count"] == 2 and not context["parcel"]["carrier"]:
+            subjects.add(mail.subject)
+            texts.add(mail.text)
+    assert len(subjects) == len(texts) == 2 * len(REMEDIED)
 
 
 @pytest.mark.parametrize(
@@ -211,7 +265,7 @@ def test_an_unknown_template_says_what_there_is(templates: Templates) -> None:
 
 def test_a_parcel_without_a_carrier_reads_well(templates: Templates) -> None:
     """Where nobody knows the carrier yet, the sentences still do."""
-    for name in PARCEL:
+    for name in ABOUT:
         for _, context in contexts(templates, name):
             mail = templates.render(name, {**context, "parcel": {**context["parcel"], "carrier": ""}}, locale="en")
             assert not re.search(

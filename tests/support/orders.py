@@ -5,11 +5,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
+from journey.parcels import Method
 from store.pool import Pool
 
 
 def _just_now() -> datetime:
     return datetime.now(UTC)
+
+
+def noon_zone() -> str:
+    """A time zone where it is about noon, so that no night stands in a message's way."""
+    away = 12 - datetime.now(UTC).hour
+    return f"Etc/GMT{-away:+d}" if away else "UTC"
 
 
 @dataclass(frozen=True)
@@ -110,13 +117,17 @@ async def put(pool: Pool, order: Order, playbook: str) -> None:
         )
 
 
-async def put_parcel(pool: Pool, order: Order, tracking_number: str, at: datetime) -> None:
-    """The shipments row of a parcel."""
+async def put_parcel(
+    pool: Pool, order: Order, tracking_number: str, at: datetime, method: Method = Method.DELIVERY
+) -> None:
+    """The shipments row of a parcel, or of what waits in the store."""
     await pool.execute(
-        "INSERT INTO shipments (shop, order_id, tracking_number, carrier, created_at) VALUES ($1, $2, $3, 'DHL', $4)"
-        " ON CONFLICT DO NOTHING",
+        "INSERT INTO shipments (shop, order_id, tracking_number, carrier, created_at, method)"
+        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         order.shop,
         order.order_id,
         tracking_number,
+        "DHL" if method is Method.DELIVERY else None,
         at,
+        method.value,
     )

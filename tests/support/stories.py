@@ -2,28 +2,35 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from zoneinfo import ZoneInfo
 
+from journey.base import TrackingNumber
 from journey.events import (
     CustomerReordered,
+    DeliveryDenied,
     OrderCancelled,
     OrderEdited,
     OrderRefunded,
+    RemedySettled,
     ReviewPosted,
     ShipmentCreated,
     ShipmentUpdated,
 )
 from journey.order import Buyer, LineFacts, LineKind
-from journey.parcels import ParcelStatus, Reason
-from tests.support.orders import Order, Person
+from journey.parcels import Method, ParcelStatus, Reason
+from journey.remedies import Choice, Stand
+from tests.support.orders import Order, Person, noon_zone
 from tests.support.world import World
 from workflows.order_journey import OrderJourney
 
 Story = Callable[[World, Order], Awaitable[None]]
+HOME = noon_zone()
+"""Where the customers of the stories live: at every hour of ours their nights and promised days fall alike."""
 
 
 def buyer(story: str) -> dict[str, object]:
     """What is special about the order of a story."""
-    person = Person(customer_id=f"c-{story}", consent=story != "no_consent")
+    person = Person(customer_id=f"c-{story}", consent=story != "no_consent", time_zone=HOME)
     special: dict[str, dict[str, object]] = {
         "first_order": {"buyer": Buyer.FIRST},
         "digital": {"kind": LineKind.DIGITAL},
@@ -36,7 +43,7 @@ async def shipped(world: World, order: Order, *numbers: str) -> None:
     for number in numbers:
         now = await world.now(order)
         await world.ship(order, number)
-        promised = now.date() + timedelta(days=3)
+        promised = now.astimezone(ZoneInfo(HOME)).date() + timedelta(days=3)
         await world.tell(
             order, ShipmentCreated(at=now, tracking_number=number, carrier="DHL", estimated_delivery=promised)
         )
@@ -54,7 +61,7 @@ async def scan(
 ) -> None:
     """The carrier says something now, and a quarter of a day goes by."""
     now = await world.now(order)
-    estimate = now.date() + timedelta(days=late) if late else None
+    estimate = now.astimezone(ZoneInfo(HOME)).date() + timedelta(days=late) if late else None
     await world.tell(
         order,
         ShipmentUpdated(at=now, tracking_number=number, status=status, reason=reason, estimated_delivery=estimate),
@@ -85,10 +92,10 @@ async def split_and_late(world: World, order: Order) -> None:
 
 
 async def lost(world: World, order: Order) -> None:
-    """The carrier gives the parcel up; the money goes back."""
+    """The carrier gives the parcel up; the shop pays back before anybody chose."""
     await shipped(world, order, "T1")
     await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.LOST)
-    await world.forward(order, 3)
+    await world.forward(order, 2.5)
     await world.tell(order, OrderRefunded(at=await world.now(order), refund_id="r1", amount=order.total, full=True))
     await world.forward(order, 90)
 
@@ -133,6 +140,74 @@ async def no_consent(world: World, order: Order) -> None:
     await world.forward(order, 90)
 
 
+async def picked_up(world: World, order: Order) -> None:
+    """Kept ready in the store, spoken of once more, and collected on the third day."""
+    await world.ship(order, "T1", Method.PICKUP)
+    now = await world.now(order)
+    await world.tell(order, ShipmentCreated(at=now, tracking_number="T1", method=Method.PICKUP))
+    await world.forward(order, 0.25)
+    await scan(world, order, ParcelStatus.AVAILABLE_FOR_PICKUP)
+    await world.forward(order, 2.25)
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 90)
+
+
+async def split_within_the_hour(world: World, order: Order) -> None:
+    """Two parcels leave half an hour apart, and come half an hour apart: each pair is told in one message."""
+    now = await world.now(order)
+    lines = tuple(LineFacts(sku=sku, quantity=1, category="fitness") for sku in ("YM-1", "YB-2"))
+    await world.tell(order, OrderEdited(at=now, total=order.total * 2, lines=lines))
+    for number, line in zip(("T1", "T2"), lines, strict=True):
+        now = await world.now(order)
+        await world.ship(order, number)
+        await world.tell(order, ShipmentCreated(at=now, tracking_number=number, carrier="DHL", skus=(line.sku,)))
+        await world.forward(order, 0.02)
+    await world.forward(order, 2)
+    for number in ("T1", "T2"):
+        now = await world.now(order)
+        await world.tell(order, ShipmentUpdated(at=now, tracking_number=number, status=ParcelStatus.DELIVERED))
+        await world.forward(order, 0.02)
+    await world.forward(order, 90)
+
+
+async def given_up(world: World, order: Order) -> None:
+    """A parcel falls silent and is ten days late; nobody chooses, so the money goes back."""
+    await shipped(world, order, "T1")
+    await world.forward(order, 1)
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await world.forward(order, 15)
+    now = await world.now(order)
+    made = {"stand": Stand.DONE, "choice": Choice.REFUND, "reference": "gid://shopify/Refund/7"}
+    await world.tell(order, RemedySettled(at=now, part=TrackingNumber("T1"), **made))
+    await world.forward(order, 1)
+    await world.tell(order, OrderRefunded(at=await world.now(order), refund_id="7", amount=order.total, full=True))
+    await world.forward(order, 90)
+
+
+async def never_came(world: World, order: Order) -> None:
+    """Delivered, as the carrier says; the customer says otherwise, and finds it three days later."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 1)
+    for found in (False, True):
+        await world.tell(order, DeliveryDenied(at=await world.now(order), tracking_number="T1", found=found))
+        await world.forward(order, 3)
+    await world.forward(order, 90)
+
+
 STORIES: dict[str, Story] = {
-    story.__name__: story for story in (first_order, split_and_late, lost, cancelled, digital, steered, no_consent)
+    story.__name__: story
+    for story in (
+        first_order,
+        split_and_late,
+        lost,
+        cancelled,
+        digital,
+        steered,
+        no_consent,
+        picked_up,
+        split_within_the_hour,
+        given_up,
+        never_came,
+    )
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from temporalio.client import Client, WorkflowHandle
 
+from activities.alerts import Alerts
 from activities.deliver import Gap, no_gap
 from activities.links import Links
 from activities.messaging.protocol import EmailProvider
@@ -16,6 +17,7 @@ from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from journey.base import workflow_id
 from journey.events import Event
+from journey.parcels import Method
 from journey.playbook import Playbook
 from journey.timeline import Timeline
 from starters.fast_forward import Clocks
@@ -58,9 +60,9 @@ class World:
         """The journey's own clock."""
         return await self.clocks.now(order.shop, order.order_id)
 
-    async def ship(self, order: Order, number: str) -> None:
+    async def ship(self, order: Order, number: str, method: Method = Method.DELIVERY) -> None:
         """The parcel's row, as the relay would have written it."""
-        await put_parcel(self.pool, order, number, await self.now(order))
+        await put_parcel(self.pool, order, number, await self.now(order), method)
 
     async def tell(self, order: Order, event: Event) -> None:
         """Signal one fact."""
@@ -97,9 +99,10 @@ async def world(
     templates: Templates,
     playbook: Playbook,
     gap: Gap = no_gap,
+    alerts: Alerts | None = None,
     with_worker: bool = True,
 ) -> AsyncIterator[World]:
-    """A world whose worker sends through `provider`; `gap` may crash it between two steps."""
+    """A world whose worker sends through `provider`, and `alerts` to people; `gap` may crash it between two steps."""
     settings = Settings(task_queue=f"test-{uuid.uuid4().hex[:8]}", home=Path("/nonexistent"), workflow_sandbox=False)
     digest = await playbooks.publish(pool, playbook)
     assert digest == playbook.digest
@@ -117,6 +120,8 @@ async def world(
             yield made
             return
         senders = Senders.of(provider)
-        worker = build_worker(client, pool, settings, senders=senders, templates=templates, links=links, gap=gap)
+        worker = build_worker(
+            client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts, gap=gap
+        )
         async with worker:
             yield made

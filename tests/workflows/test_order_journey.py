@@ -65,12 +65,12 @@ async def test_a_first_order_goes_from_confirmation_to_win_back(journeys: World,
         "welcome",
         "out_for_delivery:T1",
         "delivered:T1",
-        "care",
+        "care:T1",
         "check_in",
-        "review_request",
+        "review_request:T1",
         "also_enjoyed",
         "thank_you",
-        "review_reminder",
+        "review_reminder:T1",
         "bundle",
         "discount",
         "miss_you",
@@ -78,7 +78,7 @@ async def test_a_first_order_goes_from_confirmation_to_win_back(journeys: World,
         "vip_invite",
     ]
     ledger = await journeys.ledger(order)
-    assert ledger["setup_tips"] == ("refused", "condition")
+    assert ledger["setup_tips:T1"] == ("refused", "condition")
     assert ledger["digital_access"] == ("refused", "condition")
 
 
@@ -94,9 +94,9 @@ async def test_without_consent_only_the_order_itself_is_spoken_of(journeys: Worl
         "shipped:T1",
         "out_for_delivery:T1",
         "delivered:T1",
-        "care",
+        "care:T1",
     }
-    assert (await journeys.ledger(order))["review_request"] == ("refused", "no_consent")
+    assert (await journeys.ledger(order))["review_request:T1"] == ("refused", "no_consent")
 
 
 async def test_a_cancelled_order_says_so_and_nothing_more(journeys: World, stack: EmbeddedStack) -> None:
@@ -165,7 +165,7 @@ async def test_operators_can_pause_resume_skip_and_send_now(journeys: World, sta
         await handle.execute_update(OrderJourney.pause)
     assert "paused already" in str(refused.value.cause)
     await journeys.forward(order, 2)
-    assert "care" not in mails(stack, order)
+    assert "care:T1" not in mails(stack, order)
     await handle.execute_update(OrderJourney.resume)
     await handle.execute_update(OrderJourney.skip_touch, "check_in")
     with pytest.raises(WorkflowUpdateFailedError) as refused:
@@ -177,7 +177,7 @@ async def test_operators_can_pause_resume_skip_and_send_now(journeys: World, sta
     got = mails(stack, order)
     assert "check_in" not in got
     assert got.count("vip_invite") == 1
-    assert got.index("vip_invite") < got.index("review_request")
+    assert got.index("vip_invite") < got.index("review_request:T1")
     assert (await journeys.ledger(order))["check_in"] == ("refused", "skipped_by_operator")
 
 
@@ -202,9 +202,9 @@ async def test_the_timeline_tells_what_is_next_and_why(journeys: World) -> None:
     await deliver_parcel(journeys, order)
     await journeys.forward(order, 0.1)
     timeline = await journeys.timeline(order)
-    assert timeline.next.touch == "care"
+    assert timeline.next.touch == "care:T1"
     assert timeline.parcels[0].status == "delivered"
-    assert [stop.touch for stop in timeline.ahead][:2] == ["care", "check_in"]
+    assert [stop.touch for stop in timeline.ahead][:2] == ["care:T1", "check_in"]
 
 
 async def test_a_field_from_a_newer_version_does_not_lose_the_fact(journeys: World, stack: EmbeddedStack) -> None:

@@ -1,0 +1,95 @@
+"""When a parcel is given up, and what then has to be done to make it good."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from journey.base import TrackingNumber
+from journey.deadlines import promised_until
+from journey.parcels import Parcel, Reason
+from journey.playbook import Playbook
+from journey.remedies import Action, RemedyStep, RemedyTerms, Stand
+from journey.state import JourneyState
+
+SEVERE_DELAY = "severe_delay"
+"""The reason of a remedy for a parcel that is only late; the others are a parcel's own `Reason`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """Take this step of a remedy, at `at` (UTC). `averted` when news may still avert it."""
+
+    at: datetime
+    action: Action
+    part: TrackingNumber
+    reason: str
+    choose_by: datetime
+    skus: tuple[str, ...] | None
+
+    @property
+    def averted(self) -> bool:
+        """Whether news may come instead: an offer waits for a parcel that may still arrive."""
+        return self.action is Action.OFFER
+
+    def step(self, state: JourneyState, now: datetime) -> RemedyStep:
+        """What the activity is asked, at `now`."""
+        return RemedyStep(
+            action=self.action,
+            shop=state.order.shop,
+            order_id=state.order.order_id,
+            part=self.part,
+            reason=self.reason,
+            playbook=state.playbook,
+            at=max(self.at, now),
+            choose_by=self.choose_by,
+            skus=self.skus,
+        )
+
+
+def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: datetime | None = None) -> list[Mend]:
+    """What is to be done about remedies, the earliest first; nothing where the playbook has no terms.
+
+    What is to be offered after `until` is left out: who has something else to do before that does not ask.
+    """
+    terms = playbook.remedies
+    if terms is None:
+        return []
+    over = state.cancelled_at is not None or state.fully_refunded_at is not None
+    found: list[Mend] = []
+    for parcel in state.parcels:
+        remedy = state.remedies.get(parcel.tracking_number) if state.remedies else None
+        if remedy is None:
+            given_up = None if over or parcel.delivered_at is not None else _given_up(state, parcel, terms)
+            if given_up is not None and (until is None or given_up[1] <= until):
+                reason, at = given_up
+                # Asked from the day on which it is offered, however long ago the parcel was lost.
+                choose_by = max(at, now) + terms.choose_within
+                found.append(Mend(at, Action.OFFER, parcel.tracking_number, reason, choose_by, parcel.skus))
+        elif remedy.stand is Stand.OFFERED:
+            about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
+            if over or parcel.arrived_at is not None or parcel.void:
+                found.append(Mend(now, Action.WITHDRAW, *about))
+            elif not remedy.defaulted:
+                found.append(Mend(remedy.choose_by, Action.DEFAULT, *about))
+    if len(found) > 1:
+        found.sort(key=lambda mend: (mend.at, mend.part))
+    return found
+
+
+def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[str, datetime] | None:
+    """Why nobody waits for the parcel any longer, and since when, be it in the future; None where it may come."""
+    if parcel.pickup or parcel.void:
+        return None
+    if parcel.problems:
+        if parcel.lost_at is not None:
+            return Reason.LOST.value, parcel.lost_at
+        if parcel.damaged_at is not None and parcel.troubled:
+            return Reason.DAMAGED.value, parcel.damaged_at
+    if parcel.going_back:
+        # Whoever sent it back has what there is to say about it from a return.
+        refused = any(reason is Reason.REFUSED for reason, _ in parcel.problems)
+        since = dict(parcel.problems).get(Reason.RETURNING) or parcel.status_at
+        return None if refused or since is None else (Reason.RETURNING.value, since)
+    if parcel.waiting_at is not None:
+        return None
+    late = promised_until(parcel, parcel.first_estimate, state.order.zones)
+    return None if late is None else (SEVERE_DELAY, late + terms.severe_delay)

@@ -1,0 +1,187 @@
+"""The facts that a journey's touches count from: for whom each holds, and since when."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+from journey.deadlines import apart
+from journey.facts import deadlines, negative_review_at, order_delivered_at
+from journey.parcels import Parcel, Reason
+from journey.playbook import ABSENCES, PARCEL_ANCHORS, Anchor, Groups, Playbook, Touch
+from journey.remedies import Choice, Stand
+from journey.state import JourneyState
+
+Moment = tuple[str | None, datetime, Parcel | None]
+"""For whom (None: the order), since when, and with which parcel an anchor's fact holds."""
+
+
+def _of_order(at: datetime | None) -> Sequence[Moment]:
+    return () if at is None else ((None, at, None),)
+
+
+def _problems(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
+    # A damage or a return is told with what is offered for it, where there is something.
+    offered = _TOLD_BY_OFFER if playbook.remedies is not None else frozenset()
+    return [
+        (f"{parcel.tracking_number}:{reason}", at, parcel)
+        for parcel in state.parcels
+        for reason, at in (() if parcel.pickup else parcel.problems)
+        if reason not in _TOLD_BY_OTHERS and not (reason in offered and parcel.tracking_number in state.remedies)
+    ]
+
+
+def _refunds(state: JourneyState) -> Sequence[Moment]:
+    """The refunds to be told of by themselves: a remedy's own is told with the remedy.
+
+    While one is under way nobody knows whose a refund is.
+    """
+    paid_back = [remedy for remedy in state.remedies.values() if remedy.choice is Choice.REFUND]
+    if any(remedy.open for remedy in paid_back):
+        return ()
+    of_remedies = [remedy.reference for remedy in paid_back if remedy.reference is not None]
+    return [
+        (refund, at, None)
+        for refund, at in state.refunds
+        # Some shops call it gid://shopify/Refund/7 and some 7.
+        if not any(reference == refund or reference.endswith(f"/{refund}") for reference in of_remedies)
+    ]
+
+
+def _lines_delivered(state: JourneyState) -> Sequence[Moment]:
+    if not state.order.physical:
+        return ((None, state.order.placed_at, None),)
+    return [(p.tracking_number, at, p) for p in state.parcels if (at := p.arrived_at) is not None]
+
+
+def _remedies(state: JourneyState, stand: Stand) -> Sequence[Moment]:
+    found: list[Moment] = []
+    for part, remedy in state.remedies.items():
+        at = remedy.offered_at if stand is Stand.OFFERED else remedy.settled_at
+        if remedy.stand is stand and at is not None:
+            found.append((part, at, state.parcel(part)))
+    return found
+
+
+_TOLD_BY_OFFER: frozenset[Reason] = frozenset({Reason.DAMAGED, Reason.RETURNING})
+_TOLD_BY_OTHERS = (Reason.DELAYED, Reason.LOST)
+"""Problems with an anchor of their own."""
+
+MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Sequence[Moment]]] = {
+    Anchor.ORDER_PLACED: lambda state, _: _of_order(state.order.placed_at),
+    Anchor.ORDER_DELIVERED: lambda state, _: _of_order(order_delivered_at(state)),
+    Anchor.ORDER_CANCELLED: lambda state, _: _of_order(state.cancelled_at),
+    Anchor.REFUND: lambda state, _: _refunds(state),
+    Anchor.NEGATIVE_REVIEW: lambda state, playbook: _of_order(negative_review_at(state, playbook)),
+    Anchor.PARCEL_SHIPPED: lambda state, _: [
+        (p.tracking_number, p.shipped_at, p) for p in state.parcels if p.shipped_at and not p.void and not p.pickup
+    ],
+    Anchor.PARCEL_OUT_FOR_DELIVERY: lambda state, _: [
+        (p.tracking_number, p.out_for_delivery_at, p) for p in state.parcels if p.out_for_delivery_at
+    ],
+    Anchor.PARCEL_DELIVERED: lambda state, _: [
+        (p.tracking_number, p.delivered_at, p) for p in state.parcels if p.delivered_at and not p.pickup
+    ],
+    Anchor.PARCEL_DELAYED: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.delayed_at)],
+    Anchor.PARCEL_LOST: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.lost_at)],
+    Anchor.PARCEL_PROBLEM: _problems,
+    Anchor.LINES_DELIVERED: lambda state, _: _lines_delivered(state),
+    Anchor.DELIVERY_DENIED: lambda state, _: [
+        (p.tracking_number, p.denied_at, p) for p in state.parcels if p.denied and p.denied_at
+    ],
+    Anchor.PICKUP_READY: lambda state, _: [
+        (p.tracking_number, p.waiting_at, p)
+        for p in state.parcels
+        if p.pickup and p.waiting_at and not p.delivered_at and not p.void and not p.going_back
+    ],
+    Anchor.PICKUP_COLLECTED: lambda state, _: [
+        (p.tracking_number, p.delivered_at, p) for p in state.parcels if p.pickup and p.delivered_at
+    ],
+    Anchor.REMEDY_OFFERED: lambda state, _: _remedies(state, Stand.OFFERED),
+    Anchor.REMEDY_SETTLED: lambda state, _: _remedies(state, Stand.DONE),
+}
+"""When, and for whom, each anchor's fact holds; absences are deadlines, see `missed`."""
+
+_OF_REMEDIES = frozenset({Anchor.REMEDY_OFFERED, Anchor.REMEDY_SETTLED})
+_ABSENT_WITHOUT = (
+    frozenset({Anchor.ORDER_CANCELLED}),
+    frozenset({Anchor.REFUND}),
+    frozenset({Anchor.NEGATIVE_REVIEW}),
+    _OF_REMEDIES,
+    PARCEL_ANCHORS - _OF_REMEDIES,
+    frozenset({Anchor.PARCEL_DELAYED, Anchor.PARCEL_PROBLEM, Anchor.PARCEL_LOST}),
+    frozenset({Anchor.DELIVERY_DENIED, Anchor.PICKUP_READY, Anchor.PICKUP_COLLECTED}),
+    frozenset({Anchor.PARCEL_OUT_FOR_DELIVERY}),
+    frozenset({Anchor.ORDER_DELIVERED, Anchor.LINES_DELIVERED, Anchor.PARCEL_DELIVERED}),
+)
+"""The facts that a journey has not which is not of that kind, in the order in which `looked_for` sorts them."""
+
+
+def looked_for(state: JourneyState, playbook: Playbook) -> tuple[Groups, Groups]:
+    """The touches by anchor that this journey can have facts for: those that stand alone, and those that gather.
+
+    What most journeys never have is not looked for in each: this is done for every step of every journey. Absences
+    are in `missed`.
+    """
+    parcels = bad = odd = out = False
+    came = not state.order.physical
+    for parcel in state.parcels:
+        parcels = True
+        bad = bad or bool(parcel.problems) or len(parcel.estimates) > 1
+        odd = odd or parcel.pickup or parcel.denied_at is not None
+        out = out or parcel.out_for_delivery_at is not None
+        came = came or parcel.delivered_at is not None
+    kind = (
+        state.cancelled_at is not None,
+        bool(state.refunds),
+        negative_review_at(state, playbook) is not None,
+        bool(state.remedies),
+        parcels,
+        bad,
+        odd,
+        out,
+        came,
+    )
+    groups = playbook.looked_for.get(kind)
+    if groups is None:
+        absent = ABSENCES.union(*(anchors for has, anchors in zip(kind, _ABSENT_WITHOUT, strict=True) if not has))
+        groups = playbook.looked_for[kind] = (
+            tuple(group for group in playbook.by_anchor if group[0] not in absent),
+            tuple(group for group in playbook.gathering if group[0] not in absent) if parcels or came else (),
+        )
+    return groups
+
+
+def missed(
+    state: JourneyState, playbook: Playbook, *, until: datetime | None = None
+) -> Sequence[tuple[Sequence[Touch], Moment]]:
+    """Each absence that is worth a word, with its touches, each parcel's by time; most of them still lie ahead.
+
+    With `until` without the later ones, which take no earlier one's place.
+    """
+    absences = playbook.absences
+    missing: list[tuple[Sequence[Touch], Moment]] = []
+    for parcel, found in deadlines(state, playbook, until=until):
+        if parcel is None:
+            missing += [(absences[anchor], (None, at, None)) for anchor, at in found]
+        elif found:
+            number = parcel.tracking_number
+            for anchor, at in apart(found, _told(state, playbook, parcel)):
+                missing.append((absences[anchor], (number, at, parcel)))
+    return missing
+
+
+def _told(state: JourneyState, playbook: Playbook, parcel: Parcel) -> Mapping[Anchor, datetime]:
+    """When each of a parcel's silences was told, or was decided not to be."""
+    told: dict[Anchor, datetime] = {}
+    for anchor, touch in playbook.silences:
+        settled = state.settled.get(f"{touch}:{parcel.tracking_number}")
+        if settled is not None:
+            told[anchor] = settled.at
+    return told
+
+
+def moments_of(anchor: Anchor, state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
+    """One fact's moments; an absence's lies ahead as long as it may be averted."""
+    if anchor in ABSENCES:
+        touches = playbook.absences.get(anchor)
+        return [moment for told, moment in missed(state, playbook) if told is touches]
+    return MOMENTS[anchor](state, playbook)

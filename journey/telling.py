@@ -1,0 +1,226 @@
+"""How each fact changes a journey's state: `apply` only writes down what is known."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from journey.base import TrackingNumber
+from journey.events import (
+    CustomerReordered,
+    DeliveryDenied,
+    Event,
+    OrderCancelled,
+    OrderEdited,
+    OrderRefunded,
+    Paused,
+    RemedyChosen,
+    RemedySettled,
+    Resumed,
+    ReviewPosted,
+    SendNow,
+    ShipmentCreated,
+    ShipmentUpdated,
+    TouchSkipped,
+)
+from journey.folding import denied, dispatched, scanned
+from journey.order import OrderFacts
+from journey.outcomes import Status
+from journey.parcels import Parcel, Scan
+from journey.remedies import Stand
+from journey.state import JourneyState, Remedy, Settled, changed, with_remedy, without
+
+REUSED_NUMBER = timedelta(days=1)
+"""A scan this long before the order was placed tells of another parcel: carriers use their numbers again."""
+_NOT_OFFERED = "operator"
+"""The reason of a remedy that somebody chose unasked."""
+
+
+def apply(state: JourneyState, event: Event, *, now: datetime) -> JourneyState:
+    """The state after one more fact, received at `now`.
+
+    Idempotent, and for facts from outside order does not matter. A fact dated after `now` happened now, and
+    nothing can happen to an order before it was placed.
+    """
+    placed_at = state.order.placed_at
+    if event.at < placed_at:
+        if isinstance(event, ShipmentUpdated) and placed_at - event.at > REUSED_NUMBER:
+            return state
+        event = event.but(at=min(placed_at, now))
+    elif event.at > now:
+        event = event.but(at=now)
+    if isinstance(event, ShipmentUpdated) and event.estimated_at is not None and event.estimated_at > now:
+        event = event.but(estimated_at=now)
+    return _FOLDS[type(event)](state, event)
+
+
+def _cancelled(state: JourneyState, event: OrderCancelled) -> JourneyState:
+    return state.but(cancelled_at=_earliest(state.cancelled_at, event.at))
+
+
+def _edited(state: JourneyState, event: OrderEdited) -> JourneyState:
+    order = state.order
+    if state.edited_at is not None:
+        # The latest edit stands; of two in one second either may, as long as it is always the same one.
+        known, said = (state.edited_at, order.total, repr(order.lines)), (event.at, event.total, repr(event.lines))
+        if said <= known:
+            return state
+    # Built anew from its fields rather than copied: OrderFacts caches what it derives from its lines.
+    fields = {name: getattr(order, name) for name in order.model_fields_set}
+    edited = OrderFacts(**(fields | {"total": event.total, "lines": event.lines}))
+    return changed(state, order=edited, edited_at=event.at)
+
+
+def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
+    first = dict(state.refunds)
+    first[event.refund_id] = _earliest(first.get(event.refund_id), event.at)
+    full = _earliest(state.fully_refunded_at, event.at) if event.full else state.fully_refunded_at
+    return changed(state, refunds=tuple(sorted(first.items())), fully_refunded_at=full)
+
+
+def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
+    before = state.parcel(event.tracking_number)
+    parcel = dispatched(
+        before,
+        tracking_number=event.tracking_number,
+        carrier=event.carrier,
+        skus=event.skus,
+        estimated_delivery=event.estimated_delivery,
+        at=event.at,
+        service=event.service,
+        method=event.method,
+        expected=event.expected,
+    )
+    return _with_parcel(state, before, parcel)
+
+
+def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:
+    before = state.parcel(event.tracking_number)
+    scan = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
+    parcel = scanned(
+        before,
+        scan,
+        tracking_number=event.tracking_number,
+        carrier=event.carrier,
+        service=event.service,
+        expected=event.expected,
+    )
+    return _with_parcel(state, before, parcel)
+
+
+def _denied(state: JourneyState, event: DeliveryDenied) -> JourneyState:
+    before = state.parcel(event.tracking_number)
+    # It may be heard before the scan that it denies.
+    parcel = denied(before or Parcel(tracking_number=event.tracking_number), event.at, found=event.found)
+    return _with_parcel(state, before, parcel)
+
+
+def _chosen(state: JourneyState, event: RemedyChosen) -> JourneyState:
+    remedy = _remedy(state, event)
+    changes: dict[str, Any] = {}
+    if remedy.stand is Stand.OFFERED:
+        changes["stand"] = Stand.CHOSEN
+    if remedy.choice is None:
+        changes["choice"] = event.choice
+    if remedy.by is None:
+        changes["by"] = event.by
+    return with_remedy(state, event.part, remedy.but(**changes))
+
+
+def _settled(state: JourneyState, event: RemedySettled) -> JourneyState:
+    remedy = _remedy(state, event)
+    if not remedy.open:
+        first = _earliest(remedy.settled_at, event.at)
+        return with_remedy(state, event.part, remedy if first == remedy.settled_at else remedy.but(settled_at=first))
+    changes: dict[str, Any] = {"stand": event.stand, "settled_at": event.at}
+    if event.choice is not None:
+        changes["choice"] = event.choice
+    if event.reference is not None:
+        changes["reference"] = event.reference
+    return with_remedy(state, event.part, remedy.but(**changes))
+
+
+def _remedy(state: JourneyState, event: RemedyChosen | RemedySettled) -> Remedy:
+    """The remedy that is spoken of; one that no journey offered began with the first word of it."""
+    known = state.remedies.get(event.part)
+    if known is None or (known.reason == _NOT_OFFERED and event.at < known.offered_at):
+        begun = known or Remedy(reason=_NOT_OFFERED, offered_at=event.at, choose_by=event.at)
+        return begun.but(offered_at=event.at, choose_by=event.at)
+    return known
+
+
+def _reviewed(state: JourneyState, event: ReviewPosted) -> JourneyState:
+    changes: dict[str, Any] = {"reviewed_at": _earliest(state.reviewed_at, event.at)}
+    worst = (state.worst_rating, state.worst_review_at)
+    if state.worst_rating is None or (event.rating, event.at) < worst:
+        changes |= {"worst_rating": event.rating, "worst_review_at": event.at}
+    return changed(state, **changes)
+
+
+def _reordered(state: JourneyState, event: CustomerReordered) -> JourneyState:
+    if event.order_id == state.order.order_id:
+        return state
+    return state.but(reordered_at=_earliest(state.reordered_at, event.at))
+
+
+def _paused(state: JourneyState, _event: Paused) -> JourneyState:
+    return state.but(paused=True)
+
+
+def _resumed(state: JourneyState, _event: Resumed) -> JourneyState:
+    return state.but(paused=False)
+
+
+def _skipped(state: JourneyState, event: TouchSkipped) -> JourneyState:
+    if event.key in state.settled:
+        return state
+    skipped = Settled(status=Status.REFUSED, at=event.at, rule="skipped_by_operator")
+    return state.but(
+        settled={**state.settled, event.key: skipped},
+        held=without(state.held, {event.key}),
+        send_now=tuple(key for key in state.send_now if key != event.key),
+    )
+
+
+def _wanted_now(state: JourneyState, event: SendNow) -> JourneyState:
+    if event.key in state.settled or event.key in state.send_now:
+        return state
+    return state.but(send_now=(*state.send_now, event.key))
+
+
+_FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
+    OrderCancelled: _cancelled,
+    OrderEdited: _edited,
+    OrderRefunded: _refunded,
+    ShipmentCreated: _shipped,
+    ShipmentUpdated: _scanned,
+    DeliveryDenied: _denied,
+    RemedyChosen: _chosen,
+    RemedySettled: _settled,
+    ReviewPosted: _reviewed,
+    CustomerReordered: _reordered,
+    Paused: _paused,
+    Resumed: _resumed,
+    TouchSkipped: _skipped,
+    SendNow: _wanted_now,
+}
+
+
+def _with_parcel(state: JourneyState, before: Parcel | None, parcel: Parcel) -> JourneyState:
+    if parcel is before:
+        return state
+    if before is None:
+        return changed(state, parcels=tuple(sorted((*state.parcels, parcel), key=_tracking)))
+    parcels = tuple([parcel if known is before else known for known in state.parcels])
+    # A condition sees of a parcel only that it is there, and whether it is late.
+    told_alike = before.problems is parcel.problems and before.estimates is parcel.estimates
+    if told_alike or (before.delayed_at is None) == (parcel.delayed_at is None):
+        return state.but(parcels=parcels)
+    return changed(state, parcels=parcels)
+
+
+def _tracking(parcel: Parcel) -> TrackingNumber:
+    return parcel.tracking_number
+
+
+def _earliest(known: datetime | None, at: datetime) -> datetime:
+    return at if known is None or at < known else known
