@@ -12,7 +12,7 @@ from activities.alerts import Alerts
 from activities.attempt import discreet
 from activities.remedy_shop import Gap, People, Shops, ShopSteps, no_gap
 from journey.playbook import Playbook
-from journey.remedies import Action, By, RemedyAnswer, RemedyRequest, RemedyStep, RemedyTerms, Stand
+from journey.remedies import ENDS, Action, By, RemedyAnswer, RemedyRequest, RemedyStep, RemedyTerms, Stand
 from journey.remedy_steps import Asked, RemedyAsk, RemedyEnd, RemedyLook, RemedyWord
 from store import remedies
 from store.pool import Pool
@@ -135,7 +135,7 @@ class Remedies:
             terms = self._terms(request.playbook)
             async with self._pool.acquire() as connection, connection.transaction():
                 row = await remedies.get(connection, request.shop, request.order_id, request.part)
-                if row is None or row.choice is None or row.chosen_by is None:
+                if row is None or row.choice is None or row.chosen_by is None or row.status in ENDS:
                     return None
                 amount, over = await remedies.look(connection, row)
                 unsure = not row.sure or amount < row.amount

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from journey.base import TrackingNumber
 from journey.deadlines import promised_until
-from journey.parcels import Parcel, Reason
+from journey.parcels import Parcel, ParcelStatus, Reason
 from journey.playbook import Playbook
 from journey.remedies import Action, RemedyStep, RemedyTerms, Stand
 from journey.state import JourneyState
@@ -68,11 +68,16 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
             about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
             if over or parcel.arrived_at is not None or parcel.void:
                 found.append(Mend(now, Action.WITHDRAW, *about))
-            elif not remedy.defaulted:
+            elif not remedy.defaulted and still_gone(state, parcel, terms):
                 found.append(Mend(remedy.choose_by, Action.DEFAULT, *about))
     if len(found) > 1:
         found.sort(key=lambda mend: (mend.at, mend.part))
     return found
+
+
+def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> bool:
+    """Whether nobody waits for the parcel still: money is not sent after one that moves again, or is on the van."""
+    return parcel.status is not ParcelStatus.OUT_FOR_DELIVERY and _given_up(state, parcel, terms) is not None
 
 
 def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[str, datetime] | None:
@@ -80,7 +85,7 @@ def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[
     if parcel.pickup or parcel.void:
         return None
     if parcel.problems:
-        if parcel.lost_at is not None:
+        if parcel.lost_at is not None and parcel.troubled:
             return Reason.LOST.value, parcel.lost_at
         if parcel.damaged_at is not None and parcel.troubled:
             return Reason.DAMAGED.value, parcel.damaged_at
@@ -89,7 +94,8 @@ def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[
         refused = any(reason is Reason.REFUSED for reason, _ in parcel.problems)
         since = dict(parcel.problems).get(Reason.RETURNING) or parcel.status_at
         return None if refused or since is None else (Reason.RETURNING.value, since)
-    if parcel.waiting_at is not None:
+    # What nobody ever scanned may be with nobody who tells, and long there: people are asked to look, not to pay.
+    if parcel.waiting_at is not None or parcel.last_scan_at is None:
         return None
     late = promised_until(parcel, parcel.first_estimate, state.order.zones)
     return None if late is None else (SEVERE_DELAY, late + terms.severe_delay)

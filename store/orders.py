@@ -5,10 +5,11 @@ Functions take a connection inside the caller's transaction and answer what the 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from journey import events
+from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from store import intake, lanes, people
 from store.pool import Connection, Pool
@@ -116,10 +117,19 @@ async def create(
         country=kept["country"],
         time_zone=kept["time_zone"],
         buyer=Buyer(kept["buyer"]),
-        dispatch_within=await lanes.dispatch_within(connection, event.shop),
+        dispatch_within=await _dispatch_within(connection, event.shop),
         lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
     )
     return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=bool(new))
+
+
+async def _dispatch_within(connection: Connection, shop: str) -> timedelta | None:
+    """How soon the orders leave; None where the playbook has to say, never where the shop tells of no parcels."""
+    learnt = await lanes.dispatch_within(connection, shop)
+    if learnt is not None:
+        return learnt
+    tells = await connection.fetchval("SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1)", shop)
+    return None if tells else LONGEST
 
 
 async def end(connection: Connection, shop: str, order_id: str, *, now: datetime, why: str) -> None:

@@ -146,6 +146,8 @@ async def offer(connection: Connection, step: RemedyStep, *, otherwise: Choice |
     gone = await _gone(connection, step.shop, step.order_id, step.part)
     held = await _held(connection, step, total=order["total"], currency=order["currency"], gone=gone)
     over = _over(order["status"], order["total"], gone)
+    if not held.skus and not held.amount:
+        over = over or "nothing_to_offer"
     options = ([Choice.REPLACEMENT] if held.skus else []) + ([Choice.REFUND] if held.amount else [])
     row = await connection.fetchrow(
         _OFFER,
@@ -229,14 +231,22 @@ async def listed(
 async def look(connection: Connection, remedy: Remedy) -> tuple[Decimal, str | None]:
     """What may still be spent on a remedy, and why nothing is to be done any more: None where something is.
 
-    `already_refunded` when the order's money went back in another way meanwhile, `order_cancelled`.
+    `already_refunded` when the order's money went back in another way meanwhile, `order_cancelled`, or
+    `parcel_arrived` when it came after all and nobody denies that.
     """
     order = await connection.fetchrow(
-        "SELECT status, total FROM orders WHERE shop = $1 AND order_id = $2", remedy.shop, remedy.order_id
+        """SELECT status, total, EXISTS (
+               SELECT 1 FROM shipments s WHERE s.shop = o.shop AND s.order_id = o.order_id
+                 AND s.tracking_number = $3 AND s.delivered_at IS NOT NULL AND s.denied_at IS NULL) AS arrived
+           FROM orders o WHERE shop = $1 AND order_id = $2""",
+        remedy.shop,
+        remedy.order_id,
+        remedy.part,
     )
     gone = await _gone(connection, remedy.shop, remedy.order_id, remedy.part)
     left = max(min(remedy.amount, order["total"] - gone), Decimal(0))
-    return left, _over(order["status"], order["total"], gone)
+    arrived = "parcel_arrived" if order["arrived"] else None
+    return left, _over(order["status"], order["total"], gone) or arrived
 
 
 def _over(status: str, total: Decimal, gone: Decimal) -> str | None:

@@ -61,7 +61,8 @@ class OrderJourney(Told):
         self._closed = False
         self._last_phase: str | None = None
         # What the run was started with: it is told again only when it has become another.
-        self._attention = attention(self._state, self._playbook, workflow.now())
+        continued = workflow.info().continued_run_id is not None
+        self._attention = self._wants() if continued else ()
         self._finished: str | None = None
 
     @workflow.run
@@ -191,9 +192,7 @@ class OrderJourney(Told):
             return
         workflow.continue_as_new(
             JourneyInput(state=self._state),
-            search_attributes=search_attributes(
-                self._state, current, attention(self._state, self._playbook, workflow.now())
-            ),
+            search_attributes=search_attributes(self._state, current, self._wants()),
         )
 
     def _drop_timer(self) -> None:
@@ -205,11 +204,13 @@ class OrderJourney(Told):
         seen = tell(self._state, self._playbook, now=workflow.now(), finished=self._finished, step=step)
         workflow.set_current_details(markdown(seen))
 
+    def _wants(self) -> tuple[str, ...]:
+        """What a person may want to look at; only playbooks that watch say so."""
+        return attention(self._state, self._playbook, workflow.now()) if self._playbook.watched else ()
+
     def _ask_for_attention(self) -> None:
-        """Let operators find the journeys that a person may want to look at; only playbooks that watch do that."""
-        if not self._playbook.watched:
-            return
-        wants = attention(self._state, self._playbook, workflow.now())
+        """Let operators find the journeys that a person may want to look at."""
+        wants = self._wants()
         if wants != self._attention:
             self._attention = wants
             workflow.upsert_search_attributes([ATTENTION.value_set(list(wants))])

@@ -28,8 +28,9 @@ COUPON_PATIENCE = timedelta(hours=1)
 """The remedy itself is done by then: its customer is not kept waiting for an apology."""
 
 REFUNDED = "already_refunded"
+_ERASED = "order_erased"
 _NO_ANSWER, _CALLED_OFF = "no_answer", "called_off"
-_OVER = {REFUNDED: Stand.DONE, "order_cancelled": Stand.WITHDRAWN}
+_OVER = {REFUNDED: Stand.DONE, "order_cancelled": Stand.WITHDRAWN, "parcel_arrived": Stand.WITHDRAWN}
 _ASKED = {
     Asked.APPROVAL: "waits for `approve` or `decline`",
     Asked.HAND: "waits for somebody to do it at the shop, and to say `done` with what it is called there",
@@ -86,10 +87,30 @@ class RemedyCase(Steered):
         if look is None:
             return "order_erased"
         self._look, self._choice = look, look.choice
-        end = End(_OVER[look.over], rule=look.over) if look.over else await self._agreed(look) or await self._made(look)
+        while True:
+            end = self._ended_by(look) or await self._agreed(look)
+            if end is not None or not look.wants_approval:
+                break
+            # Days may have passed: what was agreed to may be another amount by now, or nothing at all.
+            again: RemedyLook | None = await self._activity("look", self._request, RemedyLook | None)
+            if again is None:
+                return "order_erased"
+            if again.over is None and again.amount == look.amount:
+                break
+            self._look = look = again
+        if end is None:
+            end = await self._made(look)
         self._final = True
         await self._finish(look, end)
         return end.stand
+
+    def _ended_by(self, look: RemedyLook) -> End | None:
+        """How it ends where something came in between: the money, a cancellation, the parcel itself."""
+        if look.over is None:
+            return None
+        if look.over == REFUNDED:
+            self._choice = Choice.REFUND
+        return End(_OVER[look.over], rule=look.over)
 
     # ---- the way there ------------------------------------------------------------------------------------------
 
@@ -118,6 +139,8 @@ class RemedyCase(Steered):
                 if self._word is None and did is not None:
                     if did.rule in {None, REFUNDED}:
                         return End(Stand.DONE, did.reference, did.rule)
+                    if did.rule == _ERASED:
+                        return End(Stand.WITHDRAWN, rule=did.rule)
                     refused = did.rule
                     if self._becomes_refund(look, refused):
                         await self._switch(Word("choose", by="", choice=Choice.REFUND))
@@ -130,6 +153,10 @@ class RemedyCase(Steered):
                     return End(Stand.FAILED, rule=refused) if refused else End(Stand.WITHDRAWN, rule=_CALLED_OFF)
                 case _:
                     await self._switch(word)
+                    again: RemedyLook | None = await self._activity("look", self._request, RemedyLook | None)
+                    ended = End(Stand.WITHDRAWN, rule=_ERASED) if again is None else self._ended_by(again)
+                    if ended is not None:
+                        return ended
 
     async def _replacement(self) -> RemedyDid | None:
         """Goods set aside, then sent; undone in reverse when it cannot be, or somebody turns it back in time."""
@@ -163,7 +190,7 @@ class RemedyCase(Steered):
     async def _finish(self, look: RemedyLook, end: End) -> None:
         """The apology, the books, and word to the journey; from here on nothing turns it back."""
         without = None
-        if end.stand is Stand.DONE and look.coupon and not look.by_hand:
+        if end.stand is Stand.DONE and look.coupon and not look.by_hand and look.over is None:
             without = await self._coupon()
         settled = RemedyEnd(
             request=self._request,

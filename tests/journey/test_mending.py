@@ -11,7 +11,7 @@ from journey.answers import mended
 from journey.events import OrderCancelled, OrderRefunded, RemedyChosen, RemedySettled
 from journey.facts import delivery_state, order_delivered_at
 from journey.itinerary import Wait, next_step
-from journey.mending import mends
+from journey.mending import mends, still_gone
 from journey.parcels import ParcelStatus as S
 from journey.parcels import Reason
 from journey.remedies import Action, By, Choice, RemedyAnswer, Stand
@@ -55,7 +55,6 @@ def actions(journey: Drive) -> list[tuple[Action, datetime]]:
         ),
         # Nothing was promised: twelve days of the lane from the first scan, and seven more.
         ([SENT, MOVING], "severe_delay", after(21)),
-        ([SENT], "severe_delay", after(20)),
     ],
 )
 def test_a_parcel_is_given_up(told, reason, at):
@@ -70,6 +69,8 @@ REFUSED = scan(after(8), S.EXCEPTION, reason=Reason.REFUSED)
     "told",
     [
         [SENT, MOVING, REFUSED, RETURNING],
+        # Nobody ever scanned it: it may be with somebody who tells nobody, and long there.
+        [SENT],
         [SENT, MOVING, scan(after(3), S.AVAILABLE_FOR_PICKUP)],
         [pickup(after(1), "T1"), scan(after(1), S.AVAILABLE_FOR_PICKUP), RETURNING],
         [SENT, LOST, OrderCancelled(at=after(9))],
@@ -226,13 +227,25 @@ def test_a_choice_and_its_end_are_one_whatever_their_order():
 @settings(max_examples=250, deadline=None)
 @given(orders, arrivals())
 def test_no_offer_is_made_twice_or_forgotten(facts, told):
-    """Whatever is heard: one offer for a parcel, one end for it, and none still open to be chosen at the end."""
+    """Whatever is heard: one offer for a parcel and one end for it, but for a parcel that moved again."""
     journey = drive(begun(facts), PLAYBOOK, told, now=PLACED)
 
     assert journey.finished is not None
     made = Counter((action, part) for action, part, _ in journey.mended)
     assert set(made.values()) <= {1}
-    assert [part for part, remedy in journey.state.remedies.items() if remedy.stand is Stand.OFFERED] == []
+    state = journey.state
+    left = [part for part, remedy in state.remedies.items() if remedy.stand is Stand.OFFERED]
+    assert [
+        part for part in left if state.parcel(part) and still_gone(state, state.parcel(part), PLAYBOOK.remedies)
+    ] == []
+
+
+@pytest.mark.parametrize("news", [scan(after(10), S.IN_TRANSIT), scan(after(10), S.OUT_FOR_DELIVERY)])
+def test_no_money_is_sent_after_a_parcel_that_moves_again(news):
+    """It was lost and offered for, and before the time to choose is over it is scanned: nobody is paid by default."""
+    journey = story(SENT, MOVING, LOST, news, end=after(14))
+
+    assert [action for action, _, _ in journey.mended] == [Action.OFFER]
 
 
 def test_the_journey_waits_for_the_day_on_which_a_parcel_is_given_up():
