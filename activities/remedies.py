@@ -66,7 +66,7 @@ class Remedies:
     @property
     def activities(self) -> list[Callable[..., object]]:
         """All of them, for a worker."""
-        saga = (self.look, self.ask, self.approved, self.switched, self.settle)
+        saga = (self.look, self.ask, self.approved, self.switched, self.settle, self.unheard)
         return [self.remedy, *saga, *self._steps.activities]
 
     # ---- for the journey --------------------------------------------------------------------------------------
@@ -221,6 +221,14 @@ class Remedies:
             if end.coupon_rule is not None:
                 await self._people.tell(end.request, "a remedy has no coupon", end.coupon_rule)
             await self._gap("after_settle")
+
+    @activity.defn(name="remedy_unheard")
+    async def unheard(self, end: RemedyEnd) -> None:
+        """Tell people of a remedy that came to its end after its order's journey: nobody else tells the customer."""
+        with discreet():
+            await self._people.tell(
+                end.request, "a remedy ended after its journey: its customer wants telling", end.stand
+            )
 
     def _terms(self, digest: str) -> RemedyTerms:
         return self._playbook(digest).remedies or RemedyTerms()

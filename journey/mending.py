@@ -68,16 +68,20 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
             about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
             if over or parcel.arrived_at is not None or parcel.void:
                 found.append(Mend(now, Action.WITHDRAW, *about))
-            elif not remedy.defaulted and still_gone(state, parcel, terms):
-                found.append(Mend(remedy.choose_by, Action.DEFAULT, *about))
+            elif not remedy.defaulted and (gone := still_gone(state, parcel, terms)) is not None:
+                found.append(Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about))
     if len(found) > 1:
         found.sort(key=lambda mend: (mend.at, mend.part))
     return found
 
 
-def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> bool:
-    """Whether nobody waits for the parcel still: money is not sent after one that moves again, or is on the van."""
-    return parcel.status is not ParcelStatus.OUT_FOR_DELIVERY and _given_up(state, parcel, terms) is not None
+def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> datetime | None:
+    """Since when nobody waits for the parcel, as things stand, be it in the future.
+
+    Money is not sent after a parcel that moves again, or is on the van.
+    """
+    given_up = _given_up(state, parcel, terms)
+    return None if given_up is None or parcel.status is ParcelStatus.OUT_FOR_DELIVERY else given_up[1]
 
 
 def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[str, datetime] | None:

@@ -32,17 +32,17 @@ def _problems(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
 def _refunds(state: JourneyState) -> Sequence[Moment]:
     """The refunds to be told of by themselves: a remedy's own is told with the remedy.
 
-    While one is under way nobody knows whose a refund is.
+    While one is under way nobody knows whose a refund since its offer is.
     """
     paid_back = [remedy for remedy in state.remedies.values() if remedy.choice is Choice.REFUND]
-    if any(remedy.open for remedy in paid_back):
-        return ()
+    since = min((remedy.offered_at for remedy in paid_back if remedy.open), default=None)
     of_remedies = [remedy.reference for remedy in paid_back if remedy.reference is not None]
     return [
         (refund, at, None)
         for refund, at in state.refunds
         # Some shops call it gid://shopify/Refund/7 and some 7.
-        if not any(reference == refund or reference.endswith(f"/{refund}") for reference in of_remedies)
+        if (since is None or at < since)
+        and not any(reference == refund or reference.endswith(f"/{refund}") for reference in of_remedies)
     ]
 
 

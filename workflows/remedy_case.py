@@ -210,7 +210,8 @@ class RemedyCase(Steered):
         try:
             await journey.signal("remedy_settled", told)
         except FailureError:
-            workflow.logger.info("the journey has ended; the remedy stands in its row")
+            # Nobody writes to the customer any more but people.
+            await self._activity("unheard", settled, None)
         if without == _NO_ANSWER:
             await self._step("withdraw_coupon")
 

@@ -12,8 +12,10 @@ from journey.events import OrderCancelled, OrderRefunded, RemedyChosen, RemedySe
 from journey.facts import delivery_state, order_delivered_at
 from journey.itinerary import Wait, next_step
 from journey.mending import mends, still_gone
+from journey.moments import moments_of
 from journey.parcels import ParcelStatus as S
 from journey.parcels import Reason
+from journey.playbook import Anchor
 from journey.remedies import Action, By, Choice, RemedyAnswer, Stand
 from journey.state import JourneyState
 from tests.journey.driver import Drive, drive
@@ -224,6 +226,11 @@ def test_a_choice_and_its_end_are_one_whatever_their_order():
     ) == (By.CUSTOMER, Stand.DONE)
 
 
+def gone_by(state, parcel, now):
+    since = still_gone(state, parcel, PLAYBOOK.remedies)
+    return since is not None and since <= now
+
+
 @settings(max_examples=250, deadline=None)
 @given(orders, arrivals())
 def test_no_offer_is_made_twice_or_forgotten(facts, told):
@@ -234,10 +241,8 @@ def test_no_offer_is_made_twice_or_forgotten(facts, told):
     made = Counter((action, part) for action, part, _ in journey.mended)
     assert set(made.values()) <= {1}
     state = journey.state
-    left = [part for part, remedy in state.remedies.items() if remedy.stand is Stand.OFFERED]
-    assert [
-        part for part in left if state.parcel(part) and still_gone(state, state.parcel(part), PLAYBOOK.remedies)
-    ] == []
+    left = [state.parcel(part) for part, remedy in state.remedies.items() if remedy.stand is Stand.OFFERED]
+    assert [parcel for parcel in left if gone_by(state, parcel, journey.now)] == []
 
 
 @pytest.mark.parametrize("news", [scan(after(10), S.IN_TRANSIT), scan(after(10), S.OUT_FOR_DELIVERY)])
@@ -246,6 +251,24 @@ def test_no_money_is_sent_after_a_parcel_that_moves_again(news):
     journey = story(SENT, MOVING, LOST, news, end=after(14))
 
     assert [action for action, _, _ in journey.mended] == [Action.OFFER]
+
+
+def test_what_was_not_sent_yet_is_waited_for_when_the_rest_is_made_good():
+    """A lost parcel was paid back, and the journey stays for the back-ordered line as long as for any parcel."""
+    facts = order().but(lines=(line("MAT"), line("BELT")))
+    sent = SENT.but(skus=("MAT",))
+    journey = drive(begun(facts), PLAYBOOK, [(one.at, one) for one in (sent, MOVING, LOST)], now=PLACED)
+
+    assert "remedy_settled:T1" in journey.sent
+    assert ("no delivery within the playbook's limit", after(91)) == (journey.finished, journey.now)
+
+
+def test_a_refund_of_before_the_offer_is_told_while_a_remedy_is_under_way():
+    """What came back before anything was offered is no remedy's."""
+    early = OrderRefunded(at=after(3), refund_id="r0", amount=Decimal(5))
+    state = folded(SENT, LOST, early, CHOSEN.but(choice=Choice.REFUND))
+
+    assert [refund for refund, _, _ in moments_of(Anchor.REFUND, state, PLAYBOOK)] == ["r0"]
 
 
 def test_the_journey_waits_for_the_day_on_which_a_parcel_is_given_up():
