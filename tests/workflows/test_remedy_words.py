@@ -191,4 +191,6 @@ async def test_the_shops_people_are_told_what_waits_for_them(client, pool, playb
         f"a remedy wants approval · {name} · refund 79.00 EUR",
         f"a remedy cannot be done as chosen · {name} · refund 79.00 EUR, order_unknown",
         f"a remedy failed · {name} · order_unknown",
+        # There is no journey here that could write to the customer.
+        f"a remedy ended after its journey: its customer wants telling · {name} · failed",
     ]
