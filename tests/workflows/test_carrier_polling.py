@@ -27,7 +27,7 @@ from workflows.carrier_polling import CarrierPolling, polling_id
 
 SOON = timedelta(milliseconds=50)
 LATER = timedelta(hours=1)
-PATIENCE = 20
+PATIENCE = 60.0
 BEGUN = [
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,
@@ -246,7 +246,7 @@ async def test_a_deploy_takes_the_polling_along(line: Line, versioning) -> None:
         await line.parcel("T1")
 
         async def asked() -> bool:
-            return line.vendor.asked == ["T1"]
+            return line.vendor.asked[:1] == ["T1"]
 
         await until(asked)
         assert await line.events() == BEGUN + BEGUN[1:4]
