@@ -45,12 +45,18 @@ class Sent(_Tagged):
 
 
 class Held(_Tagged):
-    """It may not go yet, by `rule`; ask again at `until`. `why` says by channel what speaks against the others."""
+    """It may not go yet, by `rule`; ask again at `until`. `why` says by channel what speaks against the others.
+
+    `waits_for` names the way that is closed, such as the provider `email`: the touch is asked for again when the way
+    is open, and at `until` at the latest. `doubtful`: an earlier attempt may have sent it.
+    """
 
     status: Literal["held"] = "held"
     until: Instant
     rule: str
     why: Why = unsaid()
+    waits_for: str | None = None
+    doubtful: bool = False
 
 
 class Refused(_Tagged):
@@ -124,11 +130,13 @@ class DeliverAnswer(Frozen):
     rule: str | None = None
     closed: bool = False
     why: Why = unsaid()
+    waits_for: str | None = None
+    doubtful: bool = False
 
     @classmethod
     def of(cls, outcome: Outcome, *, closed: bool = False) -> "DeliverAnswer":
         """The answer that carries this outcome; fields without a value are left out of the payload."""
-        given = outcome.model_dump(exclude={"at"}) | ({"closed": True} if closed else {})
+        given = outcome.model_dump(exclude={"at"}, exclude_unset=True) | ({"closed": True} if closed else {})
         # Of the only channel there was, the rule says it all.
         if isinstance(outcome, Refused) and list(outcome.why.values()) == [outcome.rule]:
             given.pop("why")
@@ -140,7 +148,7 @@ class DeliverAnswer(Frozen):
             case Status.SENT:
                 return Sent(at=now)
             case Status.HELD:
-                return Held(until=self.until or now, rule=self.rule or "", **self._why())
+                return Held(until=self.until or now, rule=self.rule or "", **self._why(), **self._wait())
             case Status.REFUSED:
                 return Refused(rule=self.rule or "", **self._why())
             case Status.FAILED:
@@ -152,6 +160,11 @@ class DeliverAnswer(Frozen):
         # What is not said is not set, so that a journey's state is written down without it.
         return {"why": self.why} if self.why else {}
 
+    def _wait(self) -> dict[str, Any]:
+        # As above.
+        said: dict[str, Any] = {} if self.waits_for is None else {"waits_for": self.waits_for}
+        return said | {"doubtful": True} if self.doubtful else said
+
 
 class CloseRequest(Frozen):
     """The journey's end: the last non-sends, and why it ended."""
@@ -161,3 +174,23 @@ class CloseRequest(Frozen):
     playbook: str
     why: str
     left_over: tuple[PassedOver, ...] = ()
+
+
+class FindOutRequest(Frozen):
+    """Asks what became of an attempt that gave no answer, for the message `key` and what was to go `along` in it."""
+
+    shop: str
+    order_id: str
+    playbook: str
+    key: TouchKey
+    along: tuple[TouchKey, ...] = ()
+
+
+class WaitRequest(Frozen):
+    """Asks for an answer when the way `waits_for` is open again; `key` is the message that waits first."""
+
+    shop: str
+    order_id: str
+    playbook: str
+    waits_for: str
+    key: TouchKey
