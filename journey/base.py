@@ -88,3 +88,8 @@ class Authored(Frozen):
 def workflow_id(shop: str, order_id: str) -> str:
     """The id of an order's journey: `order:{shop}:{order_id}`, the same for every process."""
     return f"order:{shop}:{order_id}"
+
+
+def cut(text: str) -> str:
+    """The text, or as much of its beginning as Temporal takes for a summary (400 bytes) and the UI shows in a line."""
+    return text.encode()[:200].decode(errors="ignore")

@@ -10,7 +10,7 @@ from typing import Final
 BEAT: Final = timedelta(seconds=2)
 """How often an attempt beats. Reckoned into `SILENCE_LEAST`."""
 THROTTLE: Final = timedelta(seconds=2)
-"""The longest that the SDK keeps a beat back (`max_heartbeat_throttle_interval`; its default is 80 % of the timeout)."""
+"""The longest that the SDK keeps a beat back (`max_heartbeat_throttle_interval`; by default 80 % of the timeout)."""
 HEARTBEAT: Final = timedelta(seconds=15)
 """The server takes an attempt for dead after this much silence. A busy machine must not be taken for a dead one."""
 SILENCE_LEAST: Final = HEARTBEAT - BEAT - THROTTLE

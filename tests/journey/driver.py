@@ -88,7 +88,7 @@ class Drive:
                 case Finish():
                     over = left_over(self.state, self.playbook, now=self.now)
                     self._note(over)
-                    self.state = report(self.state, over)
+                    self.state = report(self.state, over, now=self.now)
                     self.finished = step.why
                 case Wait(until=None):
                     self.now = end or self.now
