@@ -13,7 +13,7 @@ from journey.facts import ended, order_delivered_at, troubled
 from journey.mending import Mend, mends
 from journey.outcomes import DeliverRequest, PassedOver, Status
 from journey.playbook import ABSENCES, Anchor, Ending, Playbook, touch_id
-from journey.state import DATABASE, JourneyState, Settled
+from journey.state import DATABASE, SKIPPED, JourneyState, Settled
 from journey.stops import Stop, awake, ending_of, first_of, first_stop, rule_against, stops
 
 _OF_DELIVERY = frozenset({Anchor.ORDER_DELIVERED, Anchor.LINES_DELIVERED})
@@ -239,7 +239,7 @@ def _skipped(state: JourneyState) -> tuple[PassedOver, ...]:
     return tuple(
         PassedOver(key=TouchKey(key), rule=settled.rule or "")
         for key, settled in state.settled.items()
-        if settled.status is Status.REFUSED and settled.rule == "skipped_by_operator" and key not in state.reported
+        if settled.status is Status.REFUSED and settled.rule == SKIPPED and key not in state.reported
     )
 
 

@@ -52,6 +52,8 @@ DATABASE = "database"
 """The way that a step of a remedy needs."""
 WORKER = "worker"
 """The way that every activity needs: a worker that takes it."""
+SKIPPED = "skipped_by_operator"
+"""The rule of a message that an operator does not want sent."""
 
 
 class Lost(Frozen):

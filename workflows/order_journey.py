@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from temporalio import exceptions as failures
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError
+from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
     from journey.answers import (
@@ -19,10 +19,10 @@ with workflow.unsafe.imports_passed_through():
         unanswered,
     )
     from journey.base import TouchKey, cut
-    from journey.events import Event, Paused, Resumed, SendNow, TouchSkipped
+    from journey.events import Event
     from journey.facts import attention
     from journey.intervals import ATTEMPT, CLOSING, HEARTBEAT, MENDING, QUEUED
-    from journey.itinerary import Deliver, FindOut, Finish, Step, Wait, find_stop, left_over, next_step, request_for
+    from journey.itinerary import Deliver, FindOut, Finish, Step, Wait, left_over, next_step, request_for
     from journey.mending import Mend
     from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, FindOutRequest, Status, WaitRequest
     from journey.playbook import ABSENCES, touch_id
@@ -33,14 +33,16 @@ with workflow.unsafe.imports_passed_through():
     from journey.timeline import Timeline, markdown, tell
     from workflows.facts import Facts
     from workflows.journey_input import ATTENTION, ONCE, RETRIES, JourneyInput, search_attributes
+    from workflows.operators import Operators
     from workflows.registry import PLAYBOOKS
 
+_LONGEST_ID = 200
 LONG_WAIT = timedelta(weeks=1)
 """A journey's one new run begins before a wait longer than this, at a boundary of two phases."""
 
 
 @workflow.defn(name="OrderJourney")
-class OrderJourney(Facts):
+class OrderJourney(Facts, Operators):
     """The durable story of one order. Signals tell it facts, updates are an operator's word, `timeline` answers."""
 
     @workflow.init
@@ -52,6 +54,7 @@ class OrderJourney(Facts):
         self._timer: asyncio.Task[None] | None = None
         self._deadline: datetime | None = None
         self._waits: dict[str, workflow.ActivityHandle[None]] = {}
+        self._asking: workflow.ActivityHandle[DeliverAnswer] | None = None
         self._woken = False
         self._sending: tuple[TouchKey, ...] = ()
         self._called_off = False
@@ -106,31 +109,58 @@ class OrderJourney(Facts):
         request = request_for(self._state, self._playbook, step, now=workflow.now())
         self._sending, self._closed = step.stop.keys, False
         try:
-            # Runs begun by earlier versions repeat an attempt with the decision it was made with.
-            answer = await (self._attempt(step, request) if self._decides_again else self._repeated(request))
+            answer = await self._answer(step, request)
         finally:
             self._sending = ()
         if answer is not None:
-            self._take(answer, step, request)
+            self._last_phase = step.stop.touch.phase
+            now = workflow.now()
+            self._state = settle(self._state, request, answer.outcome(now=now), now=now)
+            # A fact that came meanwhile may have opened the books again.
+            self._closed = answer.closed and not self._woken
+            if answer.closed:
+                self._state = report(self._state, request.left_over, now=now)
         if self._called_off:
             raise asyncio.CancelledError
 
-    def _take(self, answer: DeliverAnswer, step: Deliver, request: DeliverRequest) -> None:
-        self._last_phase = step.stop.touch.phase
-        now = workflow.now()
-        self._state = settle(self._state, request, answer.outcome(now=now), now=now)
-        # A fact that came meanwhile may have opened the books again.
-        self._closed = answer.closed and not self._woken
-        if answer.closed:
-            self._state = report(self._state, request.left_over, now=now)
+    async def _answer(self, step: Deliver, request: DeliverRequest) -> DeliverAnswer | None:
+        """What `deliver` answers; None where the attempt was called back in time, or gave no answer."""
+        attempt = self._attempt(step, request)
+        while not attempt.done():
+            seen = self._state
+            try:
+                await workflow.wait_condition(lambda: attempt.done() or self._state is not seen)  # noqa: B023
+            except asyncio.CancelledError:
+                self._called_off = True
+            if not attempt.done() and (self._called_off or not self._still_wanted(step)):
+                # One that has begun to send is not stopped by this, and answers what became of it.
+                attempt.cancel()
+        try:
+            return await attempt
+        except asyncio.CancelledError:
+            return None
+        except ActivityError as error:
+            cause, now = error.cause, workflow.now()
+        if isinstance(cause, failures.TimeoutError) and cause.type is failures.TimeoutType.SCHEDULE_TO_START:
+            until = max(now, step.stop.due) + step.stop.touch.patience
+            return DeliverAnswer(status=Status.HELD, until=until, rule="no_worker", waits_for=WORKER)
+        if not isinstance(cause, failures.CancelledError):
+            self._state = unanswered(self._state, request.key, request.along, now=now)
+        return None
 
-    @property
-    def _decides_again(self) -> bool:
-        return workflow.patched("decide-again")
-
-    async def _attempt(self, step: Deliver, request: DeliverRequest) -> DeliverAnswer | None:
-        """One attempt; None when it gave no answer. It is called back where a fact or an operator ends its reason."""
-        attempt = workflow.start_activity(
+    def _attempt(self, step: Deliver, request: DeliverRequest) -> workflow.ActivityHandle[DeliverAnswer]:
+        if not self._decides_again:
+            # A run that an earlier version began repeats the attempt with the decision it was made with.
+            return workflow.start_activity(
+                "deliver",
+                request,
+                result_type=DeliverAnswer,
+                start_to_close_timeout=ATTEMPT,
+                heartbeat_timeout=HEARTBEAT,
+                retry_policy=RETRIES,
+                summary=cut(step.stop.key),
+            )
+        return workflow.start_activity(
             "deliver",
             request,
             activity_id=step.stop.identity,
@@ -142,65 +172,31 @@ class OrderJourney(Facts):
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
             summary=cut(step.stop.key),
         )
-        while not attempt.done():
-            seen = self._state
-            try:
-                await workflow.wait_condition(lambda: attempt.done() or self._state is not seen)  # noqa: B023
-            except asyncio.CancelledError:
-                self._called_off = True
-            if not attempt.done() and (self._called_off or not self._still_wanted(step)):
-                # One that has begun to send is not stopped by this, and answers what became of it.
-                attempt.cancel()
-        return await self._answered(attempt, step, request)
+
+    @property
+    def _decides_again(self) -> bool:
+        return workflow.patched("decide-again")
 
     def _still_wanted(self, step: Deliver) -> bool:
+        if not self._decides_again:
+            return True
         again = next_step(self._state, self._playbook, now=workflow.now())
         return isinstance(again, Deliver) and again.stop.keys == step.stop.keys
-
-    async def _answered(
-        self, attempt: workflow.ActivityHandle[DeliverAnswer], step: Deliver, request: DeliverRequest
-    ) -> DeliverAnswer | None:
-        now = workflow.now()
-        try:
-            return await attempt
-        except (ActivityError, asyncio.CancelledError) as error:
-            cause = error.cause if isinstance(error, ActivityError) else error
-        if isinstance(cause, failures.CancelledError | asyncio.CancelledError):
-            # It was called back before it began to send.
-            return None
-        if isinstance(cause, failures.TimeoutError) and cause.type is failures.TimeoutType.SCHEDULE_TO_START:
-            until = max(now, step.stop.due) + step.stop.touch.patience
-            return DeliverAnswer(status=Status.HELD, until=until, rule="no_worker", waits_for=WORKER)
-        self._state = unanswered(self._state, request.key, request.along, now=now)
-        return None
-
-    async def _repeated(self, request: DeliverRequest) -> DeliverAnswer:
-        answer: DeliverAnswer = await workflow.execute_activity(
-            "deliver",
-            request,
-            result_type=DeliverAnswer,
-            start_to_close_timeout=ATTEMPT,
-            heartbeat_timeout=HEARTBEAT,
-            retry_policy=RETRIES,
-            summary=cut(request.key),
-        )
-        return answer
 
     async def _find_out(self, step: FindOut) -> None:
         """Learn from the ledger what became of an attempt that gave no answer; facts are taken in meanwhile."""
         self._tell(step)
         order = self._state.order
-        request = FindOutRequest(
-            shop=order.shop,
-            order_id=order.order_id,
-            playbook=self._state.playbook,
-            key=step.key,
-            along=step.along,
-        )
-        asking = workflow.start_activity(
+        asking = self._asking = self._asking or workflow.start_activity(
             "find_out",
-            request,
-            activity_id=f"find out {step.key}"[:200],
+            FindOutRequest(
+                shop=order.shop,
+                order_id=order.order_id,
+                playbook=self._state.playbook,
+                key=step.key,
+                along=step.along,
+            ),
+            activity_id=f"find out {step.key}"[:_LONGEST_ID],
             result_type=DeliverAnswer,
             start_to_close_timeout=MENDING,
             retry_policy=RETRIES,
@@ -211,6 +207,7 @@ class OrderJourney(Facts):
             if not asking.done():
                 # The next run asks again.
                 await self._continue_as_new()
+        self._asking = None
         now = workflow.now()
         answer = await asking
         self._state = found_out(self._state, step.key, answer.outcome(now=now), now=now)
@@ -371,72 +368,7 @@ class OrderJourney(Facts):
         self._state = apply(self._state, event, now=workflow.now())
         self._woken = True
 
-    # ---- an operator's word ---------------------------------------------------------------------------------
-
-    @workflow.update
-    async def pause(self) -> Timeline:
-        """Send nothing until resumed; facts are still taken in. What has left already is in the answer."""
-        self._hear(Paused(at=workflow.now()))
-        await workflow.wait_condition(lambda: not self._sending)
-        return self.timeline()
-
-    @pause.validator
-    def _may_pause(self) -> None:
-        if self._state.paused:
-            raise _refusal("the journey is paused already")
-
-    @workflow.update
-    def resume(self) -> Timeline:
-        """Go on; what is late by now follows its touch's late policy."""
-        self._hear(Resumed(at=workflow.now()))
-        return self.timeline()
-
-    @resume.validator
-    def _may_resume(self) -> None:
-        if not self._state.paused:
-            raise _refusal("the journey is not paused")
-
-    @workflow.update
-    async def skip_touch(self, key: TouchKey) -> Timeline:
-        """Never send this touch; refused when it leaves before it can be called back."""
-        self._hear(TouchSkipped(at=workflow.now(), key=key))
-        await workflow.wait_condition(lambda: key not in self._sending)
-        if self._state.settled[key].status is not Status.REFUSED:
-            raise _refusal(f"too late: touch {key!r} is {self._state.settled[key].status}")
-        return self.timeline()
-
-    @skip_touch.validator
-    def _may_skip(self, key: TouchKey) -> None:
-        self._check_open(key)
-
-    @workflow.update
-    def send_now(self, key: TouchKey) -> Timeline:
-        """Send this touch at once, whatever the hour and the caps say; consent still decides."""
-        self._hear(SendNow(at=workflow.now(), key=key))
-        return self.timeline()
-
-    @send_now.validator
-    def _may_send_now(self, key: TouchKey) -> None:
-        self._check_open(key)
-        if key in self._sending:
-            raise _refusal(f"touch {key!r} is being sent at this moment")
-        if self._state.paused:
-            raise _refusal("the journey is paused: resume it first")
-        if find_stop(self._state, self._playbook, key, now=workflow.now()) is None:
-            raise _refusal(f"touch {key!r} has nothing to speak about yet: its anchor has not happened")
-
-    def _check_open(self, key: str) -> None:
-        if touch_id(key) not in self._playbook.by_id:
-            known = ", ".join(self._playbook.by_id)
-            raise _refusal(f"the playbook has no touch {key!r}; it has {known}")
-        if key in self._state.settled:
-            raise _refusal(f"touch {key!r} is settled already: {self._state.settled[key].status}")
-
     @workflow.query
     def timeline(self) -> Timeline:
         """What happened, what is next and when, what was held back and by which rule."""
         return tell(self._state, self._playbook, now=workflow.now(), finished=self._finished)
-
-
-def _refusal(message: str) -> ApplicationError:
-    return ApplicationError(message, type="NotPossible", non_retryable=True)
