@@ -90,6 +90,9 @@ def workflow_id(shop: str, order_id: str) -> str:
     return f"order:{shop}:{order_id}"
 
 
-def cut(text: str) -> str:
-    """The text, or as much of its beginning as Temporal takes for a summary (400 bytes) and the UI shows in a line."""
-    return text.encode()[:200].decode(errors="ignore")
+def cut(text: str, most: int = 200) -> str:
+    """The text, or as much of its beginning as fits in `most` bytes of UTF-8.
+
+    Temporal refuses a summary above 400 bytes and details above 20,000, and with it the whole task.
+    """
+    return text.encode()[:most].decode(errors="ignore")

@@ -48,7 +48,7 @@ class TemporalJourneys:
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search_attributes(state),
                 static_summary=cut(f"Order {facts.shop}/{facts.order_id}"),
-                static_details=about(facts),
+                static_details=cut(about(facts), 10_000),
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:
