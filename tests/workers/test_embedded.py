@@ -23,7 +23,7 @@ from workers.embedded_postgres import EmbeddedPostgres
 from workers.embedded_temporal import EmbeddedTemporal, EmbeddedTemporalError, free_ports
 from workers.mail_catcher import MailCatcher
 
-KEYWORDS = {"OrderId": "Keyword", "Shop": "Keyword", "Country": "Keyword", "Phase": "Keyword"}
+KEYWORDS = {"OrderId": "Keyword", "Shop": "Keyword", "Country": "Keyword"}
 
 
 @pytest.fixture
