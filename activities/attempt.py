@@ -1,24 +1,28 @@
-"""What one attempt of an activity knows of itself: the journey's clock, its number, and how to ask for another."""
+"""What one attempt of an activity knows of itself: the journey's clock, its beats, and when it may be stopped."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import Any, Final, TypeVar
 
 import asyncpg
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from journey.intervals import BEAT, RECORDING
 from journey.outcomes import Outcome, Sent
 from journey.playbook import touch_id
 from store.pool import AWAY
 
-QUICK_RETRIES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2))
-"""Waits between the first tries within one activity; after them the journey itself holds the touch."""
-HOLDS = (timedelta(minutes=15), timedelta(hours=6))
-"""Shortest and longest hold while a provider is away: half of how long it has been, within these."""
-_BEAT = 2.0
-_WRITES = 25
+T = TypeVar("T")
+SOON: Final = timedelta(seconds=5)
+"""The shortest hold of a message that a provider turned away."""
+MENDED: Final = timedelta(minutes=15)
+"""The shortest hold of a message that people have to mend something for."""
+LONGEST: Final = timedelta(hours=6)
+"""The longest hold of either: half of how long it has been waited, within these."""
 
 
 def domain_now(asked_at: datetime | None) -> datetime:
@@ -47,18 +51,9 @@ def try_again(rule: str, delay: timedelta) -> ApplicationError:
     return ApplicationError(rule, type="TryAgain", next_retry_delay=delay)
 
 
-def soon(attempt: int, retry_after: timedelta | None) -> timedelta | None:
-    """The wait until the next quick try, at least `retry_after`; None when it is for the journey to wait."""
-    if attempt > len(QUICK_RETRIES):
-        return None
-    delay = max(QUICK_RETRIES[attempt - 1], retry_after or timedelta())
-    return delay if delay < HOLDS[0] else None
-
-
-def hold_until(now: datetime, since: datetime, retry_after: timedelta | None) -> datetime:
-    """Until when a touch is held that has been waited with `since` then; at least for `retry_after`."""
-    shortest, longest = HOLDS
-    return now + max(min((now - since) / 2, longest), shortest, retry_after or timedelta())
+def hold_until(now: datetime, since: datetime, shortest: timedelta, wished: timedelta | None = None) -> datetime:
+    """Until when a touch is held that has been waited with `since` then; at least for what the provider `wished`."""
+    return now + max(min((now - since) / 2, LONGEST), shortest, wished or timedelta())
 
 
 def count(key: str, outcome: Outcome) -> None:
@@ -71,17 +66,61 @@ def count(key: str, outcome: Outcome) -> None:
 
 
 async def patiently(write: Callable[[], Awaitable[None]]) -> None:
-    """Write down what this process alone knows: a database away for a moment is worth waiting for, not a doubt.
+    """Write down what this process alone knows: a database away for minutes is worth waiting for, not a doubt.
 
     Raises:
         OSError, asyncpg.PostgresError, asyncpg.InterfaceError: it is away still.
     """
-    for _ in range(_WRITES - 1):
+    give_up = time.monotonic() + RECORDING.total_seconds()
+    while True:
         try:
             return await write()
         except (*AWAY, asyncpg.PostgresError):
-            await asyncio.sleep(1)
-    return await write()
+            if time.monotonic() > give_up:
+                raise
+        await asyncio.sleep(1)
+
+
+class Guard:
+    """When an attempt may be stopped: at any time, but for the stretches from `hold` on until `free`.
+
+    A cancellation that comes in such a stretch is kept, and raised by `free`.
+    """
+
+    def __init__(self) -> None:
+        self._held = False
+        self._stopped = False
+
+    def hold(self) -> None:
+        """From here on nothing is cut off."""
+        self._held = True
+
+    def free(self) -> None:
+        """From here on it may be stopped.
+
+        Raises:
+            asyncio.CancelledError: it was to stop in the meantime.
+        """
+        if self._stopped:
+            raise asyncio.CancelledError
+        self._held = False
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Do the work, which holds and frees this guard.
+
+        Raises:
+            asyncio.CancelledError: it was stopped where it could be.
+        """
+        task = asyncio.create_task(work)
+        while True:
+            try:
+                return await asyncio.shield(task)
+            except asyncio.CancelledError:
+                if task.done():
+                    raise
+                self._stopped = True
+                if not self._held:
+                    task.cancel()
 
 
 @contextmanager
@@ -112,5 +151,5 @@ async def beating() -> AsyncIterator[None]:
 
 async def _beat() -> None:
     while True:
-        await asyncio.sleep(_BEAT)
+        await asyncio.sleep(BEAT.total_seconds())
         activity.heartbeat()

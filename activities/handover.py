@@ -1,64 +1,113 @@
 """Handing a written message to its provider, and to the next while one after the other is certainly too busy."""
 
-import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 import structlog
 
 from activities.attempt import patiently
+from activities.lease import Lease
 from activities.messaging.inbox import Note
-from activities.messaging.protocol import Busy, Message, Receipt, Rejected
+from activities.messaging.protocol import Busy, Message, Receipt, Rejected, Unclear
 from activities.messaging.senders import Senders, carry
 from activities.messaging.short import PUSHED
-from journey.outcomes import DeliverRequest
+from activities.ways import Entry, Ways
+from journey.outcomes import DeliverRequest, FindOutRequest
 from journey.playbook import Channel
 from store import devices
-from store.claims import Claim, message_key
+from store.claims import Claim, Shut, message_key
 from store.ledger import Ledger
 from store.pool import Pool
 
 log = structlog.get_logger()
 
+Gap = Callable[[str, DeliverRequest | FindOutRequest], Awaitable[None]]
+"""Called in every gap between two steps with the gap's name; tests crash there."""
+PROVIDER = "provider_"
+"""What the rules begin with that say what a provider did."""
 
-async def hand_over(
-    pool: Pool,
-    ledger: Ledger,
-    senders: Senders,
-    *,
-    request: DeliverRequest,
-    claim: Claim,
-    written: Sequence[Message | Note],
-    now: datetime,
-    gap: Callable[[str, DeliverRequest], Awaitable[None]],
-    claim_lasts: float,
-) -> tuple[Claim, Receipt]:
-    """Hand it over at `now` of the journey's clock; the claim, with who has it in the end, and what came of it.
 
-    `gap` is called before the next provider is asked; more than `claim_lasts` seconds after it was given the message
-    it is not asked any more, as in `activities.deliver`.
-    """
-    key = message_key(request, claim.attempt_class)
-    while True:
-        provider = senders.named(claim.channel, claim.provider)
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Who has it in the end, what came of it, and the way to wait for, where the provider turns everybody away."""
+
+    claim: Claim
+    receipt: Receipt
+    shut: Shut | None
+
+
+@dataclass(frozen=True)
+class HandOver:
+    """What handing over needs: the database, who can carry, and which ways are open."""
+
+    pool: Pool
+    ledger: Ledger
+    senders: Senders
+    ways: Ways
+    gap: Gap
+
+    async def __call__(
+        self,
+        request: DeliverRequest,
+        claim: Claim,
+        written: Sequence[Message | Note],
+        *,
+        lease: Lease,
+        now: datetime,
+    ) -> Handed:
+        """Hand it over at `now` of the journey's clock. Nothing is begun once the lease of the claim is over."""
+        while True:
+            handed = await self._to_one(request, claim, written, lease=lease, now=now)
+            claim = handed.claim
+            following = self.senders.after(claim.channel, claim.provider, message_key(request, claim.attempt_class))
+            # What may have gone out by the first must not go by a second.
+            if not isinstance(handed.receipt, Busy) or following is None or claim.doubtful:
+                return handed
+            lease.begin()
+            next_claim = await self.ledger.hand_over(claim, following)
+            if next_claim is None:
+                return handed
+            log.warning("failed_over", busy=claim.provider, next=following)
+            claim = next_claim
+            lease.take(claim)
+            await self.gap("handed_over", request)
+
+    async def _to_one(
+        self,
+        request: DeliverRequest,
+        claim: Claim,
+        written: Sequence[Message | Note],
+        *,
+        lease: Lease,
+        now: datetime,
+    ) -> Handed:
+        channel, name = claim.channel, claim.provider
+        provider = self.senders.named(channel, name)
         if provider is None:
-            return claim, Busy("not_configured")
-        carried = await carry(provider, written)
-        await _drop(pool, request.shop, claim.channel, carried.dead, now)
-        following = senders.after(claim.channel, claim.provider, key)
-        # What may have gone out by the first must not go by a second.
-        if not isinstance(carried.receipt, Busy) or following is None or claim.doubtful:
-            return claim, carried.receipt
-        asked = time.monotonic()
-        handed = await ledger.hand_over(claim, following)
-        if handed is None:
-            return claim, carried.receipt
-        log.warning("failed_over", busy=claim.provider, next=following)
-        claim = handed
-        await gap("handed_over", request)
-        if time.monotonic() - asked > claim_lasts:
-            return claim, Busy("stood_still")
+            return Handed(claim, Busy("not_configured"), None)
+        entry = self.ways.enter(channel, name, now)
+        if entry is Entry.SHUT:
+            rule = self.ways.rule(channel, name).removeprefix(PROVIDER)
+            return Handed(claim, Busy(rule), self._shut(claim, now))
+        carried = await carry(provider, written, lease.is_live)
+        await _drop(self.pool, request.shop, channel, carried.dead, now)
+        if not carried.asked:
+            self.ways.leave(channel, name)
+            return Handed(claim, carried.receipt, None)
+        # A message that comes back to an open way and is turned away again may be to blame itself: it waits alone.
+        came_back = entry is Entry.OPEN and (claim.held_by or "").startswith(PROVIDER)
+        alone = came_back and self.ways.is_shut(channel, name, now) is None
+        who = f"{request.shop}/{request.order_id}/{request.key}"
+        self.ways.came_of(channel, name, carried.receipt, now, who)
+        doubtful = isinstance(carried.receipt, Unclear)
+        return Handed(claim, carried.receipt, None if alone else self._shut(claim, now, doubtful=doubtful))
+
+    def _shut(self, claim: Claim, now: datetime, *, doubtful: bool = False) -> Shut | None:
+        # Only the provider that may have it can settle its doubt.
+        provider = claim.provider if doubtful or claim.doubtful else None
+        return self.ways.is_shut(claim.channel, provider, now)
 
 
 async def remember(

@@ -177,20 +177,28 @@ class CloseRequest(Frozen):
 
 
 class FindOutRequest(Frozen):
-    """Asks what became of an attempt that gave no answer, for the message `key` and what was to go `along` in it."""
+    """Asks what became of an attempt that gave no answer, for the message `key` and what was to go `along` in it.
+
+    `now` is for callers outside of Temporal, as in `DeliverRequest`.
+    """
 
     shop: str
     order_id: str
     playbook: str
     key: TouchKey
     along: tuple[TouchKey, ...] = ()
+    now: Instant | None = None
 
 
 class WaitRequest(Frozen):
-    """Asks for an answer when the way `waits_for` is open again; `key` is the message that waits first."""
+    """Asks for an answer when the way `waits_for` is open again; `key` is the message that waits first.
+
+    `now` is for callers outside of Temporal, as in `DeliverRequest`.
+    """
 
     shop: str
     order_id: str
     playbook: str
     waits_for: str
     key: TouchKey
+    now: Instant | None = None

@@ -1,11 +1,13 @@
 """What the ledger answers when it is asked for a message: the right to send it, or why not."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from journey.contact import Go
-from journey.outcomes import DeliverRequest, Held, Refused
+from journey.outcomes import DeliverRequest, FindOutRequest, Held, Refused
 from journey.playbook import Channel
 
 _KEY_LENGTH = 200
@@ -18,8 +20,8 @@ class Claim:
     `doubtful` when an earlier try under the same name may have gone out: whatever comes of this one, the row
     can then not say any more that nothing did. `held_by` is the rule that the message waited for until now, and
     `asked_at` when, by its journey's clock, it was asked for first: a touch's patience begins then or when it was due.
-    `again` is how often it may have gone out before under another name, `rings_until` when the hours in which it may
-    disturb end (UTC; None: never), and `version` the customer's `contact_version` that it was decided on.
+    `again` is how often it may have gone out before under another name, and `rings_until` when the hours in which it
+    may disturb end (UTC; None: never).
     """
 
     row: int
@@ -33,7 +35,6 @@ class Claim:
     asked_at: datetime | None = None
     again: int = 0
     rings_until: datetime | None = None
-    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,44 +46,24 @@ class AlreadySent:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """An earlier attempt claimed it and nobody knows what came of it.
+    """An earlier attempt claimed it, its lease is over, and nobody knows what came of it.
 
-    `age` is how long ago, by the database's clock, the message may first have gone out under this name since
-    it was last known not to have; `provider` is whom it was given to, and `answer` what the contact rules say
-    about it at `now` of the journey's clock, on the customer's `contact_version` of `version`: its own channel first.
+    `claim` is the doubtful claim, to write down what became of it. `age` is how long ago, by the database's clock, the
+    message may first have gone out under this name since it was last known not to have; `quiet` is for how long it
+    surely has not been handed over under it. `answer` is what the contact rules say now: its own channel first.
     """
 
-    row: int
-    token: uuid.UUID
-    attempt_class: int
-    message_id: str
-    channel: Channel
-    provider: str
+    claim: Claim
     age: timedelta
+    quiet: timedelta
     answer: Go | Held | Refused
-    now: datetime
-    version: int
-    held_by: str | None = None
-    asked_at: datetime | None = None
-    again: int = 0
 
-    @property
-    def claim(self) -> Claim:
-        """The doubtful claim itself, to write down what became of it."""
-        return Claim(
-            self.row,
-            self.token,
-            self.attempt_class,
-            self.message_id,
-            self.channel,
-            self.provider,
-            doubtful=True,
-            held_by=self.held_by,
-            asked_at=self.asked_at,
-            again=self.again,
-            rings_until=self.answer.until if isinstance(self.answer, Go) else None,
-            version=self.version,
-        )
+
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """Another attempt has claimed it and may be sending: its lease lasts for `rest` still, by the database's clock."""
+
+    rest: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +74,59 @@ class Final:
     rule: str
 
 
-Ask = Claim | AlreadySent | Doubt | Final | Held | Refused
+Ask = Claim | AlreadySent | Doubt | UnderWay | Final | Held | Refused
 
 
-def message_key(request: DeliverRequest, attempt_class: int) -> str:
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The row that says how a message stands: the one that was sent, else the one of the highest attempt class.
+
+    `until`, `rule` and `why` are those of a hold. `provider` is None where nobody was to have it yet. `claim` is the
+    doubtful claim of a row whose end nobody knows, with `rest` of its lease (zero when that is over), and `age` and
+    `quiet` as a `Doubt` has them.
+    """
+
+    status: str
+    channel: Channel
+    provider: str | None
+    rule: str | None
+    until: datetime | None
+    why: dict[str, str]
+    claim: Claim | None
+    rest: timedelta
+    age: timedelta
+    quiet: timedelta
+
+
+class Settling(StrEnum):
+    """What is to be done about a doubt."""
+
+    LOOK_UP = "look_up"
+    """The provider can say what became of it: ask."""
+    SAME_KEY = "same_key"
+    """The provider answers a repeated key with the first send: send it again under the same name."""
+    NEW_NAME = "new_name"
+    """Nobody can say, and a message twice is better than none: leave the doubt, send in the next attempt class."""
+    HOLD = "hold"
+    """It may not go now, and may later: the doubt waits."""
+    LEAVE = "leave"
+    """It does not go again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shut:
+    """A way that is closed just now, by `rule`; `waits_for` is its name for `wait_for`."""
+
+    rule: str
+    waits_for: str
+
+
+IsShut = Callable[[Channel, str | None], Shut | None]
+"""Whether the way to a provider of a channel is closed; with None, whether those to all of the channel's are."""
+Settles = Callable[[Doubt], Settling]
+
+
+def message_key(request: DeliverRequest | FindOutRequest, attempt_class: int) -> str:
     """The message's name at the provider, the same for every try of one attempt class.
 
     Visible ASCII of at most 200 characters, so that it fits into any header and below Resend's limit of 256.

@@ -51,7 +51,7 @@ def gathered(
     known = standing_of(row)
     zones = possible_zones(row["time_zone"], row["country"])
     contacts = [
-        contact for one in json.loads(row["contacts"] or "[]") if (contact := _contact(one, request)) is not None
+        contact for one in json.loads(row["contacts"] or "[]") if (contact := _contact(one, request, now)) is not None
     ]
     failed = dict(one.split(" ", 1) for one in row["failed"])
     return Evidence(
@@ -92,7 +92,7 @@ def _reaches(
             yield Reach(channel, channel in known.addressed, refusal, known.suppressed.get(channel))
 
 
-def _contact(said: Mapping[str, Any], request: DeliverRequest) -> tuple[bool, Contact] | None:
+def _contact(said: Mapping[str, Any], request: DeliverRequest, now: datetime) -> tuple[bool, Contact] | None:
     """One other message, and whether it waits; None for what does not count."""
     own = said["order_id"] == request.order_id
     if own and said["touch_key"] == request.key:
@@ -100,8 +100,10 @@ def _contact(said: Mapping[str, Any], request: DeliverRequest) -> tuple[bool, Co
     # A touch of the same journey cannot wait beside this one: the journey sends one at a time.
     if said["waiting"] and own:
         return None
+    # What waits for its provider may go at any moment.
+    until = now.isoformat() if (said["rule"] or "").startswith("provider_") else said["until"]
     return said["waiting"], Contact(
-        at=datetime.fromisoformat(said["until"] if said["waiting"] else said["at"]),
+        at=datetime.fromisoformat(until if said["waiting"] else said["at"]),
         priority=said["priority"],
         touch=said["touch"],
         channel=Channel(said["channel"]),

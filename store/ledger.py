@@ -2,49 +2,58 @@
 
 A row lives through claimed → sent, or ends as refused, failed or in_doubt; held rows are asked for again. Key:
 (shop, order, touch key, attempt class), unique; class 0 is the message itself, higher ones were sent again after
-a doubt or on another channel. A row that is claimed, or held with its claim kept, is in doubt until somebody settles
-it.
+a doubt or on another channel. A row that is claimed, or held with its claim kept, is in doubt until it is settled. A
+claim is a lease: while it lasts its holder may be sending, and nobody else settles the doubt.
 
-Two journeys of one customer cannot both take the last slot of a day: a decision is made on one look at everything, and
-its claim is written only if the customer's `contact_version` is still the one looked at. Whoever was overtaken looks
-again, in the end under a lock on the customer's row.
+A decision, its claim and the non-sends that ride along are one transaction under a lock on the customer's row, so two
+journeys of one customer cannot both take the last slot of a day.
 """
 
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from journey.consent import Policy
 from journey.contact import Evidence, Go, channels_in_order, decide
-from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, unsent
+from journey.intervals import LEASE
+from journey.outcomes import DeliverRequest, FindOutRequest, Held, Outcome, PassedOver, Refused, unsent
 from journey.playbook import Channel, LatePolicy, Playbook, Touch
 from store import ledger_sql as sql
-from store.claims import AlreadySent, Ask, Claim, Doubt, Final, message_key
+from store.claims import (
+    AlreadySent,
+    Ask,
+    Claim,
+    Doubt,
+    Final,
+    IsShut,
+    Latest,
+    Settles,
+    Settling,
+    UnderWay,
+    message_key,
+)
 from store.evidence import Providers, asks_for_contacts, gathered, window
-from store.ledger_rows import Question, nothing, pass_over, take_along, write
+from store.ledger_rows import Question, always_open, latest, look_it_up, nothing, pass_over, take_along, write
 from store.pool import Connection, Pool
 
 _LEAST = Policy()
-_LOOKS = 2
-"""How often somebody is overtaken before taking the lock."""
-
-
-class OvertakenError(Exception):
-    """The message's own row changed under the lock: another attempt is at work. Ask again."""
+CRASHED = "crash_between_send_and_record"
+"""The rule of a message that an attempt left in doubt."""
 
 
 class Ledger:
     """The ledger of one database. `domain` is the right side of the Message-IDs it makes.
 
-    `policy` is what the shop does beyond the law's least about consent.
+    `policy` is what the shop does beyond the law's least about consent, `lease` for how long a claim stands.
     """
 
-    def __init__(self, pool: Pool, *, domain: str, policy: Policy = _LEAST) -> None:
+    def __init__(self, pool: Pool, *, domain: str, policy: Policy = _LEAST, lease: timedelta = LEASE) -> None:
         self._pool = pool
         self._domain = domain
         self._policy = policy
+        self.lease = lease
 
     async def ask(
         self,
@@ -55,6 +64,8 @@ class Ledger:
         providers: Providers,
         segments: Mapping[Channel, int] | None = None,
         going: Callable[[], object] = nothing,
+        is_shut: IsShut = always_open,
+        settles: Settles = look_it_up,
     ) -> Ask:
         """Whether the message may go at `now`, and how; if so it is claimed, and if not the row says by which rule.
 
@@ -64,90 +75,82 @@ class Ledger:
             now: the journey's clock, UTC.
             providers: who serves which channel.
             segments: how many texts the message would be, by channel, where a touch bounds that.
-            going: called once it may go and is about to be claimed, to make good use of the wait for the disk.
-
-        Raises:
-            OvertakenError: another attempt is at work on this very message.
+            going: called just before it is claimed; what it raises ends the transaction, and nothing happened.
+            is_shut: whether a way is closed just now; until the touch's patience ends the message then waits for it.
+            settles: what is to be done about a doubt; where that is to look it up, the doubt is answered.
         """
-        asked = Question(request, playbook, now, providers, segments or {}, going=going)
-        if not request.passed_over:
-            for _ in range(_LOOKS):
-                answer = await self._look(self._pool, asked, locked=False)
-                if answer is not None:
-                    return answer
+        asked = Question(request, playbook, now, providers, segments or {}, going, is_shut, settles)
         async with self._pool.acquire() as connection, connection.transaction():
-            # A fact that came while the books were being closed: the journey goes on, so they are open again.
-            await connection.execute(sql.REOPEN, request.shop, request.order_id)
-            await connection.execute(sql.LOCK_PERSON, request.shop, request.order_id)
-            answer = await self._look(connection, asked, locked=True)
-        if answer is None:
-            raise OvertakenError(f"{request.shop}/{request.order_id} {request.key}: another attempt is at work on it")
-        return answer
-
-    async def _look(self, connection: Connection | Pool, asked: Question, *, locked: bool) -> Ask | None:
-        """Look at everything once, decide, and write; None when it has changed meanwhile, or wants a transaction."""
-        request, playbook, touch, now = asked.request, asked.playbook, asked.touch, asked.now
-        transactional = playbook.contact.transactional is not None
-        known = await connection.fetchrow(
-            sql.EVIDENCE,
-            request.shop,
-            request.order_id,
-            request.key,
-            asks_for_contacts(touch, playbook),
-            *window(now),
-            transactional,
-        )
-        if known is None:
-            return Refused(rule="order_unknown_or_erased")
-        if locked:
-            order, customer = (request.shop, request.order_id), known["customer_id"]
+            customer = await connection.fetchval(sql.LOCK, request.shop, request.order_id)
+            if customer is None:
+                return Refused(rule="order_unknown_or_erased")
+            # A statement of its own, so that it sees what whoever held the lock has committed.
+            known = await connection.fetchrow(
+                sql.EVIDENCE,
+                request.shop,
+                request.order_id,
+                request.key,
+                asks_for_contacts(asked.touch, playbook),
+                *window(now),
+                playbook.contact.transactional is not None,
+            )
+            order = (request.shop, request.order_id)
+            if known["ended_at"] is not None:
+                # A fact that came while the books were being closed: the journey goes on, so they are open again.
+                await connection.execute(sql.REOPEN, *order)
             await pass_over(connection, order, customer, request.passed_over, playbook, now=now)
-        elif known["ended_at"] is not None:
-            return None
-        over = _over(known)
+            return await self._decide(connection, asked, known)
+
+    async def _decide(self, connection: Connection, asked: Question, known: Any) -> Ask:
+        request, touch, now = asked.request, asked.touch, asked.now
+        row = latest(known)
+        fell = row is not None and row.provider is not None and row.status in {"refused", "failed"}
+        over = _over(known, goes_on=fell and touch.falls_through and len(touch.channels) > 1)
         if over is not None:
             return over
+        if row is not None and row.rest:
+            return UnderWay(row.rest)
         evidence = gathered(
             known, request, touch, now=now, served=asked.served, segments=asked.segments, policy=self._policy
         )
-        doubtful = known["status"] == "claimed" or (known["status"] == "held" and known["claim"] is not None)
-        if doubtful:
+        doubtful = row.claim if row is not None else None
+        if doubtful is not None:
             # It may be on its way there: another channel only where that one is closed.
-            evidence = replace(evidence, preferred=Channel(known["channel"]))
+            evidence = replace(evidence, preferred=doubtful.channel)
         asked_at = known["asked_at"] or now
         since = max(request.due, asked_at)
-        answer = decide(touch, playbook.contact, evidence, due=since, now=now, forced=request.forced)
+        answer = decide(touch, asked.playbook.contact, evidence, due=since, now=now, forced=request.forced)
         if isinstance(answer, Go) and _too_late(touch, request, now):
             answer = Refused(rule="too_late")
         if isinstance(answer, Refused) and len(answer.why) <= 1:
             # Of one channel the rule says all.
             answer = Refused(rule=answer.rule)
-        if doubtful:
-            return _doubt(known, answer, asked_at, now)
-        return await self._write(connection, asked, known, evidence, answer=answer, asked_at=asked_at, locked=locked)
+        last = since + touch.patience
+        if doubtful is not None and row is not None:
+            return await self._settle(connection, asked, known["customer_id"], _doubt(doubtful, row, answer), last)
+        if fell and isinstance(answer, Refused):
+            # What a provider refused or would not take stays on record.
+            return Final("failed", known["rule"]) if known["status"] == "failed" else answer
+        attempt_class = (known["attempt_class"] or 0) + fell
+        return await self._write(connection, asked, known, evidence, answer, attempt_class, asked_at, last)
 
-    async def _write(
+    async def _write(  # noqa: PLR0917  one decision
         self,
-        connection: Connection | Pool,
+        connection: Connection,
         asked: Question,
         known: Any,
         evidence: Evidence,
-        *,
         answer: Go | Held | Refused,
+        attempt_class: int,
         asked_at: datetime,
-        locked: bool,
-    ) -> Ask | None:
-        """Write the decision down; None when something it was made of has changed."""
+        last: datetime,
+    ) -> Ask:
+        """Write the decision down. `last` is when the touch's patience ends."""
         request, touch = asked.request, asked.touch
-        # What a provider refused for good stays on record; the next channel's try is a row of its own.
-        fell = known["status"] == "refused" and known["provider"] is not None
-        if fell and isinstance(answer, Refused):
-            return answer
         # Held is the word of the first channel that nothing else speaks against.
         order = channels_in_order(touch, evidence)
         closed = answer.why if isinstance(answer, Held) else {}
         channel = answer.channel if isinstance(answer, Go) else next((c for c in order if c not in closed), order[0])
-        attempt_class = (known["attempt_class"] or 0) + fell
         claim = Claim(
             0,
             uuid.uuid4(),
@@ -155,75 +158,99 @@ class Ledger:
             self.message_id(request, attempt_class),
             channel,
             asked.provider(channel, attempt_class),
-            held_by=_held_by(known),
+            held_by=known["rule"] if known["status"] == "held" else None,
             asked_at=asked_at,
             again=known["again"] or 0,
             rings_until=answer.until if isinstance(answer, Go) else None,
-            version=known["contact_version"],
         )
         if isinstance(answer, Go):
-            asked.going()
-        version = None if locked else known["contact_version"]
-        row = await write(connection, asked, known["customer_id"], answer, claim, version=version)
+            shut = asked.is_shut(channel, None) if asked.now < last else None
+            if shut is not None:
+                answer = Held(until=last, rule=shut.rule, why=answer.why, waits_for=shut.waits_for)
+            else:
+                asked.going()
+        row = await write(connection, asked, known["customer_id"], answer, claim, lease=self.lease)
         if row is None:
-            return None
+            return UnderWay(timedelta())
         if not isinstance(answer, Go):
             return answer
         await take_along(connection, request, touch, evidence, asked.now)
         return replace(claim, row=row)
+
+    async def _settle(
+        self, connection: Connection, asked: Question, customer: str, doubt: Doubt, last: datetime
+    ) -> Ask:
+        """Do about a doubt what is to be done. `last` is when the touch's patience ends."""
+        claim, answer, how = doubt.claim, doubt.answer, asked.settles(doubt)
+        if how in {Settling.SAME_KEY, Settling.NEW_NAME}:
+            channel = answer.channel if isinstance(answer, Go) else claim.channel
+            provider = claim.provider if how is Settling.SAME_KEY else None
+            shut = asked.is_shut(channel, provider) if asked.now < last else None
+            if shut is not None:
+                answer, how = Held(until=last, rule=shut.rule, waits_for=shut.waits_for), Settling.HOLD
+        match how:
+            case Settling.LOOK_UP:
+                return doubt
+            case Settling.HOLD if isinstance(answer, Held):
+                await connection.execute(sql.RELEASE, claim.row, claim.token, answer.rule, answer.until, True)
+                return answer.but(doubtful=True)
+            case Settling.SAME_KEY:
+                return await self._claim_again(connection, asked, claim)
+            case Settling.NEW_NAME if isinstance(answer, Go):
+                return await self._claim_anew(connection, asked, customer, claim, answer)
+            case _:
+                left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, CRASHED)
+                return Final("in_doubt", CRASHED) if left is not None else UnderWay(timedelta())
+
+    async def _claim_again(self, connection: Connection, asked: Question, claim: Claim) -> Ask:
+        """Take over a doubtful claim to send the very same message; the doubt stays."""
+        asked.going()
+        token = uuid.uuid4()
+        row = await connection.fetchval(sql.CLAIM_AGAIN, claim.row, claim.token, token, asked.now, self.lease)
+        return UnderWay(timedelta()) if row is None else replace(claim, token=token)
+
+    async def _claim_anew(
+        self, connection: Connection, asked: Question, customer: str, claim: Claim, answer: Go
+    ) -> Ask:
+        """Leave the doubt on record and claim the message once more, in the next attempt class."""
+        asked.going()
+        next_class = claim.attempt_class + 1
+        anew = replace(
+            claim,
+            row=0,
+            token=uuid.uuid4(),
+            attempt_class=next_class,
+            message_id=self.message_id(asked.request, next_class),
+            channel=answer.channel,
+            provider=asked.provider(answer.channel, next_class),
+            doubtful=False,
+            held_by=None,
+            again=claim.again + 1,
+            rings_until=answer.until,
+        )
+        left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, "sent_again")
+        if left is None:
+            return UnderWay(timedelta())
+        row = await write(connection, asked, customer, Go(answer.channel), anew, lease=self.lease)
+        return UnderWay(timedelta()) if row is None else replace(anew, row=row)
+
+    async def latest(self, shop: str, order_id: str, key: str) -> Latest | None:
+        """How a message stands; None where there is no row of it."""
+        row = await self._pool.fetchrow(sql.LATEST, shop, order_id, key)
+        return None if row is None else latest(row)
+
+    async def renew(self, claim: Claim) -> bool:
+        """Let a claim's lease begin anew, since its holder is at work on it; False when it is not its holder's now."""
+        return await self._pool.fetchval(sql.RENEW, claim.row, claim.token, self.lease) is not None
 
     async def along(self, request: DeliverRequest) -> list[str]:
         """The ids of the orders whose messages go along in this one, since some attempt at it took them."""
         rows = await self._pool.fetch(sql.ALONG, request.shop, f"{request.order_id} {request.key}")
         return [row["order_id"] for row in rows]
 
-    async def claim_again(self, doubt: Doubt) -> Claim | None:
-        """Take over a doubtful claim to send the very same message; the doubt stays.
-
-        None when somebody else just did, or what was decided on it does not hold any more.
-        """
-        token = uuid.uuid4()
-        row = await self._pool.fetchval(sql.CLAIM_AGAIN, doubt.row, doubt.token, token, doubt.now, doubt.version)
-        return None if row is None else replace(doubt.claim, token=token)
-
-    async def claim_anew(
-        self, doubt: Doubt, request: DeliverRequest, playbook: Playbook, *, now: datetime, providers: Providers
-    ) -> Claim | None:
-        """Leave the doubt on record and claim the message once more, in the next attempt class.
-
-        None when somebody else just did, what was decided on it does not hold any more, or nobody serves the channel.
-        """
-        channel = doubt.answer.channel if isinstance(doubt.answer, Go) else doubt.channel
-        asked = Question(request, playbook, now, providers, {})
-        next_class = doubt.attempt_class + 1
-        if channel not in asked.served:
-            return None
-        claim = replace(
-            doubt.claim,
-            row=0,
-            token=uuid.uuid4(),
-            attempt_class=next_class,
-            message_id=self.message_id(request, next_class),
-            channel=channel,
-            provider=asked.provider(channel, next_class),
-            doubtful=False,
-            held_by=None,
-            again=doubt.again + 1,
-        )
-        async with self._pool.acquire() as connection, connection.transaction():
-            # The person first, as whoever brings news of the message does: two who wait for each other end in an error.
-            person = await connection.fetchrow(sql.LOCK_PERSON, request.shop, request.order_id)
-            if person is None or person["contact_version"] != doubt.version:
-                return None
-            left = await connection.fetchrow(sql.LEAVE_IN_DOUBT, doubt.row, doubt.token, "sent_again")
-            if left is None:
-                return None
-            row = await write(connection, asked, left["customer_id"], Go(channel), claim, version=None)
-        return None if row is None else replace(claim, row=row)
-
     async def hand_over(self, claim: Claim, provider: str) -> Claim | None:
         """Let another provider have the message, since the claim's was certainly too busy; None when it is not ours."""
-        row = await self._pool.fetchval(sql.HAND_OVER, claim.row, claim.token, provider)
+        row = await self._pool.fetchval(sql.HAND_OVER, claim.row, claim.token, provider, self.lease)
         return None if row is None else replace(claim, provider=provider)
 
     async def record_sent(self, claim: Claim, *, now: datetime, provider_id: str | None) -> None:
@@ -259,7 +286,9 @@ class Ledger:
                 await pass_over(connection, (shop, order_id), customer, passed, playbook, now=now)
                 await connection.execute(sql.SETTLE_REST, shop, order_id, now)
 
-    async def pass_along(self, request: DeliverRequest, playbook: Playbook, outcome: Outcome, *, now: datetime) -> None:
+    async def pass_along(
+        self, request: DeliverRequest | FindOutRequest, playbook: Playbook, outcome: Outcome, *, now: datetime
+    ) -> None:
         """What went along in a message of the same order shares its fate, and a row says so. May be repeated."""
         passed = tuple(PassedOver(key=key, rule=unsent(outcome)) for key in request.along)
         async with self._pool.acquire() as connection, connection.transaction():
@@ -279,32 +308,18 @@ def _too_late(touch: Touch, request: DeliverRequest, now: datetime) -> bool:
     return skips and now - request.due > touch.patience + touch.late.after
 
 
-def _over(known: Any) -> Ask | None:
-    """What is to be said of a message that the ledger ended before; None while it has not."""
+def _over(known: Any, *, goes_on: bool) -> Ask | None:
+    """What is to be said of a message that the ledger ended before; None while it has not.
+
+    `goes_on`: it may go by another channel than the one that would not have it.
+    """
     if known["status"] == "sent":
         return AlreadySent(known["at"])
-    if known["status"] in {"failed", "in_doubt"}:
+    if known["status"] == "in_doubt" or (known["status"] == "failed" and not goes_on):
         return Final(known["status"], known["rule"] or "")
     return Refused(rule="merged") if known["rule"] == "merged" else None
 
 
-def _doubt(known: Any, answer: Go | Held | Refused, asked_at: datetime, now: datetime) -> Doubt:
-    return Doubt(
-        known["id"],
-        known["claim"],
-        known["attempt_class"],
-        known["message_id"],
-        Channel(known["channel"]),
-        known["provider"],
-        known["age"],
-        answer,
-        now,
-        known["contact_version"],
-        _held_by(known),
-        asked_at,
-        known["again"],
-    )
-
-
-def _held_by(known: Any) -> str | None:
-    return known["rule"] if known["status"] == "held" else None
+def _doubt(claim: Claim, row: Latest, answer: Go | Held | Refused) -> Doubt:
+    rings_until = answer.until if isinstance(answer, Go) else None
+    return Doubt(replace(claim, rings_until=rings_until), row.age, row.quiet, answer)

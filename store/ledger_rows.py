@@ -2,60 +2,109 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import Any
 
 from journey.contact import Evidence, Go, merge_with
 from journey.outcomes import DeliverRequest, Held, PassedOver, Refused
 from journey.playbook import Channel, Playbook, Touch, touch_id
 from store import ledger_sql as sql
-from store.claims import Claim, message_key
+from store.claims import Claim, Doubt, IsShut, Latest, Settles, Settling, Shut, message_key
 from store.evidence import Providers
-from store.pool import Connection, Pool
+from store.pool import Connection
 
 
 def nothing() -> None:
-    """Nobody wants to know."""
+    """Do nothing."""
 
 
+def always_open(_channel: Channel, _provider: str | None) -> Shut | None:
+    """No way is ever closed."""
+    return None
+
+
+def look_it_up(_doubt: Doubt) -> Settling:
+    """Every doubt is for the caller to settle."""
+    return Settling.LOOK_UP
+
+
+@dataclass(frozen=True)
 class Question:
-    """What is asked, with all that does not change while it is asked again."""
+    """What the ledger is asked, and what the one who asks knows: see `Ledger.ask`."""
 
-    def __init__(
-        self,
-        request: DeliverRequest,
-        playbook: Playbook,
-        now: datetime,
-        providers: Providers,
-        segments: Mapping[Channel, int],
-        *,
-        going: Callable[[], object] = nothing,
-    ) -> None:
-        self.request = request
-        self.playbook = playbook
-        touch = playbook.by_id[touch_id(request.key)]
-        self.served = frozenset(channel for channel in touch.channels if providers(channel, "") is not None)
-        # A channel that the shop has nobody for is no choice, and no reason: unless it is all there is.
-        self.touch = touch.but(channels=tuple(one for one in touch.channels if one in self.served or not self.served))
-        self.now = now
-        self.segments = segments
-        self.going = going
-        self._providers = providers
+    request: DeliverRequest
+    playbook: Playbook
+    now: datetime
+    providers: Providers
+    segments: Mapping[Channel, int] = field(default_factory=dict)
+    going: Callable[[], object] = nothing
+    is_shut: IsShut = always_open
+    settles: Settles = look_it_up
+
+    @cached_property
+    def served(self) -> frozenset[Channel]:
+        """The touch's channels that a provider serves here."""
+        channels = self.playbook.by_id[touch_id(self.request.key)].channels
+        return frozenset(channel for channel in channels if self.providers(channel, "") is not None)
+
+    @cached_property
+    def touch(self) -> Touch:
+        """The touch on the channels that are served: another is no choice, and no reason, unless it is all there is."""
+        touch = self.playbook.by_id[touch_id(self.request.key)]
+        return touch.but(channels=tuple(one for one in touch.channels if one in self.served or not self.served))
 
     def provider(self, channel: Channel, attempt_class: int) -> str:
-        """Who serves the channel for this message; empty where nobody does."""
-        return self._providers(channel, message_key(self.request, attempt_class)) or ""
+        """Who serves the channel for this message; empty where none does."""
+        return self.providers(channel, message_key(self.request, attempt_class)) or ""
+
+
+def latest(row: Any) -> Latest | None:
+    """How a message stands, from a row with the columns of `ledger_sql.LATEST`; None where there is no row of it."""
+    if row["status"] is None:
+        return None
+    zero = timedelta()
+    age, rest = row["age"] or zero, row["rest"]
+    held_by = row["rule"] if row["status"] == "held" else None
+    open_claim = row["status"] in {"claimed", "held"} and row["claim"] is not None
+    return Latest(
+        row["status"],
+        Channel(row["channel"]),
+        row["provider"],
+        row["rule"],
+        row["until"],
+        json.loads(row["why"] or "{}"),
+        Claim(
+            row["id"],
+            row["claim"],
+            row["attempt_class"],
+            row["message_id"],
+            Channel(row["channel"]),
+            row["provider"],
+            doubtful=True,
+            held_by=held_by,
+            asked_at=row["asked_at"],
+            again=row["again"],
+        )
+        if open_claim
+        else None,
+        rest=max(rest or zero, zero) if row["status"] == "claimed" else zero,
+        age=age,
+        quiet=age if rest is None else max(-rest, zero),
+    )
 
 
 async def write(
-    connection: Connection | Pool,
+    connection: Connection,
     asked: Question,
     customer_id: str,
     answer: Go | Held | Refused,
     claim: Claim,
     *,
-    version: int | None,
+    lease: timedelta,
 ) -> int | None:
-    """Write the row of a decision; its id, or None when something it was made of has changed."""
+    """Write the row of a decision; its id, or None when the row there is another's by now."""
     go = isinstance(answer, Go)
     request, touch = asked.request, asked.touch
     why = answer.why
@@ -82,15 +131,15 @@ async def write(
         claim.again,
         json.dumps(dict(why)) if why else None,
         touch.merge,
-        version,
+        lease,
     )
     return row
 
 
 async def take_along(
-    connection: Connection | Pool, request: DeliverRequest, touch: Touch, evidence: Evidence, now: datetime
+    connection: Connection, request: DeliverRequest, touch: Touch, evidence: Evidence, now: datetime
 ) -> None:
-    """Settle the waiting messages of the merge group that go along; those that nobody else settled meanwhile."""
+    """Settle the waiting messages of the merge group that go along."""
     for contact in merge_with(touch, evidence.waiting):
         order_id, _, key = contact.key.rpartition(" ")
         into = json.dumps({"merged_into": f"{request.order_id} {request.key}"})

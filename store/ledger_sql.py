@@ -2,23 +2,26 @@
 
 from store.standing import COLUMNS
 
-# A decision is made on what one statement sees, version included, and claimed by another only if the version is still
-# that one: whoever changed anything it was made of moved the version meanwhile (migration 0006).
-# The latest row: what was sent under any name was sent, also when that word came after the message was claimed once
-# more. What was sent, may have been sent, or is being sent counts against the caps; what waits may own a slot ahead; a
-# held row with a claim may have gone out.
+# Columns of a message's latest row `l`: what `ledger_rows.latest` reads.
+_LATEST = """
+       l.id, l.status, l.rule, l.at, l.until, l.why, l.claim, l.attempt_class, l.message_id, l.provider, l.channel,
+       l.again, l.asked_at, clock_timestamp() - l.claimed_at AS age, l.lease_until - clock_timestamp() AS rest
+"""
+# What was sent under any name was sent, also when that word came after the message was claimed once more.
+_LATEST_FIRST = "ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1"
+# Everything that a decision is made of. What was sent, may have been sent, or is being sent counts against the caps;
+# what waits may own a slot ahead; a held row with a claim may have gone out.
 EVIDENCE = f"""
-SELECT o.status AS order_status, o.ended_at, c.customer_id, c.contact_version, c.time_zone,
+SELECT o.status AS order_status, o.ended_at, c.customer_id, c.time_zone,
        {COLUMNS.strip()},
-       l.id, l.status, l.rule, l.at, l.claim, l.attempt_class, l.message_id, l.provider, l.channel, l.again, l.asked_at,
-       now() - l.claimed_at AS age,
+       {_LATEST.strip()},
        ARRAY(SELECT f.channel || ' ' || f.rule FROM ledger f
               WHERE f.shop = o.shop AND f.order_id = o.order_id AND f.touch_key = $3
-                AND f.status = 'refused' AND f.provider IS NOT NULL
+                AND f.status IN ('refused', 'failed') AND f.provider IS NOT NULL
               ORDER BY f.attempt_class) AS failed,
        CASE WHEN $4 THEN (SELECT json_agg(w) FROM (
            SELECT touch, status = 'held' AND claim IS NULL AS waiting, priority, at, until, order_id, touch_key,
-                  channel, purpose, merge
+                  channel, purpose, merge, rule
            FROM ledger
            WHERE shop = c.shop AND customer_id = c.customer_id AND (purpose = 'marketing' OR $8)
              AND status IN ('claimed', 'sent', 'held', 'in_doubt')
@@ -33,42 +36,44 @@ FROM orders o
 JOIN customers c USING (shop, customer_id)
 LEFT JOIN preferences p USING (shop, customer_id)
 LEFT JOIN LATERAL (
-    SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3
-    ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1) l ON true
+    SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3 {_LATEST_FIRST}) l ON true
 WHERE o.shop = $1 AND o.order_id = $2
-"""  # noqa: S608  only the constant above is put in
-# For whoever was overtaken twice: nobody moves the version while its row is held.
-LOCK_PERSON = """
-SELECT c.customer_id, c.contact_version FROM customers c JOIN orders o USING (shop, customer_id)
+"""  # noqa: S608  only constants are put in
+LATEST = f"""
+SELECT {_LATEST.strip()} FROM ledger l WHERE shop = $1 AND order_id = $2 AND touch_key = $3 {_LATEST_FIRST}
+"""  # noqa: S608  as above
+# Under this a decision is made, written and committed. Whatever it is made of is changed under a lock on the same
+# customer, or on the same order; the customer first, as everywhere.
+LOCK = """
+SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
-FOR UPDATE OF c
+FOR NO KEY UPDATE OF c FOR NO KEY UPDATE OF o
 """
-# Before the person is locked: whoever cancels an order holds it when it comes to the person.
-REOPEN = """
-UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2 AND ended_at IS NOT NULL
-"""
-# Nothing is written, and nothing returned, when the version has moved on since the decision ($22), or when the row has
-# become another's meanwhile, or gone along in another message.
+REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
 WRITE = """
-WITH turn AS (
-    UPDATE customers SET contact_version = contact_version + 1
-    WHERE shop = $1 AND customer_id = $9 AND ($22::bigint IS NULL OR contact_version = $22) RETURNING shop)
 INSERT INTO ledger (shop, order_id, touch_key, attempt_class, touch, purpose, channel, priority, customer_id,
-                    status, rule, due, at, until, claim, claimed_at, message_id, provider, asked_at, again, why, merge)
+                    status, rule, due, at, until, claim, claimed_at, lease_until, message_id, provider, asked_at, again,
+                    why, merge)
 SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15,
-       CASE WHEN $15::uuid IS NULL THEN NULL ELSE now() END, $16, $17, $18, $19, $20, $21
-FROM turn
+       CASE WHEN $15::uuid IS NOT NULL THEN clock_timestamp() END,
+       CASE WHEN $15::uuid IS NOT NULL THEN clock_timestamp() + $22::interval END, $16, $17, $18, $19, $20, $21
 ON CONFLICT (shop, order_id, touch_key, attempt_class) DO UPDATE SET
     status = excluded.status, rule = excluded.rule, due = excluded.due, at = excluded.at, until = excluded.until,
-    claim = excluded.claim, claimed_at = excluded.claimed_at, message_id = excluded.message_id,
-    provider = excluded.provider, priority = excluded.priority, channel = excluded.channel, why = excluded.why,
-    asked_at = coalesce(ledger.asked_at, excluded.asked_at)
+    claim = excluded.claim, claimed_at = excluded.claimed_at, lease_until = excluded.lease_until,
+    message_id = excluded.message_id, provider = excluded.provider, priority = excluded.priority,
+    channel = excluded.channel, why = excluded.why, asked_at = coalesce(ledger.asked_at, excluded.asked_at)
     WHERE ledger.status IN ('held', 'refused') AND ledger.rule IS DISTINCT FROM 'merged'
+RETURNING id
+"""
+# Its holder is alive and at work on it.
+RENEW = """
+UPDATE ledger SET lease_until = clock_timestamp() + $3::interval WHERE id = $1 AND claim = $2 AND status = 'claimed'
 RETURNING id
 """
 # Another provider takes the message over that the first was too busy for: the claim's age begins anew with it.
 HAND_OVER = """
-UPDATE ledger SET provider = $3, claimed_at = now() WHERE id = $1 AND claim = $2 AND status = 'claimed' RETURNING id
+UPDATE ledger SET provider = $3, claimed_at = clock_timestamp(), lease_until = clock_timestamp() + $4::interval
+WHERE id = $1 AND claim = $2 AND status = 'claimed' RETURNING id
 """
 # What goes along in another message needs none of its own. A cancelled order sells nothing there either.
 TAKE_ALONG = """
@@ -85,26 +90,25 @@ WITH RECURSIVE along AS (
     JOIN ledger l ON l.shop = $1 AND l.rule = 'merged' AND l.why ->> 'merged_into' = a.order_id || ' ' || a.touch_key)
 SELECT DISTINCT order_id FROM along ORDER BY order_id
 """
-# A claim is open while its row is claimed, or held in doubt for a provider that is away. Its age goes on; as in `WRITE`
-# nothing is claimed on a decision that others have overtaken.
+# A claim is open while its row is claimed, or held in doubt. Its age goes on.
 CLAIM_AGAIN = """
-WITH turn AS (
-    UPDATE customers c SET contact_version = contact_version + 1 FROM ledger l
-    WHERE l.id = $1 AND c.shop = l.shop AND c.customer_id = l.customer_id AND c.contact_version = $5 RETURNING c.shop)
-UPDATE ledger SET status = 'claimed', rule = NULL, until = NULL, claim = $3, at = $4
-FROM turn WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
+UPDATE ledger SET status = 'claimed', rule = NULL, until = NULL, claim = $3, at = $4,
+                  lease_until = clock_timestamp() + $5::interval
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
 """
 LEAVE_IN_DOUBT = """
 UPDATE ledger SET status = 'in_doubt', rule = $3, until = NULL
-WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING customer_id
+WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held') RETURNING id
 """
 # A row that was already left in doubt is settled by the word of an attempt that came late.
 RECORD_SENT = """
 UPDATE ledger SET status = 'sent', rule = NULL, until = NULL, at = $3, provider_id = $4
 WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held', 'in_doubt')
 """
+# A lease that lasts still is over now: its holder says so.
 RELEASE = """
-UPDATE ledger SET status = 'held', rule = $3, until = $4, claim = CASE WHEN $5 THEN claim END
+UPDATE ledger SET status = 'held', rule = $3, until = $4, claim = CASE WHEN $5 THEN claim END,
+                  lease_until = CASE WHEN $5 THEN least(lease_until, clock_timestamp()) END
 WHERE id = $1 AND claim = $2 AND status IN ('claimed', 'held')
 """
 RECORD_END = """
@@ -123,11 +127,13 @@ END_ORDER = """
 UPDATE orders SET ended_at = coalesce(ended_at, $3), ended_why = coalesce(ended_why, $4)
 WHERE shop = $1 AND order_id = $2 RETURNING customer_id
 """
-# What was held settles as refused; what may have gone out before it was held stays in doubt, at its own time.
+# What was held settles as refused; what may have gone out, held or left by an attempt that is dead, stays in doubt at
+# its own time. A claim whose lease lasts is its holder's to settle.
 SETTLE_HELD = """
 UPDATE ledger SET status = CASE WHEN claim IS NULL THEN 'refused' ELSE 'in_doubt' END, rule = $4, until = NULL,
                   at = CASE WHEN claim IS NULL THEN $5 ELSE at END
-WHERE shop = $1 AND order_id = $2 AND touch_key = $3 AND status = 'held'
+WHERE shop = $1 AND order_id = $2 AND touch_key = $3
+  AND (status = 'held' OR status = 'claimed' AND coalesce(lease_until, '-infinity') <= clock_timestamp())
 """
 # Nothing of an order that ended may go on owning a slot of the customer's day.
 SETTLE_REST = """

@@ -61,7 +61,7 @@ class MessageFacts:
     `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
     registered last first, `remedies` by the parcel they make good. `revised` are the days by which overdue parcels may
     be expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else
-    the one the shop knows. `version` is the customer's `contact_version` at that moment.
+    the one the shop knows.
     """
 
     shop: str
@@ -81,7 +81,6 @@ class MessageFacts:
     refunded: Decimal | None
     phone: str | None = None
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
-    version: int = 0
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     revised: Mapping[str, date] = field(default_factory=dict)
 
@@ -92,7 +91,7 @@ class MessageFacts:
 
 _LOAD = """
 SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS locale, c.time_zone, c.country,
-       c.contact_version, ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
+       ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
               WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded,
@@ -147,7 +146,6 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         refunded=order["refunded"],
         phone=order["phone"],
         devices=_by_channel(order["devices"]),
-        version=order["contact_version"],
         remedies={
             row["part"]: MessageRemedy(
                 row["reason"],

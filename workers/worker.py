@@ -30,6 +30,8 @@ from activities.remedy_shop import Gap as RemedyGap
 from activities.remedy_shop import no_gap as no_remedy_gap
 from activities.shop_sync import ShopSyncs
 from activities.shops.apis import ShopApis
+from activities.ways import Ways
+from journey.intervals import THROTTLE
 from journey.playbook import Channel, PlaybookError, load_playbook
 from store import playbooks
 from store.ledger import Ledger
@@ -124,10 +126,13 @@ def build_worker(
     domain = templates.brand.sender.address.rpartition("@")[2]
     sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
-    deliveries = Deliveries(pool, ledger, sender, gap=gap)
+    # One for the process: all its journeys learn from one another which provider is away.
+    deliveries = Deliveries(pool, ledger, sender, ways=Ways(sender.senders), gap=gap)
     remedies = Remedies(pool, PLAYBOOKS.get, shops, alerts=alerts, gap=remedy_gap)
     activities: list[Callable[..., object]] = [
         deliveries.deliver,
+        deliveries.find_out,
+        deliveries.wait_for,
         deliveries.close,
         *remedies.activities,
         Polling(pool, pollers).poll_carrier,
@@ -143,6 +148,9 @@ def build_worker(
         interceptors=[LeanHeaders()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
+        # The intervals of an attempt are derived from it: the SDK's own is 80 % of the heartbeat timeout.
+        max_heartbeat_throttle_interval=THROTTLE,
+        default_heartbeat_throttle_interval=THROTTLE,
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
         deployment_config=deployment(settings),
     )

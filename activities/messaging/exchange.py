@@ -9,14 +9,17 @@ from typing import Any
 import httpx
 
 from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
+from journey.intervals import REQUEST
 
 # Gateways answer these for a service that may well have done the work.
 _MAYBE = frozenset({500, 502, 504})
 # 401, 403, 404 and 405 are our own misconfiguration: somebody will mend it, and the message is worth the wait.
 _LATER = frozenset({401, 403, 404, 405, 408, 409, 425, 429})
+# Of these, what may be about the one request: it took too long to come, or clashes with another.
+_ITS_OWN = frozenset({408, 409, 425})
 _SERVER_ERRORS = 500
 _READ = 64 * 1024
-_PATIENCE = 30.0
+_PATIENCE = REQUEST.total_seconds()
 MAX_RETRY_AFTER = timedelta(days=1)
 
 
@@ -67,7 +70,7 @@ def failure(answer: Answer) -> Receipt:
     if answer.status in _MAYBE:
         return Unclear(rule)
     if answer.status in _LATER or answer.status >= _SERVER_ERRORS:
-        return Busy(rule, retry_after(answer))
+        return Busy(rule, retry_after(answer), everyone=answer.status not in _ITS_OWN)
     return Rejected(rule)
 
 

@@ -11,12 +11,12 @@ from datetime import timedelta
 from typing import Generic, TypeVar
 
 from activities.messaging.protocol import Busy, Message, Provider, Receipt
+from journey.intervals import TURN
 
 M = TypeVar("M", bound=Message)
 
-MOST_WAIT = 10.0
-"""Seconds that a message waits here at most. It was claimed before, and who holds a claim for long may be taken for
-dead; what would wait longer is `Busy` and comes back."""
+MOST_WAIT = TURN.total_seconds()
+"""Seconds that a message waits here at most; what would wait longer is `Busy` and comes back."""
 # How many seconds' worth of tokens a bucket holds: timers fire late, and the loss would never be caught up without.
 _SLACK = 0.1
 
@@ -55,6 +55,10 @@ class Paced(Generic[M]):
 
     async def send(self, message: M) -> Receipt:
         """Wait for a turn, then ask the provider; `Busy("paced")` when the turn would come too late."""
+        return await self.turn() or await self.at_once(message)
+
+    async def turn(self) -> Busy | None:
+        """Wait for a turn; `Busy("paced")` when it would come too late."""
         give_up = self._clock() + MOST_WAIT
         while True:
             now = self._clock()
@@ -65,8 +69,11 @@ class Paced(Generic[M]):
             if turn > now:
                 await self._sleep(turn - now)
             if self._clock() >= self._paused_until:
-                break
+                return None
             # Another message was told to wait while this one slept: that holds for all, in the order they had.
+
+    async def at_once(self, message: M) -> Receipt:
+        """Ask the provider, whose turn it is."""
         receipt = await self._provider.send(message)
         if isinstance(receipt, Busy) and receipt.retry_after is not None:
             self._paused_until = max(self._paused_until, self._clock() + receipt.retry_after.total_seconds())

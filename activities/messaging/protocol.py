@@ -100,10 +100,15 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Busy:
-    """Certainly not accepted, and worth another try, at the provider's wish after `retry_after`."""
+    """Certainly not accepted, and worth another try, at the provider's wish after `retry_after`.
+
+    `everyone` when the provider would turn any message away just now; False when the answer may be about this one, its
+    recipient or its hours alone.
+    """
 
     rule: str
     retry_after: timedelta | None = None
+    everyone: bool = True
 
 
 @dataclass(frozen=True, slots=True)

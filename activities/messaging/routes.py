@@ -40,6 +40,11 @@ class Route(Generic[M]):
         self._weights = dict(zip((provider.name for provider in providers), weights, strict=True))
         self._by_name = {provider.name: provider for provider in providers}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The providers' names, in the order given."""
+        return tuple(self._by_name)
+
     def pick(self, key: str) -> Provider[M]:
         """The first provider for the message of that key."""
         return self._by_name[self._order(key)[0]]

@@ -1,11 +1,12 @@
 """Everybody who can carry a message, by channel, and how one prepared message is handed to a provider."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
 
 from activities.messaging.inbox import Inbox, Note
+from activities.messaging.pace import Paced
 from activities.messaging.protocol import Accepted, Busy, EmailProvider, Message, Provider, Receipt, Rejected, Unclear
 from activities.messaging.providers import route
 from activities.messaging.routes import Route
@@ -52,6 +53,13 @@ class Senders:
         providers = self._routes.get(channel)
         return None if providers is None else providers.named(name)
 
+    def names(self, channel: Channel) -> tuple[str, ...]:
+        """Everybody who carries messages of that channel."""
+        if channel is Channel.INBOX:
+            return (self._inbox.name,) if self._inbox is not None else ()
+        providers = self._routes.get(channel)
+        return () if providers is None else providers.names
+
     def after(self, channel: Channel, name: str, key: str) -> str | None:
         """Who is asked next when that one is busy; None when there is nobody else."""
         providers = self._routes.get(channel)
@@ -67,18 +75,33 @@ class Senders:
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """What came of handing over: the receipt, and the addresses that nothing will ever reach again."""
+    """What came of handing over: the receipt, and the addresses that nothing will ever reach again.
+
+    `asked` is whether the provider was asked at all.
+    """
 
     receipt: Receipt
     dead: tuple[str, ...] = ()
+    asked: bool = True
 
 
-async def carry(provider: Any, messages: Sequence[Message | Note]) -> Carried:
+async def carry(provider: Any, messages: Sequence[Message | Note], still_ours: Callable[[], bool]) -> Carried:
     """Hand a message to its provider: one, or the same notification to each of a customer's devices.
 
-    It went out when one device took it. It is unclear when one may have; busy when every one that is alive was.
+    It went out when one device took it. It is unclear when one may have; busy when every one that is alive was. Each
+    is begun only while it is `still_ours`: an attempt that stood still may have been taken for dead.
     """
-    receipts = [(message, await provider.send(message)) for message in messages]
+    receipts: list[tuple[Message | Note, Receipt]] = []
+    asked = False
+    for message in messages:
+        paced = isinstance(provider, Paced)
+        receipt: Receipt | None = await provider.turn() if paced else None
+        if receipt is None and not still_ours():
+            receipt = Busy("stood_still")
+        if receipt is None:
+            asked = True
+            receipt = await (provider.at_once(message) if paced else provider.send(message))
+        receipts.append((message, receipt))
     dead = tuple(
         message.to
         for message, receipt in receipts
@@ -87,5 +110,5 @@ async def carry(provider: Any, messages: Sequence[Message | Note]) -> Carried:
     for kind in (Accepted, Unclear, Busy):
         for _, receipt in receipts:
             if isinstance(receipt, kind):
-                return Carried(receipt, dead)
-    return Carried(receipts[0][1], dead)
+                return Carried(receipt, dead, asked)
+    return Carried(receipts[0][1], dead, asked)

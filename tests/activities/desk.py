@@ -15,7 +15,7 @@ from activities.messaging.protocol import EmailProvider
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from journey.base import TouchKey
-from journey.outcomes import DeliverRequest, Held, Outcome
+from journey.outcomes import DeliverAnswer, DeliverRequest, FindOutRequest, Held, Outcome
 from journey.playbook import Playbook
 from store.ledger import Ledger
 from store.pool import Pool
@@ -28,7 +28,19 @@ PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 """A Monday, eleven in the morning in Berlin."""
 TRANSACTIONAL = "order_confirmation"
 MARKETING = "check_in"
-GAPS = ("before_claim", "after_claim", "after_lookup", "after_reclaim", "before_send", "after_send", "after_record")
+WAIT = timedelta(minutes=30)
+"""How long a closed way is waited for here, on the journey's clock."""
+GAPS = (
+    "before_claim",
+    "after_claim",
+    "after_lookup",
+    "after_reclaim",
+    "before_send",
+    "after_send",
+    "after_record",
+    "after_search",
+)
+"""Those between two steps of `deliver`, and the one of `find_out`."""
 
 
 class KilledError(Exception):
@@ -119,21 +131,51 @@ class Desk:
             now=now,
         )
 
-    async def settle(self, request: DeliverRequest, gap: Gap = no_gap) -> Outcome:
-        """Try until an attempt survives and answers, each in a process of its own; a hold lets its time go by."""
+    async def settle(self, request: DeliverRequest, gap: Gap = no_gap, *, finds_out: bool = True) -> Outcome:
+        """Ask as a journey does until it is settled, each attempt in a process of its own.
+
+        What became of an attempt that died is found out; without `finds_out` it is asked for again at once, as journeys
+        of the version before do. A hold lets its time go by; one that waits for a way is asked for again soon, as if
+        the way had opened.
+        """
         now = request.now
-        for _ in range(40):
+        for _ in range(60):
+            answer = await self.attempt(request.but(now=now), gap, finds_out=finds_out)
+            if answer is None:
+                continue
+            outcome = answer.outcome(now=now)
+            if not isinstance(outcome, Held):
+                return outcome
+            now = max(now, outcome.until) if outcome.waits_for is None else min(now + WAIT, outcome.until)
+        raise AssertionError("never settled")
+
+    async def attempt(
+        self, request: DeliverRequest, gap: Gap = no_gap, *, finds_out: bool = True
+    ) -> DeliverAnswer | None:
+        """One attempt; where it gives no answer, what became of it (None where that is not asked for)."""
+        try:
+            return await self.deliveries(gap).deliver(request)
+        except (KilledError, ApplicationError, OSError):
+            await self.lease_over(request)
+            return await self.found_out(request, gap) if finds_out else None
+
+    async def found_out(self, request: DeliverRequest, gap: Gap = no_gap) -> DeliverAnswer:
+        """What became of an attempt that gave no answer, once its lease is over."""
+        asked = FindOutRequest(**request.model_dump(include=set(FindOutRequest.model_fields)))
+        while True:
             try:
-                answer = await self.deliveries(gap).deliver(request.but(now=now))
+                return await self.deliveries(gap).find_out(asked)
             except KilledError:
                 continue
-            except ApplicationError as again:
-                now = next_attempt(now, again)
-                continue
-            if not isinstance(answer.outcome(now=now), Held):
-                return answer.outcome(now=now)
-            now = answer.outcome(now=now).until
-        raise AssertionError("never settled")
+
+    async def lease_over(self, request: DeliverRequest) -> None:
+        """Let the time of the message's lease go by."""
+        await self.pool.execute(
+            "UPDATE ledger SET lease_until = least(lease_until, clock_timestamp())"
+            " WHERE order_id = $1 AND touch_key = $2",
+            request.order_id,
+            request.key,
+        )
 
     def arrived(self, order: Order) -> list[Arrival]:
         """What really reached the customer of that order."""
@@ -159,14 +201,8 @@ class Desk:
         return self.playbook
 
 
-def next_attempt(now: datetime, again: ApplicationError) -> datetime:
-    """The journey's clock when Temporal would try again."""
-    assert again.type == "TryAgain"
-    assert again.next_retry_delay is not None
-    return now + again.next_retry_delay
-
-
 async def crashed(desk: Desk, request: DeliverRequest, gap: Gap) -> None:
-    """One attempt that dies in a gap."""
+    """One attempt that dies in a gap, and the end of its lease."""
     with pytest.raises(KilledError):
         await desk.deliveries(gap).deliver(request)
+    await desk.lease_over(request)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from temporalio.exceptions import ApplicationError
 
-from activities.deliver import MOST_AGAIN
+from activities.sending import MOST_AGAIN
 from journey.playbook import Channel
 from store import consents, feedback, people
 from store.message_feedback import MessageFeedback

@@ -8,7 +8,11 @@ from activities.messaging.email.smtp import Smtp
 from journey.outcomes import InDoubt, Sent
 from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash, Desk
 
+SEARCHES = {"after_lookup", "after_reclaim", "after_search"}
 ONCE_AND_TWICE = [[], *([gap] for gap in GAPS), *([first, second] for first, second in product(GAPS, GAPS))]
+
+
+FINDING = pytest.mark.parametrize("finds_out", [True, False])
 
 
 @pytest.fixture(params=["resend", "postmark"])
@@ -18,28 +22,33 @@ def sure_desk(request: pytest.FixtureRequest) -> Desk:
     return made
 
 
+@FINDING
 @pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
-async def test_a_provider_that_can_settle_a_doubt_makes_it_exactly_once(sure_desk: Desk, touch: str) -> None:
+async def test_a_provider_that_can_settle_a_doubt_makes_it_exactly_once(
+    sure_desk: Desk, touch: str, *, finds_out: bool
+) -> None:
     """Whatever crashes where, one message arrives and one row says sent."""
     seen = set()
     for at in ONCE_AND_TWICE:
         order, crash = await sure_desk.order(), Crash(list(at))
-        outcome = await sure_desk.settle(sure_desk.request(order, touch), crash)
+        outcome = await sure_desk.settle(sure_desk.request(order, touch), crash, finds_out=finds_out)
         seen |= crash.seen
         (arrival,) = sure_desk.arrived(order)
         (row,) = await sure_desk.rows(order)
         assert isinstance(outcome, Sent), at
         assert (row["status"], row["rule"], row["message_id"]) == ("sent", None, arrival.message_id), at
         assert row["provider_id"] is not None
-    assert seen == set(GAPS) - ({"after_lookup"} if sure_desk.provider.name == "resend" else set())
+    searched = {"after_search"} if finds_out else {"after_lookup", "after_reclaim"}
+    assert seen == set(GAPS) - SEARCHES | (searched if sure_desk.provider.looks_up else set())
 
 
-async def test_plain_smtp_sends_marketing_at_most_once(smtp_desk: Desk) -> None:
+@FINDING
+async def test_plain_smtp_sends_marketing_at_most_once(smtp_desk: Desk, *, finds_out: bool) -> None:
     """Who cannot be asked gets the benefit of the doubt: the row says in doubt, and nothing goes again."""
     seen = set()
     for at in ONCE_AND_TWICE:
         order, crash = await smtp_desk.order(), Crash(list(at))
-        outcome = await smtp_desk.settle(smtp_desk.request(order, MARKETING), crash)
+        outcome = await smtp_desk.settle(smtp_desk.request(order, MARKETING), crash, finds_out=finds_out)
         seen |= crash.seen
         arrived = len(smtp_desk.arrived(order))
         (row,) = await smtp_desk.rows(order)
@@ -48,15 +57,16 @@ async def test_plain_smtp_sends_marketing_at_most_once(smtp_desk: Desk) -> None:
         assert isinstance(outcome, Sent if row["status"] == "sent" else InDoubt), at
         if not at or (at[0] == "before_claim" and len(at) == 1):
             assert row["status"] == "sent"
-    assert seen == set(GAPS) - {"after_lookup", "after_reclaim"}
+    assert seen == set(GAPS) - SEARCHES
 
 
-async def test_plain_smtp_repeats_what_it_must_and_counts_it(smtp_desk: Desk) -> None:
+@FINDING
+async def test_plain_smtp_repeats_what_it_must_and_counts_it(smtp_desk: Desk, *, finds_out: bool) -> None:
     """A transactional message always arrives, once more at most for each crash, and each copy is a row of its own."""
     seen = set()
     for at in ONCE_AND_TWICE:
         order, crash = await smtp_desk.order(), Crash(list(at))
-        outcome = await smtp_desk.settle(smtp_desk.request(order, TRANSACTIONAL), crash)
+        outcome = await smtp_desk.settle(smtp_desk.request(order, TRANSACTIONAL), crash, finds_out=finds_out)
         seen |= crash.seen
         crashes = len(at) - len(crash.at)
         rows = await smtp_desk.rows(order)
@@ -69,7 +79,7 @@ async def test_plain_smtp_repeats_what_it_must_and_counts_it(smtp_desk: Desk) ->
         assert [row["attempt_class"] for row in rows] == list(range(len(rows))), at
         assert len(arrived) - 1 <= len(rows) - 1 <= crashes, at
         assert {(row["status"], row["rule"]) for row in rows[:-1]} <= {("in_doubt", "sent_again")}, at
-    assert seen == set(GAPS) - {"after_lookup"}
+    assert seen == set(GAPS) - SEARCHES
 
 
 async def test_after_three_doubts_even_a_transactional_message_is_left_there(smtp_desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.deliver import MOST_AGAIN
+from activities.sending import MOST_AGAIN
 from journey.outcomes import InDoubt, Sent
 from journey.playbook import Channel
 from store import feedback

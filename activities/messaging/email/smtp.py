@@ -11,6 +11,7 @@ from aiosmtplib.protocol import PERIOD_REGEX, normalize_message_line_endings
 
 from activities.messaging.mime import address, as_bytes
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
+from journey.intervals import SMTP_GREETING, SMTP_LAST_WORD
 
 _GO_AHEAD = 354
 # RFC 5321 4.2.1: the first digit says it all; what has another one is no answer.
@@ -20,6 +21,10 @@ _POLICY = 550
 _DEAD = ("5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10")
 # RFC 4954: log in first, log in otherwise. Ours to mend, and the message is worth waiting for.
 _LOGIN = frozenset({530, 534, 535, 538})
+
+# RFC 5321 3.8 and 4.2.3: the service is not there for anybody. Other codes may be about one recipient (greylisting, a
+# full mailbox) or one message.
+_LEAVING = frozenset({421})
 
 
 class Smtp(Unsearchable):
@@ -32,7 +37,13 @@ class Smtp(Unsearchable):
 
     name = "smtp"
 
-    def __init__(self, url: SplitResult, *, timeout: float = 20.0, answer_timeout: float = 300.0) -> None:
+    def __init__(
+        self,
+        url: SplitResult,
+        *,
+        timeout: float = SMTP_GREETING.total_seconds(),
+        answer_timeout: float = SMTP_LAST_WORD.total_seconds(),
+    ) -> None:
         self._host = url.hostname or "127.0.0.1"
         self._tls = url.scheme == "smtps"
         self._port = url.port or (465 if self._tls else 25)
@@ -125,7 +136,8 @@ async def _envelope(client: aiosmtplib.SMTP, sender: str, to: str, *, utf8: bool
 def _refused(code: int, text: str, *, policy_is_ours: bool) -> Receipt:
     """What a refusal means. RFC 3463 5.7, security and policy, is often a relay that does not know us."""
     if code // 100 != _PERMANENT or code in _LOGIN or (policy_is_ours and text.startswith("5.7.")):
-        return Busy(f"smtp_{code}" if code > 0 else "smtp_garbled_answer")
+        everyone = code in _LOGIN or code in _LEAVING
+        return Busy(f"smtp_{code}" if code > 0 else "smtp_garbled_answer", everyone=everyone)
     return Rejected(f"smtp_{code}", address_dead=text.split(" ", 1)[0] in _DEAD)
 
 

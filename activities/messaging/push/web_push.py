@@ -6,7 +6,7 @@ key is the 32 bytes of a P-256 key in base64url; browsers subscribe with its pub
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import SplitResult, parse_qs, unquote
@@ -109,7 +109,7 @@ class WebPush(Unsearchable):
                     # Not dead: a resolver of our own may be the one that leads astray, and for all at once.
                     return Rejected("web_push_not_public")
             except (OSError, ValueError):
-                return Busy("web_push_unresolved")
+                return Busy("web_push_unresolved", everyone=False)
         lasts = min(max(message.lasts, timedelta(0)), _LONGEST)
         headers = {
             "ttl": str(int(lasts.total_seconds())),
@@ -120,7 +120,9 @@ class WebPush(Unsearchable):
             "authorization": self._authorization(to.origin),
         }
         answer = await exchange(self._http, to.endpoint, _encrypted(to, plain), headers)
-        return _receipt(answer) if isinstance(answer, Answer) else answer
+        receipt = _receipt(answer) if isinstance(answer, Answer) else answer
+        # Each browser has a push service of its own: one that is away says nothing of the others.
+        return replace(receipt, everyone=False) if isinstance(receipt, Busy) else receipt
 
     async def aclose(self) -> None:
         """Close the connections."""

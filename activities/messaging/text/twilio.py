@@ -150,7 +150,7 @@ class TwilioSms(_Twilio):
         if message.lasts is not None:
             seconds = int(message.lasts.total_seconds())
             if seconds < _SHORTEST:
-                return Busy("validity_over")
+                return Busy("validity_over", everyone=False)
             content["ValidityPeriod"] = str(min(seconds, _LONGEST))
         return await self._send(message.key, message.to, message.callback, content)
 

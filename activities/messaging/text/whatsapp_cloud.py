@@ -48,6 +48,8 @@ _LATER: Mapping[int, timedelta | None] = {
     132001: timedelta(hours=1),  # not approved, or not yet known everywhere, in this language
     132015: timedelta(hours=3),  # paused for low quality; the first pause lasts three hours
 }
+# Of these, what is about one person or one template.
+_OF_ONE = frozenset({131049, 131056, 132001, 132015})
 # The person stopped marketing messages from this number; others still reach them.
 _STOPPED = 131050
 # Could be our request, could be their server: "invalid request or possible server error".
@@ -68,7 +70,7 @@ def verdict(code: int) -> Receipt | None:
         return Unclear(rule)
     if code in _OURS:
         return Busy(rule)
-    return Busy(rule, _LATER[code]) if code in _LATER else None
+    return Busy(rule, _LATER[code], everyone=code not in _OF_ONE) if code in _LATER else None
 
 
 class WhatsAppCloud(Unsearchable):
