@@ -20,6 +20,7 @@ from typing import Final
 from activities.messaging.protocol import Accepted, Busy, Receipt, Rejected
 from activities.messaging.senders import Senders
 from journey.playbook import Channel
+from journey.state import DATABASE
 from store.claims import Shut
 
 SHORTEST: Final = timedelta(seconds=5)
@@ -35,7 +36,6 @@ _DOUBLES_EVERY: Final = 5.0
 """…twice as many every so many seconds…"""
 _MOST_RATE: Final = 100.0
 """…up to this."""
-DATABASE: Final = "database"
 _CHANNELS: Final = frozenset(channel.value for channel in Channel)
 _ZERO: Final = timedelta()
 Draw = Callable[[], float]
