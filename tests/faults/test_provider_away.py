@@ -3,9 +3,11 @@
 import asyncio
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from temporalio.client import Client
 
 from activities.messaging.email.smtp import Smtp
@@ -25,6 +27,15 @@ JOURNEYS = 32
 AWAY = 1.0
 """Days of each journey's clock."""
 KINDS = ("arrives", "cancelled", "paused", "skipped")
+
+
+@pytest.fixture
+async def catcher(tmp_path: Path) -> AsyncIterator[MailCatcher]:
+    """A mail server of this test's own, to be stopped at will."""
+    made = MailCatcher(tmp_path / "mail")
+    await made.start()
+    yield made
+    await made.stop()
 
 
 async def tell(place: World, order: Order, status: ParcelStatus, reason: Reason | None = None) -> None:
