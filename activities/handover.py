@@ -31,11 +31,15 @@ PROVIDER = "provider_"
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """Who has it in the end, what came of it, and the way to wait for, where the provider turns everybody away."""
+    """Who has it in the end, what came of it, and the way to wait for, where the provider turns everybody away.
+
+    `suspect`: it came back to a way that was open and was turned away again, so the fault may be with it alone.
+    """
 
     claim: Claim
     receipt: Receipt
-    shut: Shut | None
+    shut: Shut | None = None
+    suspect: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class HandOver:
         channel, name = claim.channel, claim.provider
         provider = self.senders.named(channel, name)
         if provider is None:
-            return Handed(claim, Busy("not_configured"), None)
+            return Handed(claim, Busy("not_configured"))
         entry = self.ways.enter(channel, name, now)
         if entry is Entry.SHUT:
             rule = self.ways.rule(channel, name).removeprefix(PROVIDER)
@@ -95,14 +99,12 @@ class HandOver:
         await _drop(self.pool, request.shop, channel, carried.dead, now)
         if not carried.asked:
             self.ways.leave(channel, name)
-            return Handed(claim, carried.receipt, None)
-        # A message that comes back to an open way and is turned away again may be to blame itself: it waits alone.
-        came_back = entry is Entry.OPEN and (claim.held_by or "").startswith(PROVIDER)
-        alone = came_back and self.ways.is_shut(channel, name, now) is None
+            return Handed(claim, carried.receipt)
+        suspect = (claim.held_by or "").startswith(PROVIDER) and self.ways.works(channel, name)
         who = f"{request.shop}/{request.order_id}/{request.key}"
         self.ways.came_of(channel, name, carried.receipt, now, who)
         doubtful = isinstance(carried.receipt, Unclear)
-        return Handed(claim, carried.receipt, None if alone else self._shut(claim, now, doubtful=doubtful))
+        return Handed(claim, carried.receipt, self._shut(claim, now, doubtful=doubtful), suspect)
 
     def _shut(self, claim: Claim, now: datetime, *, doubtful: bool = False) -> Shut | None:
         # Only the provider that may have it can settle its doubt.

@@ -230,6 +230,8 @@ class Attempt:
                 await patiently(lambda: remember(self._ledger, self._request, claim, receipt, message, now=self._now))
                 return await self._refused(claim, PROVIDER + receipt.rule)
             case Busy():
+                if handed.suspect and handed.shut is not None:
+                    return await self._wait_alone(claim, PROVIDER + receipt.rule, receipt.retry_after)
                 return await self._wait(claim, PROVIDER + receipt.rule, wished=receipt.retry_after, shut=handed.shut)
             case Unclear():
                 return await self._unclear(claim, PROVIDER + receipt.rule, handed.shut)
@@ -286,6 +288,10 @@ class Attempt:
         if shut is not None:
             return await self._hold(claim, rule, last, waits_for=shut.waits_for)
         return await self._hold(claim, rule, min(last, hold_until(self._now, since, shortest, wished)))
+
+    async def _wait_alone(self, claim: Claim, rule: str, wished: timedelta | None) -> Outcome:
+        """Let it wait for a while by itself: were it to blame, it would close the way again for all others."""
+        return await self._wait(claim, rule, wished=max(MENDED, wished or MENDED))
 
     async def _hold(self, claim: Claim, rule: str, until: datetime, *, waits_for: str | None = None) -> Held:
         await self._release(claim, rule, until)

@@ -74,6 +74,11 @@ class Way:
         """Whether a message that came now would not be let through."""
         return self.since is not None and (self._resting(now) > _ZERO or _ahead(self._probe_until, now))
 
+    @property
+    def works(self) -> bool:
+        """Whether the last that was heard of it was a message that came through."""
+        return self._known and self.since is None
+
     def enter(self, now: datetime) -> Entry:
         """A message is about to be handed over. A `PROBE` tries the way for all; what comes of it is to be told."""
         if self.since is None:
@@ -211,6 +216,10 @@ class Ways:
     def enter(self, channel: Channel, provider: str, now: datetime) -> Entry:
         """As `Way.enter`."""
         return self._to(channel, provider).enter(now)
+
+    def works(self, channel: Channel, provider: str) -> bool:
+        """As `Way.works`."""
+        return self._to(channel, provider).works
 
     def leave(self, channel: Channel, provider: str) -> None:
         """As `Way.leave`."""

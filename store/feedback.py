@@ -77,8 +77,9 @@ SELECT shop, $2, lower($3), $4, $5 FROM unnest($1::text[]) shop
 ON CONFLICT (shop, channel, address) DO UPDATE SET reason = excluded.reason, at = excluded.at
 WHERE excluded.reason = 'bounced' AND suppressions.reason <> 'bounced'
 """
-_SHOPS_OF_EMAIL = "SELECT DISTINCT shop FROM customers WHERE lower(email) = lower($1) ORDER BY shop"
-_SHOPS_OF_PHONE = "SELECT DISTINCT shop FROM customers WHERE phone = $1 ORDER BY shop"
+# As in `_LOCK`, under the lock on everybody who has the address.
+_SHOPS_OF_EMAIL = "SELECT shop FROM customers WHERE lower(email) = lower($1) ORDER BY shop, customer_id FOR UPDATE"
+_SHOPS_OF_PHONE = "SELECT shop FROM customers WHERE phone = $1 ORDER BY shop, customer_id FOR UPDATE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +238,7 @@ async def _shops(connection: Connection, event: MessageFeedback) -> Sequence[str
         rows = await connection.fetch(_SHOPS_OF_EMAIL, event.address)
     elif event.channel in _BY_PHONE:
         rows = await connection.fetch(_SHOPS_OF_PHONE, event.address)
-    return [row["shop"] for row in rows] or [_EVERYWHERE]
+    return list(dict.fromkeys(row["shop"] for row in rows)) or [_EVERYWHERE]
 
 
 async def _suppress(

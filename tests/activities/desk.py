@@ -15,8 +15,9 @@ from activities.messaging.protocol import EmailProvider
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
 from journey.base import TouchKey
+from journey.intervals import LEASE
 from journey.outcomes import DeliverAnswer, DeliverRequest, FindOutRequest, Held, Outcome
-from journey.playbook import Playbook
+from journey.playbook import Playbook, touch_id
 from store.ledger import Ledger
 from store.pool import Pool
 from tests.support.loopback import Arrival
@@ -29,7 +30,7 @@ PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 TRANSACTIONAL = "order_confirmation"
 MARKETING = "check_in"
 WAIT = timedelta(minutes=30)
-"""How long a closed way is waited for here, on the journey's clock."""
+"""How long a closed way is waited for here at first, on the journey's clock."""
 GAPS = (
     "before_claim",
     "after_claim",
@@ -41,6 +42,8 @@ GAPS = (
     "after_search",
 )
 """Those between two steps of `deliver`, and the one of `find_out`."""
+SEARCHES = frozenset({"after_lookup", "after_reclaim", "after_search"})
+"""Those that only a provider that can be asked leads to."""
 
 
 class KilledError(Exception):
@@ -104,13 +107,16 @@ class Desk:
     """Everybody who can carry a message, where that is more than `provider`."""
     callback: str | None = None
     alerts: Alerts | None = None
+    lease: timedelta = LEASE
 
     def deliveries(self, gap: Gap = no_gap, **options: Any) -> Deliveries:
         """The activities of one worker process."""
         links = Links("test-secret-key", "http://shop.test")
         senders = self.senders or Senders.of(self.provider)
         sender = Sender(senders, self.templates, links, self._playbook, self.callback, self.alerts)
-        return Deliveries(self.pool, Ledger(self.pool, domain="shop.test"), sender, gap=gap, **options)
+        return Deliveries(
+            self.pool, Ledger(self.pool, domain="shop.test", lease=self.lease), sender, gap=gap, **options
+        )
 
     async def order(self, **changes: Any) -> Order:
         """An order of somebody nobody wrote to before."""
@@ -138,7 +144,7 @@ class Desk:
         of the version before do. A hold lets its time go by; one that waits for a way is asked for again soon, as if
         the way had opened.
         """
-        now = request.now
+        now, wait = request.now, WAIT
         for _ in range(60):
             answer = await self.attempt(request.but(now=now), gap, finds_out=finds_out)
             if answer is None:
@@ -146,7 +152,10 @@ class Desk:
             outcome = answer.outcome(now=now)
             if not isinstance(outcome, Held):
                 return outcome
-            now = max(now, outcome.until) if outcome.waits_for is None else min(now + WAIT, outcome.until)
+            if outcome.waits_for is None:
+                now = max(now, outcome.until)
+            else:
+                now, wait = min(now + wait, outcome.until), wait * 2
         raise AssertionError("never settled")
 
     async def attempt(
@@ -176,6 +185,10 @@ class Desk:
             request.order_id,
             request.key,
         )
+
+    def patience(self, request: DeliverRequest) -> datetime:
+        """When the patience of a touch that is asked for first at `request` ends."""
+        return request.due + self.playbook.by_id[touch_id(request.key)].patience
 
     def arrived(self, order: Order) -> list[Arrival]:
         """What really reached the customer of that order."""

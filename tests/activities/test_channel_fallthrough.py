@@ -3,13 +3,13 @@
 import pytest
 
 from journey.outcomes import InDoubt, Refused, Sent
-from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash, crashed
+from tests.activities.desk import GAPS, MARKETING, SEARCHES, TRANSACTIONAL, Crash, crashed
 from tests.activities.street import EMAIL, NUMBER, SMS, Street, suppressed
 from tests.support.loopback import REFUSED
 from tests.support.providers import PostmarkApi
 
 BY_POSTMARK = pytest.mark.parametrize("mail", ["postmark"], indirect=True)
-ONE_AFTER_THE_OTHER = [gap for gap in GAPS if gap != "after_lookup"]
+ONE_AFTER_THE_OTHER = [gap for gap in GAPS if gap not in SEARCHES]
 
 
 @BY_POSTMARK
@@ -79,9 +79,9 @@ async def test_a_crash_on_the_second_channel_loses_and_doubles_nothing(street: S
     street = street.with_touches(SMS, EMAIL)
     order = await street.order()
     street.twilio.stopped.add(NUMBER)
-    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_reclaim", "after_record"} else 1)
+    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_record"} else 1)
     assert isinstance(await street.settle(street.request(order, touch), crash), Sent)
-    assert crash.at == ([gap] if gap == "after_reclaim" else [])
+    assert crash.at == []
     assert await street.story(order) == [("sms", "refused", "provider_twilio_21610"), ("email", "sent", None)]
     (arrival,) = street.mails(order)
     assert (await street.rows(order))[1]["message_id"] == arrival.message_id
@@ -98,7 +98,7 @@ async def test_a_crash_on_the_way_to_twilio_is_counted(
     street = street.with_touches(EMAIL, SMS)
     order = await street.order()
     postmark.inactive.add(order.person.email or "")
-    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_reclaim", "after_record"} else 1)
+    crash = Crash([gap], spares=0 if gap in {"before_claim", "after_record"} else 1)
     outcome = await street.settle(street.request(order, touch), crash)
     texts, rows = len(street.texts(order)), await street.rows(order)
     assert (rows[0]["channel"], rows[0]["status"], rows[0]["rule"]) == ("email", "refused", "provider_postmark_406")

@@ -6,9 +6,8 @@ import pytest
 
 from activities.messaging.email.smtp import Smtp
 from journey.outcomes import InDoubt, Sent
-from tests.activities.desk import GAPS, MARKETING, TRANSACTIONAL, Crash, Desk
+from tests.activities.desk import GAPS, MARKETING, SEARCHES, TRANSACTIONAL, Crash, Desk
 
-SEARCHES = {"after_lookup", "after_reclaim", "after_search"}
 ONCE_AND_TWICE = [[], *([gap] for gap in GAPS), *([first, second] for first, second in product(GAPS, GAPS))]
 
 

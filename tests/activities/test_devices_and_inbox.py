@@ -12,7 +12,7 @@ from journey.outcomes import InDoubt, Refused, Sent
 from store import devices
 from store.ledger import Ledger
 from store.pool import Pool
-from tests.activities.desk import GAPS, MARKETING, PLACED, TRANSACTIONAL, Crash, at, crashed
+from tests.activities.desk import GAPS, MARKETING, PLACED, SEARCHES, TRANSACTIONAL, Crash, at, crashed
 from tests.activities.street import EMAIL, INBOX, PUSH, Street, somebody
 from tests.support.orders import Order
 from tests.support.standin import Said
@@ -181,12 +181,12 @@ async def notes(street: Street, order: Order) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
-@pytest.mark.parametrize("gap", [gap for gap in GAPS if gap != "after_lookup"])
+@pytest.mark.parametrize("gap", [gap for gap in GAPS if gap not in SEARCHES])
 async def test_a_note_is_there_once_whatever_crashes(street: Street, touch: str, gap: str) -> None:
     """The row remembers its message, so that every doubt is settled by laying it in again."""
     street = street.with_touches(INBOX)
     order = await street.order()
-    crash = Crash(["after_send", gap] if gap == "after_reclaim" else [gap])
+    crash = Crash([gap])
     assert isinstance(await street.settle(street.request(order, touch), crash), Sent)
     assert crash.at == []
     assert isinstance(await street.once(order, touch), Sent)

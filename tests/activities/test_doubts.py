@@ -3,18 +3,21 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from temporalio.exceptions import ApplicationError
 
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held, InDoubt, Refused, Sent
-from tests.activities.desk import MARKETING, TRANSACTIONAL, Crash, Desk, KilledError, at
+from tests.activities.desk import MARKETING, TRANSACTIONAL, Crash, Desk, at, crashed
 from tests.support.loopback import ERROR_AFTER_ACCEPTING, REFUSED, SERVER_ERROR, SILENT, SLOW
 from tests.support.loopback import too_many as too_many_requests
 from tests.support.orders import Order
 from tests.support.providers import PostmarkApi, ResendApi
 
+AT_ONCE_OVER = timedelta()
+"""A lease of no length: to its holder, a process that stood still."""
 EVENING = timedelta(hours=9, minutes=55)
 """From the order at eleven to five minutes before the quiet hours."""
 
@@ -30,35 +33,33 @@ async def age(desk: Desk, order: Order, hours: int) -> None:
 
 async def crash(desk: Desk, request: DeliverRequest, gap: str) -> None:
     """One attempt that dies in a gap."""
-    with pytest.raises(KilledError):
-        await desk.deliveries(Crash([gap])).deliver(request)
+    await crashed(desk, request, Crash([gap]))
 
 
 async def unclear(desk: Desk, request: DeliverRequest) -> str:
     """One attempt that settles nothing; its rule."""
-    try:
-        outcome = (await desk.deliveries().deliver(request)).outcome(now=request.now)
-    except ApplicationError as again:
-        return again.message
+    outcome = (await desk.deliveries().deliver(request)).outcome(now=request.now)
     assert isinstance(outcome, Held)
+    assert outcome.doubtful
     return outcome.rule
 
 
 @asynccontextmanager
 async def stuck(
-    desk: Desk, request: DeliverRequest, gap: str, **options: float
+    desk: Desk, request: DeliverRequest, gap: str
 ) -> AsyncIterator[tuple[asyncio.Task[DeliverAnswer], asyncio.Event]]:
-    """An attempt that stands still in a gap until it is let go."""
+    """An attempt that stands still in a gap until it is let go, while the time of its lease goes by in the tables."""
     there, go = asyncio.Event(), asyncio.Event()
 
     async def stand() -> None:
         there.set()
         await go.wait()
 
-    task = asyncio.create_task(desk.deliveries(at(gap, stand), **options).deliver(request))
+    task = asyncio.create_task(desk.deliveries(at(gap, stand)).deliver(request))
     arrived = asyncio.create_task(there.wait())
     await asyncio.wait({arrived, task}, return_when=asyncio.FIRST_COMPLETED)
     assert not task.done(), "the attempt never came to that gap"
+    await desk.lease_over(request)
     yield task, go
     go.set()
 
@@ -105,11 +106,10 @@ async def test_an_attempt_that_stood_still_does_not_send_behind_a_look_up(postma
     """A process that wakes up after its message was looked up in vain and sent by another keeps silent."""
     order = await postmark_desk.order()
     request = postmark_desk.request(order, TRANSACTIONAL)
-    async with stuck(postmark_desk, request, "before_send", claim_lasts=0) as (late, go):
+    async with stuck(replace(postmark_desk, lease=AT_ONCE_OVER), request, "before_send") as (late, go):
         assert isinstance((await postmark_desk.deliveries().deliver(request)).outcome(now=request.now), Sent)
         go.set()
-        with pytest.raises(ApplicationError, match="attempt_stood_still"):
-            await late
+        assert (await late).rule == "provider_stood_still"
     assert await postmark_desk.row(order) == ("sent", None)
     assert len(postmark_desk.arrived(order)) == 1
 
@@ -118,8 +118,8 @@ async def test_standing_still_is_no_doubt(smtp_desk: Desk) -> None:
     """Who never sent knows it: the message is free to be claimed again, marketing too."""
     order = await smtp_desk.order()
     request = smtp_desk.request(order, MARKETING)
-    with pytest.raises(ApplicationError, match="attempt_stood_still"):
-        await smtp_desk.deliveries(claim_lasts=0).deliver(request)
+    answer = await replace(smtp_desk, lease=AT_ONCE_OVER).deliveries().deliver(request)
+    assert (answer.rule, answer.doubtful) == ("provider_stood_still", False)
     assert isinstance(await smtp_desk.settle(request), Sent)
     assert len(smtp_desk.arrived(order)) == 1
 
@@ -131,6 +131,9 @@ async def test_two_attempts_at_once_under_one_key_are_one_message(resend_desk: D
     resend.then(SLOW)
     first = asyncio.create_task(resend_desk.deliveries().deliver(request))
     await resend.asked.wait()
+    with pytest.raises(ApplicationError, match="claimed_by_another_attempt"):
+        await resend_desk.deliveries().deliver(request)
+    await resend_desk.lease_over(request)
     assert await unclear(resend_desk, request) == "provider_http_409"
     resend.release.set()
     await first
@@ -219,8 +222,8 @@ async def test_a_search_that_stays_away_ends_in_doubt(postmark_desk: Desk, postm
     request = postmark_desk.request(order, TRANSACTIONAL)
     await crash(postmark_desk, request, "after_send")
     postmark.search = 500
-    later = request.but(now=request.due + postmark_desk.playbook.by_id[TRANSACTIONAL].patience)
-    assert await unclear(postmark_desk, later) == "provider_lookup_unavailable"
+    assert await unclear(postmark_desk, request) == "provider_lookup_unavailable"
+    later = request.but(now=postmark_desk.patience(request))
     assert (await postmark_desk.deliveries().deliver(later)).outcome(now=request.now) == InDoubt(
         rule="provider_lookup_unavailable"
     )

@@ -71,9 +71,9 @@ async def test_what_goes_along_waits_for_its_message(resend_desk: Desk, resend: 
     resend.then(too_many(3600))
     request = both(resend_desk, order)
     held = (await resend_desk.deliveries().deliver(request)).outcome(now=PLACED)
-    assert held == Held(until=PLACED + timedelta(hours=1), rule="provider_http_429")
+    assert held == Held(until=resend_desk.patience(request), rule="provider_http_429", waits_for="email")
     assert await said(resend_desk, order) == {TOLD[0]: ("held", "provider_http_429")}
-    assert isinstance(await resend_desk.settle(request.but(now=held.until)), Sent)
+    assert isinstance(await resend_desk.settle(request.but(now=PLACED + timedelta(hours=1))), Sent)
     assert (await said(resend_desk, order))[TOLD[1]] == ("refused", "merged")
 
 

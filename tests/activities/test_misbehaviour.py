@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiosmtpd.smtp import SMTP
-from temporalio.exceptions import ApplicationError
 
+from activities.attempt import SOON
 from activities.messaging.email.smtp import Smtp
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected
 from journey.outcomes import DeliverRequest, Failed, Held, InDoubt, Refused, Sent
-from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk
+from tests.activities.desk import MARKETING, PLACED, TRANSACTIONAL, Desk
 from tests.support.loopback import (
     CUT,
     ERROR_AFTER_ACCEPTING,
@@ -53,11 +53,11 @@ def http(request: pytest.FixtureRequest) -> tuple[Desk, Api]:
     return request.getfixturevalue(f"{request.param}_desk"), request.getfixturevalue(request.param)
 
 
-async def again(desk: Desk, request: DeliverRequest) -> ApplicationError:
-    """One attempt that asks for another."""
-    with pytest.raises(ApplicationError) as raised:
-        await desk.deliveries().deliver(request)
-    return raised.value
+async def held(desk: Desk, request: DeliverRequest) -> Held:
+    """One attempt that cannot do it now."""
+    outcome = (await desk.deliveries().deliver(request)).outcome(now=request.now)
+    assert isinstance(outcome, Held)
+    return outcome
 
 
 @pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
@@ -69,25 +69,30 @@ async def test_whatever_a_provider_answers_one_message_arrives(http: tuple[Desk,
             order = await desk.order()
             request = desk.request(order, touch)
             api.then(*script)
-            assert (await again(desk, request)).message == rule
+            answer = await held(desk, request)
+            assert (answer.rule, answer.doubtful) == (rule, True)
             assert isinstance(await desk.settle(request), Sent)
             assert len(desk.arrived(order)) == 1, script
             assert await desk.row(order) == ("sent", None)
 
 
 async def test_too_many_requests_are_spaced_as_the_provider_wishes(http: tuple[Desk, Api]) -> None:
-    """Retry-After decides when to come back: soon within the attempt's schedule, later as a hold of the journey."""
+    """The message waits for the way, which stays closed for as long as Retry-After says; nothing is asked meanwhile."""
     desk, api = http
-    order = await desk.order()
-    request = desk.request(order, TRANSACTIONAL)
-    api.then(too_many(17), too_many(7200))
-    error = await again(desk, request)
-    assert (error.message, error.next_retry_delay) == ("provider_http_429", timedelta(seconds=17))
+    order, other = await desk.order(), await desk.order()
+    request, worker = desk.request(order, TRANSACTIONAL), desk.deliveries()
+    waits = Held(until=desk.patience(request), rule="provider_http_429", waits_for="email")
+    api.then(too_many(7200))
+    assert (await worker.deliver(request)).outcome(now=PLACED) == waits
     assert await desk.row(order) == ("held", "provider_http_429")
-    now = request.now + timedelta(seconds=17)
-    held = (await desk.deliveries().deliver(request.but(now=now))).outcome(now=request.now)
-    assert held == Held(until=now + timedelta(hours=2), rule="provider_http_429")
-    assert isinstance(await desk.settle(request.but(now=held.until)), Sent)
+    asked = len(api.requests)
+    almost = desk.request(other, TRANSACTIONAL).but(now=PLACED + timedelta(hours=2) - timedelta(seconds=1))
+    refused = (await worker.deliver(almost)).outcome(now=PLACED)
+    assert refused == waits.but(until=desk.patience(almost.but(due=almost.now)))
+    assert len(api.requests) == asked
+    for one in (request, almost):
+        answer = await worker.deliver(one.but(now=PLACED + timedelta(hours=2)))
+        assert isinstance(answer.outcome(now=PLACED), Sent)
 
 
 async def test_what_will_never_pass_is_refused_with_its_code(http: tuple[Desk, Api]) -> None:
@@ -106,7 +111,7 @@ async def test_our_own_misconfiguration_loses_no_message(http: tuple[Desk, Api])
     order = await desk.order()
     request = desk.request(order, TRANSACTIONAL)
     api.then(LOGGED_OUT, LOGGED_OUT)
-    assert (await again(desk, request)).message == "provider_http_401"
+    assert (await held(desk, request)).rule == "provider_http_401"
     last = request.but(now=request.due + desk.playbook.by_id[TRANSACTIONAL].patience)
     assert (await desk.deliveries().deliver(last)).outcome(now=request.now) == Failed(rule="provider_http_401")
     assert await desk.row(order) == ("failed", "provider_http_401")
@@ -118,7 +123,7 @@ async def test_a_provider_that_is_down_certainly_took_nothing(http: tuple[Desk, 
     order = await desk.order()
     request = desk.request(order, MARKETING)
     await api.stop()
-    assert (await again(desk, request)).message == "provider_http_unreachable"
+    assert (await held(desk, request)).rule == "provider_http_unreachable"
     (row,) = await desk.rows(order)
     assert (row["status"], row["claim"]) == ("held", None)
     await api.start()
@@ -174,7 +179,8 @@ async def test_a_line_that_goes_dead_after_data_repeats_what_is_transactional(
     order = await smtp_desk.order()
     request = smtp_desk.request(order, TRANSACTIONAL)
     catcher.behaviour = raising(ConnectionResetError())
-    assert (await again(smtp_desk, request)).message == "provider_smtp_dropped_in_data"
+    waits = Held(until=PLACED + SOON, rule="provider_smtp_dropped_in_data", doubtful=True)
+    assert await held(smtp_desk, request) == waits
     catcher.behaviour = None
     assert isinstance(await smtp_desk.settle(request), Sent)
     assert len(smtp_desk.arrived(order)) == 2
@@ -187,7 +193,7 @@ async def test_a_relay_that_is_busy_is_tried_again(smtp_desk: Desk, catcher: Mai
     order = await smtp_desk.order()
     request = smtp_desk.request(order, MARKETING)
     catcher.behaviour = lambda _mail: "451 4.7.1 greylisted"
-    assert (await again(smtp_desk, request)).message == "provider_smtp_451"
+    assert await held(smtp_desk, request) == Held(until=PLACED + SOON, rule="provider_smtp_451")
     catcher.behaviour = None
     assert isinstance(await smtp_desk.settle(request), Sent)
     assert len(smtp_desk.arrived(order)) == 1
@@ -211,10 +217,10 @@ async def test_only_a_mailbox_that_is_not_there_is_suppressed(
     ("replies", "expected"),
     [
         ({"RCPT": "550 5.1.1 unknown"}, Rejected("smtp_550", address_dead=True)),
-        ({"RCPT": "550 5.7.1 we do not relay"}, Busy("smtp_550")),
-        ({"RCPT": "554 5.7.1 relay access denied"}, Busy("smtp_554")),
+        ({"RCPT": "550 5.7.1 we do not relay"}, Busy("smtp_550", everyone=False)),
+        ({"RCPT": "554 5.7.1 relay access denied"}, Busy("smtp_554", everyone=False)),
         ({"RCPT": "550 no such user"}, Rejected("smtp_550")),
-        ({"RCPT": "452 4.2.2 full"}, Busy("smtp_452")),
+        ({"RCPT": "452 4.2.2 full"}, Busy("smtp_452", everyone=False)),
         ({"RCPT": "530 5.7.0 log in first"}, Busy("smtp_530")),
         ({"MAIL": "553 5.1.8 whose domain is that"}, Busy("smtp_sender_553")),
         ({}, Accepted(None)),

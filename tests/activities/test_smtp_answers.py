@@ -69,9 +69,10 @@ async def answer(replies: Mapping[str, bytes], bodies: list[bytes]) -> Receipt:
         (b"250 2.0.0 Ok: queued as 4F2A1\r\n", Accepted("4F2A1")),
         (b"200 OK\r\n", Accepted(None)),
         (b"252 ok\r\n", Accepted(None)),
-        (b"451 later\r\n", Busy("smtp_451")),
+        (b"421 4.3.2 closing\r\n", Busy("smtp_421")),
+        (b"451 later\r\n", Busy("smtp_451", everyone=False)),
         (b"550 5.1.1 no such user\r\n", Rejected("smtp_550", address_dead=True)),
-        (b"550 5.7.26 your domain is not yours\r\n", Busy("smtp_550")),
+        (b"550 5.7.26 your domain is not yours\r\n", Busy("smtp_550", everyone=False)),
         (b"554 5.7.1 spam\r\n", Rejected("smtp_554")),
         (b"354 more\r\n", Unclear("smtp_garbled_answer")),
         (b"900 what\r\n", Unclear("smtp_garbled_answer")),
@@ -101,7 +102,7 @@ async def test_before_the_message_nothing_is_a_doubt(verb: str, reply: bytes) ->
 async def test_a_server_that_does_not_want_the_message_is_not_given_it() -> None:
     """DATA answered with 250 or refused: no body is written."""
     bodies: list[bytes] = []
-    assert await answer({"DATA": b"250 ok\r\n"}, bodies) == Busy("smtp_250")
+    assert await answer({"DATA": b"250 ok\r\n"}, bodies) == Busy("smtp_250", everyone=False)
     assert await answer({"DATA": b"554 no valid recipients\r\n"}, bodies) == Rejected("smtp_554")
     assert bodies == []
 

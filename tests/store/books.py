@@ -6,8 +6,9 @@ from typing import Any
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, PassedOver
 from journey.playbook import Channel, ContactRules, Playbook
-from store.claims import Ask, Claim
+from store.claims import Ask, Claim, Doubt, Settles, Settling
 from store.ledger import Ledger
+from store.ledger_rows import look_it_up
 from store.pool import Pool
 from tests.support.orders import Order, Person, put
 from tests.support.world import order_id
@@ -20,6 +21,16 @@ HIGHER, LOWER, CONFIRMATION = "review_request", "check_in", "order_confirmation"
 def by_mail(channel: Channel, _key: str) -> str | None:
     """Mail goes by SMTP, and nobody serves another channel."""
     return "smtp" if channel is Channel.EMAIL else None
+
+
+def same_key(_doubt: Doubt) -> Settling:
+    """The provider remembers keys."""
+    return Settling.SAME_KEY
+
+
+def new_name(_doubt: Doubt) -> Settling:
+    """Nothing but another try settles it."""
+    return Settling.NEW_NAME
 
 
 class Books:
@@ -46,9 +57,33 @@ class Books:
             passed_over=tuple(PassedOver(key=TouchKey(key), rule="condition") for key in over),
         )
 
-    async def ask(self, order: Order, touch: str, now: datetime = NOON, *, due: datetime | None = None) -> Ask:
+    async def ask(
+        self,
+        order: Order,
+        touch: str,
+        now: datetime = NOON,
+        *,
+        due: datetime | None = None,
+        settles: Settles = look_it_up,
+    ) -> Ask:
         request = self.request(order, touch, now).but(due=due or now)
-        return await self.ledger.ask(request, self.playbook, now=now, providers=by_mail)
+        return await self.ledger.ask(request, self.playbook, now=now, providers=by_mail, settles=settles)
+
+    async def leases_over(self) -> None:
+        """Let the time of every lease go by."""
+        await self.pool.execute("UPDATE ledger SET lease_until = least(lease_until, clock_timestamp())")
+
+    async def in_doubt(self, order: Order, touch: str, now: datetime = NOON) -> Doubt:
+        """The doubt about a message that an attempt has claimed, as the next one finds it once the lease is over."""
+        assert isinstance(await self.ask(order, touch, now), Claim)
+        return await self.doubt(order, touch, now)
+
+    async def doubt(self, order: Order, touch: str, now: datetime = NOON) -> Doubt:
+        """The doubt about a message whose lease is over."""
+        await self.leases_over()
+        doubt = await self.ask(order, touch, now)
+        assert isinstance(doubt, Doubt)
+        return doubt
 
     async def send(self, order: Order, touch: str, now: datetime = NOON) -> None:
         claim = await self.ask(order, touch, now)

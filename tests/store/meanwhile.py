@@ -1,14 +1,16 @@
-"""What comes between a look and a claim, and two channels to decide about."""
+"""What is written while a decision is being made, and two channels to decide about."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from journey.consent import Preferences
 from journey.playbook import Channel, Playbook
-from store import consents, feedback, intake, ledger_sql, orders
-from store.claims import Ask
-from store.ledger import Ledger
+from store import consents, feedback, intake, ledger_sql, orders, people, preferences
+from store.claims import Ask, Settles
+from store.intake import Consent, Customer
+from store.ledger_rows import look_it_up
 from store.message_feedback import MessageFeedback
 from store.pool import Connection, Pool
 from tests.store.books import NOON, Books, with_rules
@@ -37,14 +39,14 @@ def somebody() -> Person:
     return Person(customer_id=order_id(), phone=NUMBER, texts=True)
 
 
-async def asked(books: Books, order: Order, touch: str, ledger: Ledger | None = None) -> Ask:
+async def asked(books: Books, order: Order, touch: str, settles: Settles = look_it_up) -> Ask:
     """What the ledger answers at noon."""
     request = books.request(order, touch)
-    return await (ledger or books.ledger).ask(request, books.playbook, now=NOON, providers=served)
+    return await books.ledger.ask(request, books.playbook, now=NOON, providers=served, settles=settles)
 
 
 async def overtaken(books: Books, order: Order, change: Change, then: Callable[[], Awaitable[Any]]) -> Any:
-    """What `then` comes to that has looked, and waits to write, while `change` is made and committed."""
+    """What `then` comes to that waits for the customer's row while `change` is made and committed."""
     async with books.pool.acquire() as connection:
         async with connection.transaction():
             await connection.execute(
@@ -52,7 +54,7 @@ async def overtaken(books: Books, order: Order, change: Change, then: Callable[[
             )
             waits = asyncio.create_task(then())
             await asyncio.sleep(0.15)
-            assert not waits.done(), "it did not wait for the one who holds the customer"
+            assert not waits.done(), "it did not wait for the customer's row"
             await change(connection, order)
         return await waits
 
@@ -115,3 +117,37 @@ async def stop(connection: Connection, order: Order) -> None:
         at=NOON,
         provider="twilio",
     )
+
+
+# ---- the ways in which the same is written by the project itself --------------------------------------------
+
+
+async def by_link(books: Books, order: Order) -> None:
+    """The customer follows the link that unsubscribes."""
+    assert await people.opt_out(books.pool, shop="acme", order_id=order.order_id, at=NOON)
+
+
+async def by_form(books: Books, order: Order) -> None:
+    """The customer fills in the preference centre."""
+    choices = preferences.Choices(Preferences(channel=Channel.SMS), channels={Channel.EMAIL: False})
+    await preferences.choose(
+        books.pool, shop="acme", order_id=order.order_id, via=Channel.EMAIL, choices=choices, at=NOON
+    )
+
+
+async def by_the_shop(books: Books, order: Order) -> None:
+    """The shop tells of a new address and of a consent withdrawn."""
+    said = Consent(email_marketing=False)
+    moved = Customer(customer_id=order.person.customer_id, email="new@example.com", consent=said)
+    async with books.pool.acquire() as connection, connection.transaction():
+        await people.remember(connection, "acme", moved, at=NOON, source="customer.updated", evidence="test")
+
+
+def within(change: Change) -> Callable[[Books, Order], Awaitable[None]]:
+    """A change that is made in a transaction of its own."""
+
+    async def write(books: Books, order: Order) -> None:
+        async with books.pool.acquire() as connection, connection.transaction():
+            await change(connection, order)
+
+    return write

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from journey.outcomes import Held, Refused
-from store.claims import Claim, Doubt
-from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, by_mail, with_rules, withdraw
+from store.claims import Claim, UnderWay
+from tests.store.books import CONFIRMATION, HIGHER, LOWER, NOON, Books, new_name, same_key, with_rules, withdraw
 from tests.support.orders import Order, Person
 from tests.support.world import order_id
 
@@ -36,30 +36,24 @@ async def test_journeys_of_different_people_do_not_share_a_day(books: Books) -> 
 
 
 async def test_the_same_message_asked_for_twice_at_once_is_claimed_once(books: Books) -> None:
-    """Two attempts at one touch: one claims, the other finds the claim in doubt."""
+    """Eight attempts at one touch: one claims, and while its lease lasts the others know it at work."""
     order = await books.order()
     answers = await asyncio.gather(*(books.ask(order, LOWER) for _ in range(8)))
     assert [type(answer) for answer in answers].count(Claim) == 1
-    assert [type(answer) for answer in answers].count(Doubt) == 7
+    assert [type(answer) for answer in answers].count(UnderWay) == 7
 
 
 async def test_a_doubt_is_taken_over_by_one(books: Books) -> None:
     """Of many attempts that would settle the same doubt one gets the claim."""
     for touch in (LOWER, CONFIRMATION):
         order = await books.order()
-        await books.ask(order, touch)
-        doubt = await books.ask(order, touch)
-        assert isinstance(doubt, Doubt)
-        if touch == CONFIRMATION:
-            request = books.request(order, touch)
-            tries = [
-                books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) for _ in range(6)
-            ]
-        else:
-            tries = [books.ledger.claim_again(doubt) for _ in range(6)]
-        won = [claim for claim in await asyncio.gather(*tries) if claim is not None]
+        await books.in_doubt(order, touch)
+        settles = new_name if touch == CONFIRMATION else same_key
+        answers = await asyncio.gather(*(books.ask(order, touch, settles=settles) for _ in range(6)))
+        won = [answer for answer in answers if isinstance(answer, Claim)]
         assert len(won) == 1
         assert won[0].attempt_class == (1 if touch == CONFIRMATION else 0)
+        assert {type(answer) for answer in answers} == {Claim, UnderWay}
 
 
 async def test_a_lower_priority_yields_to_a_higher_one_that_waits(books: Books) -> None:
@@ -108,9 +102,7 @@ async def test_what_may_have_gone_out_takes_a_slot_too(books: Books) -> None:
     for settled in ("in_doubt", "held"):
         person = Person(customer_id=order_id())
         first, second = await books.order(person), await books.order(person)
-        await books.ask(first, LOWER)
-        doubt = await books.ask(first, LOWER)
-        assert isinstance(doubt, Doubt)
+        doubt = await books.in_doubt(first, LOWER)
         if settled == "held":
             await books.ledger.release(doubt.claim, "provider_http_500", until=NOON + timedelta(hours=1))
         else:
@@ -191,14 +183,12 @@ async def test_an_order_that_is_unknown_or_erased_is_refused_without_a_row(books
     assert await books.ask(Order("nobody"), CONFIRMATION) == Refused(rule="order_unknown_or_erased")
     order = await books.order()
     claim = await books.ask(order, CONFIRMATION)
-    doubt = await books.ask(order, CONFIRMATION)
     assert isinstance(claim, Claim)
-    assert isinstance(doubt, Doubt)
+    doubt = await books.doubt(order, CONFIRMATION)
     await books.pool.execute("DELETE FROM customers")
     assert await books.ask(order, CONFIRMATION) == Refused(rule="order_unknown_or_erased")
     await books.ledger.record_sent(claim, now=NOON, provider_id=None)
-    assert await books.ledger.claim_again(doubt) is None
-    request = books.request(order, CONFIRMATION)
-    assert await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail) is None
+    await books.ledger.release(doubt.claim, "provider_http_500", until=NOON)
+    assert not await books.ledger.renew(claim)
     await books.ledger.close(order.shop, order.order_id, (), books.playbook, now=NOON, why="erased")
     assert await books.rows(order) == {}

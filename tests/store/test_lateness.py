@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from journey.outcomes import Held, Refused
 from journey.playbook import LatePolicy, load_playbook
-from store.claims import AlreadySent, Claim, Doubt
-from tests.store.books import CONFIRMATION, LOWER, NOON, Books, by_mail
+from store.claims import AlreadySent, Claim
+from tests.store.books import CONFIRMATION, LOWER, NOON, Books, new_name
 
 
 async def test_the_first_ask_is_remembered_through_holds_and_doubts(books: Books) -> None:
@@ -17,26 +17,21 @@ async def test_the_first_ask_is_remembered_through_holds_and_doubts(books: Books
     await books.ledger.release(first, "provider_smtp_450", until=NOON + timedelta(minutes=1))
     second = await books.ask(order, CONFIRMATION, NOON + timedelta(hours=1))
     assert isinstance(second, Claim)
-    doubt = await books.ask(order, CONFIRMATION, NOON + timedelta(hours=2))
-    assert isinstance(doubt, Doubt)
-    assert (second.asked_at, doubt.asked_at, doubt.claim.asked_at) == (NOON, NOON, NOON)
-    request = books.request(order, CONFIRMATION)
-    await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON + timedelta(hours=2), providers=by_mail)
-    third = await books.ask(order, CONFIRMATION, NOON + timedelta(hours=3))
-    assert isinstance(third, Doubt)
-    assert (third.attempt_class, third.asked_at) == (1, NOON)
+    doubt = await books.doubt(order, CONFIRMATION, NOON + timedelta(hours=2))
+    assert (second.asked_at, doubt.claim.asked_at) == (NOON, NOON)
+    assert isinstance(await books.ask(order, CONFIRMATION, NOON + timedelta(hours=2), settles=new_name), Claim)
+    third = await books.doubt(order, CONFIRMATION, NOON + timedelta(hours=3))
+    assert (third.claim.attempt_class, third.claim.asked_at) == (1, NOON)
 
 
 async def test_the_word_that_it_was_sent_outweighs_a_later_claim(books: Books) -> None:
     """An attempt taken for dead reports its send while the message waits to go again: it does not go again."""
     order = await books.order()
     first = await books.ask(order, CONFIRMATION)
-    doubt = await books.ask(order, CONFIRMATION)
     assert isinstance(first, Claim)
-    assert isinstance(doubt, Doubt)
-    request = books.request(order, CONFIRMATION)
-    anew = await books.ledger.claim_anew(doubt, request, books.playbook, now=NOON, providers=by_mail)
-    assert anew is not None
+    await books.leases_over()
+    anew = await books.ask(order, CONFIRMATION, settles=new_name)
+    assert isinstance(anew, Claim)
     await books.ledger.release(anew, "provider_smtp_421", until=NOON + timedelta(seconds=5))
     await books.ledger.record_sent(first, now=NOON, provider_id="x")
     assert await books.ask(order, CONFIRMATION, NOON + timedelta(seconds=5)) == AlreadySent(NOON)

@@ -86,7 +86,7 @@ async def test_a_name_that_nobody_knows_now_is_tried_again() -> None:
     reached: list[str] = []
     provider = _public(reached, [])
     receipt = await provider.send(push(Browser().text("https://push.example.com/1")))
-    assert (receipt, reached) == (Busy("web_push_unresolved"), [])
+    assert (receipt, reached) == (Busy("web_push_unresolved", everyone=False), [])
 
 
 async def test_no_address_at_all_is_not_public() -> None:

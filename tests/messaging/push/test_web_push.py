@@ -159,15 +159,15 @@ async def test_the_proof_is_used_again_until_it_is_about_to_end(
         (Said(404, {"errno": 102}), Rejected("http_404", address_dead=True)),
         (Said(410, {"errno": 103}), Rejected("http_410", address_dead=True)),
         (Said(413, {"errno": 104}), Rejected("http_413")),
-        (Said(429, b"", {"Retry-After": "120"}), Busy("http_429", timedelta(seconds=120))),
-        (Said(429, b"", {"Retry-After": "9" * 40}), Busy("http_429", timedelta(days=1))),
-        (Said(429, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), Busy("http_429")),
-        (Said(400, b"UnauthorizedRegistration"), Busy("http_400")),
-        (Said(401, {"errno": 109}), Busy("http_401")),
-        (Said(403, {"reason": "BadJwtToken"}), Busy("http_403")),
+        (Said(429, b"", {"Retry-After": "120"}), Busy("http_429", timedelta(seconds=120), everyone=False)),
+        (Said(429, b"", {"Retry-After": "9" * 40}), Busy("http_429", timedelta(days=1), everyone=False)),
+        (Said(429, b"", {"Retry-After": "Wed, 21 Oct 2026 07:28:00 GMT"}), Busy("http_429", everyone=False)),
+        (Said(400, b"UnauthorizedRegistration"), Busy("http_400", everyone=False)),
+        (Said(401, {"errno": 109}), Busy("http_401", everyone=False)),
+        (Said(403, {"reason": "BadJwtToken"}), Busy("http_403", everyone=False)),
         (Said(500, {"errno": 999}), Unclear("http_500")),
         (Said(502, b""), Unclear("http_502")),
-        (Said(503, b"", {"Retry-After": "10"}), Busy("http_503", timedelta(seconds=10))),
+        (Said(503, b"", {"Retry-After": "10"}), Busy("http_503", timedelta(seconds=10), everyone=False)),
         (Said(307, b"", {"Location": "http://127.0.0.1:1/"}), Rejected("http_307")),
         (Said(manner="hang"), Unclear("http_no_answer")),
         (Said(201, b"ok", manner="cut"), Unclear("http_no_answer")),
@@ -191,7 +191,9 @@ async def test_an_endless_answer_is_not_read_to_its_end(provider: WebPush, servi
 async def test_a_service_that_is_away_took_nothing(provider: WebPush, service: PushService) -> None:
     """A refused connection is certain."""
     await service.stop()
-    assert await provider.send(push(Browser().text(f"{service.origin}/push/1"))) == Busy("http_unreachable")
+    assert await provider.send(push(Browser().text(f"{service.origin}/push/1"))) == Busy(
+        "http_unreachable", everyone=False
+    )
 
 
 async def test_what_fits_goes_and_one_byte_more_does_not(provider: WebPush, service: PushService) -> None:

@@ -81,7 +81,7 @@ async def test_what_is_left_of_the_window_is_how_long_twilio_may_try(twilio: Twi
 async def test_a_window_that_is_over_sends_nothing(twilio: TwilioApi) -> None:
     """With less than a second left the text waits for the next window, and Twilio is not asked."""
     for lasts in (timedelta(0), timedelta(milliseconds=999), timedelta(hours=-1)):
-        assert await twilio.sms().send(Text("k", ADA, "Hi", lasts=lasts)) == Busy("validity_over")
+        assert await twilio.sms().send(Text("k", ADA, "Hi", lasts=lasts)) == Busy("validity_over", everyone=False)
     assert twilio.requests == []
 
 
