@@ -22,8 +22,12 @@ from store.pool import Connection, Pool
 UNKNOWN_MESSAGE = "unknown message"
 READ_LATE = timedelta(days=7)
 """An order that is first heard of this long after it was placed has no journey: its customer has the goods, or has
-asked. Platforms and their APIs tell of old orders whenever one is touched; a backend of the shop's own says
-`order.created` when it means it. What the order tells of lanes and habits counts all the same."""
+asked. Platforms and their APIs tell of old orders whenever one is touched. What the order tells of lanes and habits
+counts all the same."""
+COMMAND = "cli"
+"""The source of orders that an operator starts from a file."""
+_MEANT = frozenset({StandardWebhooks.name, COMMAND})
+"""A backend of the shop's own, or an operator, names an order in order to start its journey, however old it is."""
 _HEARD = frozenset({"replied", "opted_out"})
 
 
@@ -73,7 +77,7 @@ async def _order_created(
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
         placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
-        late = row.source != StandardWebhooks.name and row.received_at - placed.facts.placed_at > READ_LATE
+        late = row.source not in _MEANT and row.received_at - placed.facts.placed_at > READ_LATE
         if placed.new and late:
             await orders.end(connection, event.shop, event.order_id, now=now, why="read too late for a journey")
             placed = replace(placed, ended=True)

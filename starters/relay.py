@@ -30,7 +30,9 @@ FORGET_DEAD_AFTER = timedelta(days=90)
 FORGET_IGNORED_AFTER = timedelta(days=1)
 _FORGET_EVERY = timedelta(hours=1)
 _FORGET_AT_ONCE = 1000
-_POLL_SECONDS = 1.0
+_POLL = timedelta(seconds=1)
+_LONGEST_PAUSE = timedelta(seconds=10)
+_HAND_BACK_SECONDS = 1.0
 _SLOTS = 8
 _FETCHES = 3
 """Slots of their own for reading orders from shops: one that is slow keeps no fact waiting."""
@@ -74,6 +76,7 @@ class Relay:
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
     messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more.
+    `poll` is how long it waits for `wake` before it looks by itself.
     """
 
     def __init__(
@@ -82,6 +85,7 @@ class Relay:
         journeys: Journeys,
         *,
         clock: Callable[[], datetime] = _now,
+        poll: timedelta = _POLL,
         orders_ahead: bool = False,
         replies: Replies = feedback.unheard,
         fetch: Fetch = no_shop,
@@ -90,6 +94,7 @@ class Relay:
         self._pool = pool
         self._journeys = journeys
         self._clock = clock
+        self._poll = poll
         self._orders_ahead = orders_ahead
         self._replies = replies
         self._fetch = fetch
@@ -118,10 +123,10 @@ class Relay:
                 away += 1
                 known = isinstance(error, (*AWAY, asyncpg.PostgresError))
                 _log.warning("database away" if known else "relay stumbled", error=type(error).__name__)
-            pause = min(_POLL_SECONDS * 2 ** min(away, 4), 10.0)
+            pause = self._poll if not away else min(self._poll * 2 ** min(away, 4), _LONGEST_PAUSE)
             if not taken and not self._stopping:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), pause)
+                    await asyncio.wait_for(self._woken.wait(), pause.total_seconds())
         if self._running:
             await asyncio.wait(self._running)
         if self._erasing is not None:
@@ -221,7 +226,7 @@ class Relay:
                 else:
                     await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {said}")
             except Exception:  # noqa: BLE001  # the lease hands the row back in any case
-                await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(_HAND_BACK_SECONDS)
             else:
                 return
 

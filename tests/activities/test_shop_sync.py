@@ -26,6 +26,7 @@ from store.intake import OrderCancelled, ShopRedacted
 from store.pool import connect
 from tests.gateway.kit import Clock, Recorder
 from tests.shops.api.backend_server import FIRST, BackendServer, Sold, answered, created, moment
+from tests.support.patience import PATIENCE
 from workflows.shop_sync import ShopSync, sync_id
 
 ACME = SyncRequest(shop="acme", since=FIRST)
@@ -129,7 +130,7 @@ async def test_a_cancelled_run_goes_on_from_its_page(shop):
     shop.server.sell(1000)
     shop.server.hold_at = 4
     running = asyncio.create_task(ActivityEnvironment().run(shop.syncs.sync, ACME))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await shop.server.held.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -362,7 +363,7 @@ async def test_a_run_under_way_ends_when_its_shop_leaves(shop):
     shop.server.sell(300)
     shop.server.hold_at = 2
     running = asyncio.create_task(shop.syncs.run(ACME))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await shop.server.held.wait()
     await leave(shop)
     shop.server.release.set()
@@ -386,7 +387,7 @@ async def test_reading_takes_no_connection_of_the_pool_and_lets_go_of_its_lock(d
         async with pool.acquire():
             with pytest.raises(KeyError):
                 await lose_the_connection(pool)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async with shop_sync.alone(pool, "acme") as again:
                     assert again is not None
     finally:
@@ -400,7 +401,7 @@ async def test_live_webhooks_go_before_what_is_read(shop):
     waiting = asyncio.Event()
     patient = ShopSyncs(shop.pool, shop.apis, clock=shop.clock, nap=timedelta(seconds=0.05))
     running = asyncio.create_task(patient.run(ACME, held=lambda _delay: waiting.set()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await waiting.wait()
     assert (shop.pages(), await shop.pool.fetchval("SELECT count(*) FROM inbox")) == (["", "600"], 1200)
     await shop.pool.execute("UPDATE inbox SET status = 'dispatched'")

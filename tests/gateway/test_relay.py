@@ -10,6 +10,7 @@ from journey.order import Buyer
 from starters.relay import Relay
 from store import inbox
 from tests.gateway.kit import Recorder
+from tests.support.patience import PATIENCE
 
 AT = "2026-11-23T08:00:00Z"
 
@@ -180,9 +181,9 @@ async def test_a_running_relay_delivers_at_once_and_stops_cleanly(gate):
     running = asyncio.create_task(gate.relay.run())
     await asyncio.sleep(0.05)
     await gate.send.order()
-    await asyncio.wait_for(gate.journeys.first.wait(), 0.8)
+    await asyncio.wait_for(gate.journeys.first.wait(), PATIENCE)
     gate.relay.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
     assert await gate.states() == ["dispatched"]
 
 
