@@ -2,7 +2,7 @@
 
 import pytest
 
-from journey.playbook import load_playbook
+from journey.playbook import read_published
 from tests.support.histories import FOLDER
 from workflows.registry import PLAYBOOKS
 
@@ -11,4 +11,4 @@ from workflows.registry import PLAYBOOKS
 def recorded_playbooks() -> None:
     """The playbooks that the recorded journeys pinned."""
     for file in FOLDER.glob("playbooks/*.json"):
-        PLAYBOOKS.add(file.stem, load_playbook(file.read_text()))
+        PLAYBOOKS.add(file.stem, read_published(file.read_text()))
