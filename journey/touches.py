@@ -12,7 +12,7 @@ from pydantic import Field, ValidationInfo, model_validator
 
 from journey.authoring import Limits, published
 from journey.base import Authored, Span
-from journey.conditions import check_condition
+from journey.conditions import ConditionError, check_condition
 from journey.contact_rules import Channel, Purpose, Topic, added
 
 Name = Annotated[str, Limits(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
@@ -186,9 +186,14 @@ class Touch(Authored):
 
     @model_validator(mode="after")
     def _condition_compiles(self, info: ValidationInfo) -> "Touch":
-        # A published one that does not compile any more holds its touch back, by the rule `condition_error`.
-        if self.when is not None and not published(info):
+        if self.when is None:
+            return self
+        try:
             check_condition(self.when)
+        except ConditionError:
+            # A published one that is refused by now holds its touch back, by the rule `condition_error`.
+            if not published(info):
+                raise
         return self
 
     @property

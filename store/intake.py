@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from journey.hours import is_zone
 from journey.order import LineKind
+from journey.zones import is_zone
 from store import cleaning
 from store.fields import (
     ID_LENGTH,

@@ -4,7 +4,6 @@ import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -15,6 +14,7 @@ from journey.lint import Finding, Level, lint
 from journey.order import Buyer, LineFacts, OrderFacts
 from journey.playbook import Playbook, PlaybookError, load_playbook, read_published
 from journey.simulate import Recipient, Simulation, one_parcel, simulate
+from journey.zones import zone_named
 from starters.commands.files import read_order
 from starters.commands.support import CommandError, connected_database, run_async, settings_from_environment
 from starters.playbook_schema import playbook_schema
@@ -232,7 +232,7 @@ def _recipient(event: OrderCreated) -> Recipient:
 
 
 def _print(found: Simulation, placed: datetime, zone: str) -> None:
-    here = ZoneInfo(zone)
+    here = zone_named(zone)
     console = Console(highlight=False)
     console.print(f"[bold]{found.order}[/] under playbook {found.playbook}, by the customer's clock ({zone})")
     table = Table("Day", "When", "Touch", "What becomes of it", box=None, pad_edge=False)
