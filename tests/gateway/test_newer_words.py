@@ -1,6 +1,6 @@
 """Relays of two versions on one inbox: what the older one cannot read waits for the newer one, and nothing is lost.
 
-The older relay is played by a row whose word nobody knows, the newer one by the same row with a word that is known.
+The older relay is played by a row with a word that does not exist, the newer one by the same row with a word that does.
 """
 
 import json

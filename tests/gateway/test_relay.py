@@ -205,8 +205,8 @@ async def test_without_a_playbook_orders_wait_for_one(gate):
     assert (row["status"], row["note"]) == ("pending", "put off: NoPlaybookError")
 
 
-async def test_a_row_nobody_can_read_is_given_up_after_a_month(gate):
-    """A row that no version can read ends as a dead letter rather than in a loop."""
+async def test_a_row_that_no_version_can_read_is_given_up_after_a_month(gate):
+    """It ends as a dead letter rather than in a loop."""
     await gate.send.order()
     await gate.pool.execute("UPDATE inbox SET event = '{}'")
     await gate.relay.drain()

@@ -61,6 +61,10 @@ def _answers(value: object) -> Callable[[Callable[..., Any]], Callable[..., Any]
     return lambda _original: lambda *_given, **_named: value
 
 
+def _shipped(parcel: Parcel) -> datetime | None:
+    return parcel.shipped_at
+
+
 MUTATIONS: Mapping[str, Mutation] = {
     "of two that are due the lower priority goes first": Mutation(stops, "goes_before", _lower_first),
     "late ones are not spaced": Mutation(stops, "_respaced", lambda _: lambda _state, _playbook, due: due),
@@ -78,10 +82,6 @@ MUTATIONS: Mapping[str, Mutation] = {
     ),
 }
 """What is changed, in words. A rule that moves to another function is followed here and in no other place."""
-
-
-def _shipped(parcel: Parcel) -> datetime | None:
-    return parcel.shipped_at
 
 
 @contextmanager

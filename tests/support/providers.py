@@ -1,4 +1,4 @@
-"""Resend and Postmark on loopback, a provider that loses its answers, and what really arrived, whoever took it.
+"""Resend and Postmark on loopback, a provider that loses its answers, and what really arrived.
 
 The stand-ins speak the vendors' own wire formats (https://resend.com/docs/api-reference/errors,
 https://postmarkapp.com/developer/api/overview).
