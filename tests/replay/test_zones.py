@@ -1,6 +1,6 @@
 """An update of the time-zone database while journeys are open: a zone that moves by an hour breaks no replay.
 
-The recorded customers live in `Etc/GMT…` zones, which the next release moves here by an hour.
+The next release moves here the zone of every recorded customer by an hour.
 """
 
 from pathlib import Path

@@ -15,21 +15,23 @@ NEXT = "2026z"
 """A release behind the installed one."""
 
 
+# The sign of these names is turned round: Etc/GMT-2 is two hours ahead of UTC.
+WEST = {f"Etc/GMT{-hours:+d}": f"Etc/GMT{1 - hours:+d}" for hours in range(-11, 15) if hours not in {0, 1}}
+WEST |= {"Etc/GMT-1": "UTC", "UTC": "Etc/GMT+1", "Europe/Berlin": "Europe/London"}
+"""The zones of recorded customers, each with one that is an hour further west."""
+
+
 def moved_by_an_hour(folder: Path, *, keep: bool) -> zones.Database:
-    """A next release that moves every `Etc/GMT…` zone an hour to the west; with `keep` the old ones stay beside it."""
-    files, superseded = folder / "zoneinfo", folder / "superseded"
-    shutil.copytree(Path(str(zones.INSTALLED.files)), files, ignore=shutil.ignore_patterns("*.py*"))
+    """A next release that moves the zones in `WEST` by an hour; with `keep` the old ones stay beside it."""
+    before, files, superseded = Path(str(zones.INSTALLED.files)), folder / "zoneinfo", folder / "superseded"
+    shutil.copytree(before, files, ignore=shutil.ignore_patterns("*.py*"))
     superseded.mkdir()
-    if keep:
-        shutil.copytree(files / "Etc", superseded / zones.RELEASE / "Etc")
-    # The sign of these names is turned round: Etc/GMT-2 is two hours ahead of UTC.
-    for hours in range(-11, 15):
-        shutil.copyfile(_etc(Path(str(zones.INSTALLED.files)), hours - 1), _etc(files, hours))
+    for name, west in WEST.items():
+        shutil.copyfile(before / west, files / name)
+        if keep:
+            (superseded / zones.RELEASE / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(before / name, superseded / zones.RELEASE / name)
     return zones.Database(NEXT, files, superseded)
-
-
-def _etc(files: Path, hours: int) -> Path:
-    return files / "Etc" / (f"GMT{-hours:+d}" if hours else "UTC")
 
 
 @contextmanager
