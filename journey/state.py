@@ -15,6 +15,7 @@ from journey.order import Buyer, OrderFacts
 from journey.outcomes import Held, Status, Why, unsaid
 from journey.parcels import Parcel
 from journey.remedies import ENDS, By, Choice, Stand
+from journey.zones import RELEASE
 
 
 class Settled(Frozen):
@@ -161,6 +162,16 @@ def start(state: JourneyState, *, now: datetime) -> JourneyState:
     if state.order.placed_at <= now:
         return state
     return state.but(order=state.order.but(placed_at=now))
+
+
+def renewed(state: JourneyState) -> JourneyState:
+    """The state for the run that continues this one: it counts by the newest time zones, see `journey.zones`."""
+    order = state.order
+    if order.zone_rules == RELEASE:
+        return state
+    # Built anew from its fields rather than copied: OrderFacts caches what it derives from them.
+    fields = {name: getattr(order, name) for name in order.model_fields_set}
+    return changed(state, order=OrderFacts(**(fields | {"zone_rules": RELEASE})))
 
 
 def changed(state: JourneyState, **changes: Any) -> JourneyState:

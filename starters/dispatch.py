@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from activities.shops.standard import StandardWebhooks
 from journey import events as facts
 from journey.base import TrackingNumber
@@ -42,7 +44,10 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     fetch: Fetch = no_shop,
     unheard: Unheard = nobody,
 ) -> str:
-    """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched`, `waiting`, or `ignored`.
+    """Bring a row's fact where it belongs and mark the row; what became of it.
+
+    That is `dispatched`, `waiting`, `ignored`, or `unread`: a newer version wrote it, and it waits for one that knows
+    its words.
 
     `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
     answer to messages, `fetch` reads an order that is only said to have changed, `unheard` is told of a delivery that
@@ -51,7 +56,11 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
     """
-    event = intake.from_json(row.event)
+    try:
+        event = intake.from_json(row.event)
+    except ValidationError as error:
+        await inbox.set_aside(pool, row, why=intake.unknown(error))
+        return "unread"
     if isinstance(event, intake.OrderCreated):
         return await _order_created(pool, journeys, row, event, now, ahead=orders_ahead)
     if isinstance(event, intake.ShipmentUpdated):

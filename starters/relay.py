@@ -15,13 +15,16 @@ from starters.dispatch import dispatch
 from starters.ports import Fetch, Journeys, Replies, Unheard, no_shop, nobody
 from store import feedback, inbox, privacy
 from store.inbox import Claimed
-from store.intake import Malformed
+from store.intake import Malformed, readable
 from store.playbooks import NoPlaybookError
 from store.pool import AWAY, Pool
 
 _log = structlog.get_logger(__name__)
 
 DEAD_AFTER = timedelta(days=7)
+UNREAD_DEAD_AFTER = timedelta(days=30)
+"""For what a newer version stored: nothing is amiss with it, and a deploy may take its time."""
+_UNREAD_AT_ONCE = 1000
 # What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
 # what was dispatched, a season for a dead letter, which somebody has yet to look into. What was ignored nobody asks
 # for, and it has no subject that says whom it names: a day is for whoever sets a shop up.
@@ -155,7 +158,8 @@ class Relay:
             self._next_sweep = now + _SWEEP_EVERY
             if self._erasing is None or self._erasing.done():
                 self._erasing = asyncio.create_task(self._erase(now))
-            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER):
+            await inbox.take_up(self._pool, readable=readable, now=now, limit=_UNREAD_AT_ONCE)
+            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER, unread_age=UNREAD_DEAD_AFTER):
                 _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
         if now >= self._next_forget:
             forgotten = await inbox.forget(
@@ -202,7 +206,8 @@ class Relay:
                     fetch=self._fetch,
                     unheard=self._unheard,
                 )
-            _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
+            log = _log.warning if outcome == "unread" else _log.info
+            log(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
         except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others
             await self._put_off(row, error)
 

@@ -27,7 +27,7 @@ with workflow.unsafe.imports_passed_through():
     from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, FindOutRequest, Status, WaitRequest
     from journey.playbook import ABSENCES, touch_id
     from journey.remedies import RemedyAnswer
-    from journey.state import WORKER
+    from journey.state import WORKER, renewed
     from journey.state import start as begin
     from journey.telling import apply
     from journey.timeline import Timeline, markdown, tell
@@ -337,7 +337,7 @@ class OrderJourney(Facts, Operators):
         await workflow.wait_condition(workflow.all_handlers_finished)
         if self._state is seen:
             workflow.continue_as_new(
-                JourneyInput(state=self._state),
+                JourneyInput(state=renewed(self._state)),
                 search_attributes=search_attributes(self._state, self._wants()),
                 initial_versioning_behavior=workflow.ContinueAsNewVersioningBehavior.AUTO_UPGRADE,
             )
