@@ -39,7 +39,11 @@ def keep(story: str, playbook: Playbook, runs: list[WorkflowHistory], issued: li
 
 
 def recorded() -> dict[str, WorkflowHistory]:
-    """Every history there is, by its file's name: also of journeys as only older versions began them."""
+    """Every history there is, by its file's name: also of journeys as only older versions began them.
+
+    Of a run that an older version continued as new, what there was while it was open: an older version decided on a
+    new run by another rule, and a run that was continued is closed.
+    """
     return {file.name: _read(file) for file in sorted(FOLDER.glob(f"*{_END}"))}
 
 
@@ -54,7 +58,16 @@ def todays() -> dict[str, WorkflowHistory]:
 
 
 def _read(file: Path) -> WorkflowHistory:
-    return WorkflowHistory.from_json(f"replay-{file.name.removesuffix(_END)}", file.read_text())
+    history = WorkflowHistory.from_json(f"replay-{file.name.removesuffix(_END)}", file.read_text())
+    older = "-" not in file.name.split(".")[1]
+    if older and history.events[-1].HasField(_START):
+        decided = [
+            position
+            for position, event in enumerate(history.events)
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
+        ]
+        return WorkflowHistory(history.workflow_id, history.events[: decided[-1]])
+    return history
 
 
 def _sequence(issued: list[str]) -> str:

@@ -44,16 +44,20 @@ class Asked:
 
 @dataclass
 class Replay:
-    """What a replay came to. `failure` is Temporal's own objection, None where it has none."""
+    """What a replay came to. `failure` is Temporal's own objection, None where it has none.
+
+    `closed`: the history is that of a run that has ended, so it has everything that was asked for.
+    """
 
     failure: Exception | None
     recorded: list[Asked]
     asked: list[Asked]
+    closed: bool = True
 
     @property
     def difference(self) -> str | None:
         """The first command that is another one now, in words; None where all are the same."""
-        for position in range(max(len(self.recorded), len(self.asked))):
+        for position in range(max(len(self.recorded), len(self.asked) if self.closed else 0)):
             then = self.recorded[position] if position < len(self.recorded) else None
             now = self.asked[position] if position < len(self.asked) else None
             if then is None or now is None or not then.like(now):
@@ -66,7 +70,8 @@ async def replay(history: WorkflowHistory, workflow: type, runner: WorkflowRunne
     watching = Watching(runner or UnsandboxedWorkflowRunner())
     replayer = Replayer(workflows=[workflow], data_converter=DATA_CONVERTER, workflow_runner=watching)
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
-    return Replay(result.replay_failure, recorded(history), watching.asked)
+    closed = history.events[-1].event_type != EventType.EVENT_TYPE_WORKFLOW_TASK_STARTED
+    return Replay(result.replay_failure, recorded(history), watching.asked, closed)
 
 
 def recorded(history: WorkflowHistory) -> list[Asked]:
