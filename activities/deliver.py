@@ -124,7 +124,8 @@ class Deliveries:
         if request.waits_for == DATABASE:
             await self._reach_database(now, _who(request))
             return
-        wait = self._parts.ways.wait(request.waits_for, now, _who(request))
+        ways, who = self._parts.ways, _who(request)
+        wait = ways.wait(request.waits_for, now, who) or await ways.knock(request.waits_for, now, who)
         if wait is None:
             return
         since = "" if wait.since is None else f" since {_minute(wait.since)} ({wait.rule})"
