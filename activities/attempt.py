@@ -22,7 +22,7 @@ SOON: Final = timedelta(seconds=5)
 MENDED: Final = timedelta(minutes=15)
 """The shortest hold of a message that people have to mend something for."""
 LONGEST: Final = timedelta(hours=6)
-"""The longest hold of either: half of how long it has been waited, within these."""
+"""The longest hold of either: as long again as it has been waited, within these."""
 
 
 def domain_now(asked_at: datetime | None) -> datetime:
@@ -53,7 +53,7 @@ def try_again(rule: str, delay: timedelta) -> ApplicationError:
 
 def hold_until(now: datetime, since: datetime, shortest: timedelta, wished: timedelta | None = None) -> datetime:
     """Until when a touch is held that has been waited with `since` then; at least for what the provider `wished`."""
-    return now + max(min((now - since) / 2, LONGEST), shortest, wished or timedelta())
+    return now + max(min(now - since, LONGEST), shortest, wished or timedelta())
 
 
 def count(key: str, outcome: Outcome) -> None:

@@ -44,7 +44,8 @@ def _settled(parts: Parts, request: FindOutRequest, row: Latest, now: datetime) 
     if row.status == "in_doubt":
         return InDoubt(rule=rule)
     touch = parts.sender.playbook(request.playbook).by_id[touch_id(request.key)]
-    if row.provider is not None and touch.falls_through and len(touch.channels) > 1:
+    served = [channel for channel in touch.channels if parts.sender.senders.names(channel)]
+    if row.provider is not None and touch.falls_through and len(served) > 1:
         # The attempt may have died on its way to the next channel.
         return Held(until=now, rule="attempt_lost")
     if row.status == "failed":

@@ -168,12 +168,14 @@ class Desk:
             await self.lease_over(request)
             return await self.found_out(request, gap) if finds_out else None
 
-    async def found_out(self, request: DeliverRequest, gap: Gap = no_gap) -> DeliverAnswer:
-        """What became of an attempt that gave no answer, once its lease is over."""
+    async def found_out(
+        self, request: DeliverRequest, gap: Gap = no_gap, *, worker: Deliveries | None = None
+    ) -> DeliverAnswer:
+        """What became of an attempt that gave no answer."""
         asked = FindOutRequest(**request.model_dump(include=set(FindOutRequest.model_fields)))
         while True:
             try:
-                return await self.deliveries(gap).find_out(asked)
+                return await (worker or self.deliveries(gap)).find_out(asked)
             except KilledError:
                 continue
 
