@@ -16,15 +16,20 @@ from temporalio.client import (
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
+    WorkflowExecution,
 )
+from temporalio.common import SearchAttributeKey
 
 from activities.shop_sync import SyncRequest
+from starters.ending import end_running
 from workflows.lane_learning import LaneLearning
 from workflows.shop_sync import ShopSync, sync_id
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _RPC: Final = timedelta(seconds=10)
+_SCHEDULED_BY: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
+"""What the server says of a workflow that a schedule started."""
 LEARNING: Final = "learn:lanes"
 """The schedule of learning, and the workflows it starts."""
 
@@ -35,7 +40,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     Each is made where there is none, else brought to this version's shape. A new one begins at once. One that is still
     at it is not started again; of the turns that an outage swallowed one is made up for, since each goes on where the
     last one ended. Whether one is paused stays as it is. Those of shops that are not configured any more
-    end; those of other task queues are left alone.
+    end, and the readings that they have begun; those of other task queues are left alone.
 
     Args:
         client: of the namespace.
@@ -64,6 +69,18 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
             action = (await handle.describe(rpc_timeout=_RPC)).schedule.action
             if isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == task_queue:
                 await handle.delete(rpc_timeout=_RPC)
+
+    def unwanted(execution: WorkflowExecution) -> bool:
+        schedule = execution.typed_search_attributes.get(_SCHEDULED_BY)
+        return schedule is not None and schedule not in wanted
+
+    await end_running(
+        client,
+        "ShopSync",
+        task_queue=task_queue,
+        unwanted=unwanted,
+        reason="its shop is not in POSTLUDE_SHOP_URLS any more",
+    )
 
 
 def _reading(shop: str, task_queue: str) -> ScheduleActionStartWorkflow:

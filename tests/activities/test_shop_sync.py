@@ -1,6 +1,7 @@
 """Shops' own APIs read into the inbox: whole, again, interrupted, and beside what webhooks said."""
 
 import asyncio
+import dataclasses
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -198,11 +199,14 @@ async def test_the_activity_waits_as_the_shop_asks(shop):
     assert str(caught.value) == "VendorBusyError: backend: http_429"
 
 
-async def test_a_shop_nobody_configured_is_looked_for_again_in_a_minute(shop):
-    """Another worker may know its API, or this one after its next start."""
+@pytest.mark.parametrize(("minutes", "over"), [(59, False), (61, True)])
+async def test_a_shop_nobody_configured_is_looked_for_again_in_a_minute(shop, minutes, over):
+    """Another worker may know its API, or this one after its next start; a run that began an hour ago ends."""
+    here = ActivityEnvironment()
+    here.info = dataclasses.replace(here.info, scheduled_time=shop.clock() - timedelta(minutes=minutes))
     with pytest.raises(ApplicationError, match="POSTLUDE_SHOP_URLS") as caught:
-        await ActivityEnvironment().run(shop.syncs.sync, SyncRequest(shop="bolt"))
-    assert (caught.value.next_retry_delay, caught.value.non_retryable) == (timedelta(minutes=1), False)
+        await here.run(shop.syncs.sync, SyncRequest(shop="bolt"))
+    assert (caught.value.next_retry_delay, caught.value.non_retryable) == (timedelta(minutes=1), over)
 
 
 async def test_one_shop_is_read_by_one_process_at_a_time(shop):
@@ -492,6 +496,37 @@ async def test_schedules_are_kept_and_not_doubled(client, queue, shop):
         assert [one.action.workflow_id.startswith(f"sync:{name}") for one in started] == [True]
     finally:
         await handle.delete()
+
+
+async def test_the_run_of_a_shop_that_is_taken_out_ends(client, queue, shop):
+    """With the schedule goes the run that it has begun, which says why; another shop's run goes on."""
+    gone, kept = f"gone{queue}", f"kept{queue}"
+    here = f"TaskQueue = '{queue}' AND ExecutionStatus = '{{}}'"
+
+    async def found(status, count):
+        while True:
+            runs = [run async for run in client.list_workflows(here.format(status))]
+            if len(runs) == count:
+                return runs
+            await asyncio.sleep(0.1)
+
+    try:
+        async with asyncio.timeout(PATIENCE), worker(client, queue, shop.syncs):
+            await keep_schedules(client, [gone, kept], task_queue=queue)
+            await found("Running", 2)
+            await keep_schedules(client, [kept], task_queue=queue)
+            (ended,) = await found("Canceled", 1)
+            assert ended.id.startswith(sync_id(gone))
+            history = await client.get_workflow_handle(ended.id).fetch_history()
+            (asked,) = [
+                one for one in history.events if one.HasField("workflow_execution_cancel_requested_event_attributes")
+            ]
+            why = asked.workflow_execution_cancel_requested_event_attributes.cause
+            assert why == "its shop is not in POSTLUDE_SHOP_URLS any more"
+            (going,) = await found("Running", 1)
+            assert going.id.startswith(sync_id(kept))
+    finally:
+        await keep_schedules(client, [], task_queue=queue)
 
 
 def test_the_clock_of_requests_is_utc():
