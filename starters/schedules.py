@@ -22,6 +22,7 @@ from temporalio.common import SearchAttributeKey
 
 from activities.shop_sync import SyncRequest
 from starters.ending import end_running
+from workflows.book_closing import BookClosing
 from workflows.lane_learning import LaneLearning
 from workflows.shop_sync import ShopSync, sync_id
 
@@ -32,10 +33,15 @@ _SCHEDULED_BY: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
 """What the server says of a workflow that a schedule started."""
 LEARNING: Final = "learn:lanes"
 """The schedule of learning, and the workflows it starts."""
+CLOSING: Final = "close:books"
+"""The schedule that closes the books of orders whose journey was ended from outside, and the workflows it starts."""
 
 
 async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: str, every: timedelta = _HOUR) -> None:
-    """Have each shop read by a schedule `sync:{shop}`, and what is usual learnt anew every day by `learn:lanes`.
+    """Have what is done again and again done by schedules.
+
+    `sync:{shop}` reads a shop, `learn:lanes` learns every day what is usual, and `close:books` closes every hour the
+    books of journeys that were ended from outside.
 
     Each is made where there is none, else brought to this version's shape. A new one begins at once. One that is still
     at it is not started again; of the turns that an outage swallowed one is made up for, since each goes on where the
@@ -45,7 +51,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     Args:
         client: of the namespace.
         shops: whose APIs are configured.
-        task_queue: where workers serve `ShopSync` and `LaneLearning`.
+        task_queue: where workers serve `ShopSync`, `LaneLearning` and `BookClosing`.
         every: how often shops are read; they are spread over it.
 
     Raises:
@@ -53,6 +59,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     """
     wanted = {sync_id(shop): _schedule(_reading(shop, task_queue), every) for shop in shops}
     wanted[LEARNING] = _schedule(_learning(task_queue), _DAY)
+    wanted[CLOSING] = _schedule(_closing(task_queue), _HOUR)
     for name, schedule in wanted.items():
         try:
             await client.create_schedule(name, schedule, trigger_immediately=True, rpc_timeout=_RPC)
@@ -96,6 +103,12 @@ def _reading(shop: str, task_queue: str) -> ScheduleActionStartWorkflow:
 def _learning(task_queue: str) -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
         LaneLearning.run, id=LEARNING, task_queue=task_queue, static_summary="Learn what is usual on each lane"
+    )
+
+
+def _closing(task_queue: str) -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(
+        BookClosing.run, id=CLOSING, task_queue=task_queue, static_summary="Close the books of journeys that are over"
     )
 
 

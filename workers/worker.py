@@ -19,6 +19,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.alerts import Alerts
 from activities.carriers.pollers import Pollers
+from activities.closing import Closing
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.learning import LaneLearning as Learning
 from activities.links import Links
@@ -40,6 +41,7 @@ from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
 from workers.lean import LeanHeaders, LeanRunner
 from workers.settings import SettingMissingError, Settings, shipped_playbooks
+from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
@@ -135,7 +137,7 @@ def build_worker(
     gap: Gap = no_gap,
     remedy_gap: RemedyGap = no_remedy_gap,
 ) -> Worker:
-    """A worker for one task queue: journeys, remedies, polling and learning, over this pool and these vendors."""
+    """A worker for one task queue: journeys and all that is done beside them, over this pool and these vendors."""
     domain = templates.brand.sender.address.rpartition("@")[2]
     sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
@@ -151,11 +153,12 @@ def build_worker(
         Polling(pool, pollers).poll_carrier,
         ShopSyncs(pool, shops).sync,
         Learning(pool).learn,
+        Closing(pool, client).close_books,
     ]
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning],
+        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning, BookClosing],
         activities=activities,
         workflow_runner=_runner(settings),
         interceptors=[LeanHeaders()],
