@@ -41,7 +41,7 @@ from workflows.carrier_polling import CarrierPolling
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 from workflows.shop_sync import ShopSync
 
 log = structlog.get_logger()
@@ -137,7 +137,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning],
+        workflows=[OrderJourney, RemedySaga, CarrierPolling, ShopSync, LaneLearning],
         activities=activities,
         workflow_runner=_runner(settings),
         interceptors=[LeanHeaders()],
