@@ -184,6 +184,7 @@ class Remedies:
             settles=_BY_HAND if api is None else api.settles,
             made=None if made is None else Made(choice=made.what, reference=made.reference),
             over=over,
+            turn=row.turn,
             covered_by=verdict.covering[-1].reference if verdict.covering and over == verdict.over else None,
         )
 

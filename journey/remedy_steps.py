@@ -73,6 +73,7 @@ class RemedyLook(Frozen):
         over: why nothing is to be done any more: `already_refunded`, `already_replaced`, `order_cancelled`,
             `parcel_arrived`; else None.
         covered_by: the shop's id of what made it good, where it is over by that.
+        turn: of the last replacement that was begun, see `RemedyTask`.
     """
 
     choice: Choice
@@ -91,6 +92,7 @@ class RemedyLook(Frozen):
     made: Made | None = None
     over: str | None = None
     covered_by: str | None = None
+    turn: int = 1
 
 
 class RemedyTask(Frozen):

@@ -176,7 +176,7 @@ def _on(saga: Saga, look: RemedyLook, now: datetime) -> tuple[Saga, Move]:
 
 def _question(saga: Saga, look: RemedyLook) -> Asked | None:
     """What a person has to say before anything else is done."""
-    if look.wants_approval and saga.agreed != Agreed.to(look):
+    if look.wants_approval and saga.agreed is None:
         return Asked.APPROVAL
     if look.by_hand:
         return Asked.HAND
@@ -292,7 +292,11 @@ def _looked(saga: Saga, look: RemedyLook | None, now: datetime) -> Saga:
     if saga.restarted and saga.unsure_until is None:
         # What the run before asked for may still be carried out: after that the shop is looked at once more.
         return saga.but(unsure_until=now + look.settles, fresh=False)
-    saga = saga.but(restarted=False, unsure_until=None)
+    if saga.restarted:
+        # Goods may still be set aside under the key of the last turn.
+        reserved = Request(there=There.MAYBE)
+        saga = saga.but(restarted=False, unsure_until=None, turn=look.turn, reserved=reserved)
+        saga = saga.but(undoing=saga.choice is Choice.REFUND)
     if look.made is not None:
         return _made(saga, look.made.choice, look.made.reference, rule=None)
     if look.over is None or saga.asked is Asked.CHECK:

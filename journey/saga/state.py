@@ -19,24 +19,6 @@ Kind = Literal["approve", "decline", "choose", "done", "call_off"]
 """What a person may say."""
 
 
-class Word(Frozen):
-    """A person's word. `number` counts a saga's words from 1; `by` says it; the rest is what its kind needs."""
-
-    kind: Kind
-    by: str
-    number: int = 0
-    choice: Choice | None = None
-    why: str | None = None
-    reference: str | None = None
-
-
-class Reply(Frozen):
-    """What became of a word: it was acted on, or `why` it was not."""
-
-    taken: bool
-    why: str = ""
-
-
 class Agreed(Frozen):
     """What a person said yes to: these units for at most this sum, knowing what had been given back by then."""
 
@@ -48,6 +30,30 @@ class Agreed(Frozen):
     def to(cls, look: RemedyLook) -> Self:
         """Yes to what was seen then."""
         return cls(skus=look.skus, amount=look.amount, seen=look.seen)
+
+
+class Word(Frozen):
+    """A person's word. `number` counts a saga's words from 1; `by` says it; the rest is what its kind needs.
+
+    `saw` is what there was to know when it was said, and `question` what was asked for then: a word is no answer to
+    what was asked, or seen, after it.
+    """
+
+    kind: Kind
+    by: str
+    number: int = 0
+    choice: Choice | None = None
+    why: str | None = None
+    reference: str | None = None
+    saw: Agreed | None = None
+    question: Asked | None = None
+
+
+class Reply(Frozen):
+    """What became of a word: it was acted on, or `why` it was not."""
+
+    taken: bool
+    why: str = ""
 
 
 class End(Frozen):

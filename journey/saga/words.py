@@ -29,9 +29,11 @@ def objection(saga: Saga, word: Word) -> str | None:
 
 
 def say(saga: Saga, word: Word) -> tuple[Saga, int]:
-    """Keep a word; its number, under which `Saga.replies` has its answer later."""
+    """Keep a word with what can be known of it now; its number, under which `Saga.replies` has its answer later."""
     number = saga.number + 1
-    return saga.but(words=(*saga.words, word.but(number=number)), number=number), number
+    saw = Agreed.to(saga.look) if saga.look is not None else None
+    kept = word.but(number=number, saw=saw, question=saga.asked)
+    return saga.but(words=(*saga.words, kept), number=number), number
 
 
 def take_words(saga: Saga, now: datetime) -> Saga:
@@ -105,8 +107,10 @@ def _too_late(saga: Saga, word: Word) -> str | None:
     if not saga.money.clear:
         return "too late: the refund was asked for"
     wanted = _ANSWERS.get(word.kind)
-    if wanted is not None and saga.asked not in wanted:
+    if wanted is not None and (saga.asked not in wanted or word.question is not saga.asked):
         return f"nobody was asked for that any more; now: {where(saga)}"
+    if saga.asked is Asked.CHECK and word.question is not Asked.CHECK:
+        return f"the shop does not confirm what was undone; now: {where(saga)}"
     return _against(saga, word) if word.kind == "choose" else None
 
 
@@ -125,8 +129,7 @@ def _follow(saga: Saga, word: Word, now: datetime) -> Saga:
     match word.kind:
         case "approve":
             note = RemedyNote(request=saga.request, by=word.by, at=now)
-            agreed = Agreed.to(saga.look) if saga.look is not None else None
-            return saga.but(agreed=agreed, asked=None, fresh=False, notes=(*saga.notes, note))
+            return saga.but(agreed=word.saw, asked=None, fresh=False, notes=(*saga.notes, note))
         case "decline":
             return saga.ending(End(stand=Stand.DECLINED, rule=word.why))
         case "done":
@@ -140,6 +143,5 @@ def _follow(saga: Saga, word: Word, now: datetime) -> Saga:
             if saga.asked in {Asked.APPROVAL, Asked.HAND}:
                 # The question stays, about the other one now.
                 return chosen.asking(saga.asked, now)
-            # Whoever chooses knows what was seen, and says yes to it.
-            agreed = Agreed.to(saga.look) if saga.look is not None else None
-            return chosen.but(agreed=agreed, asked=None)
+            # Whoever chooses knows what was to be seen then, and says yes to it.
+            return chosen.but(agreed=word.saw, asked=None)
