@@ -3,17 +3,23 @@
 Each may be done again: the row of the remedy decides who chose. The steps at the shop are in `activities.remedy_shop`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
+from temporalio.exceptions import ApplicationError
 
 from activities.alerts import Alerts
-from activities.attempt import discreet
-from activities.remedy_shop import Gap, People, Shops, ShopSteps, no_gap
+from activities.attempt import attempt_number, beating, discreet
+from activities.remedy_shop import NO_API, Gap, People, Shops, ShopSteps, no_gap
+from activities.shops.api import Cannot, ShopApi
+from activities.vendors.http import VendorBusyError, VendorError, VendorRefusedError
+from journey.made_good import Given, Thing, Verdict, same
 from journey.playbook import Playbook
-from journey.remedies import ENDS, Action, By, RemedyAnswer, RemedyRequest, RemedyStep, RemedyTerms, Stand
-from journey.remedy_steps import Asked, RemedyAsk, RemedyEnd, RemedyLook, RemedyWord
+from journey.remedies import ENDS, Action, By, Choice, RemedyAnswer, RemedyRequest, RemedyStep, RemedyTerms, Stand
+from journey.remedy_steps import Asked, Made, RemedyAsk, RemedyEnd, RemedyLook, RemedyNote
+from journey.saga.moves import COUPON_IN_DOUBT
 from store import remedies
 from store.pool import Pool
 from store.remedies import Remedy
@@ -23,7 +29,10 @@ _WORDS = {
     Asked.APPROVAL: "a remedy wants approval",
     Asked.HAND: "a remedy is to be done by hand",
     Asked.INSTEAD: "a remedy cannot be done as chosen",
+    Asked.CHECK: "a replacement may stand: look at the shop",
 }
+_FIRST_WORD, _EVERY = 10, 144
+_BY_HAND = timedelta(0)
 
 
 def _now() -> datetime:
@@ -37,10 +46,8 @@ class Remedies:
         pool: the database.
         playbook: a playbook by its digest.
         shops: the shops' APIs.
-        alerts: tells the shop's people; None where nobody is to be told.
+        alerts: tells the shop's people; None for no alerts.
         clock: the relay's, UTC: when a choice is ready to be dispatched.
-        settles: how long a shop that gave no answer may still be at work on what it was asked; it is asked again, and
-            so looked into, only then.
         gap: for tests.
     """
 
@@ -52,7 +59,6 @@ class Remedies:
         *,
         alerts: Alerts | None = None,
         clock: Callable[[], datetime] = _now,
-        settles: timedelta = timedelta(seconds=30),
         gap: Gap = no_gap,
     ) -> None:
         self._pool = pool
@@ -61,7 +67,7 @@ class Remedies:
         self._people = People(alerts)
         self._clock = clock
         self._gap = gap
-        self._steps = ShopSteps(pool, self._terms, shops, people=self._people, settles=settles, gap=gap)
+        self._steps = ShopSteps(pool, self._terms, shops, people=self._people, gap=gap)
 
     @property
     def activities(self) -> list[Callable[..., object]]:
@@ -89,16 +95,23 @@ class Remedies:
                     found = await remedies.get(self._pool, step.shop, step.order_id, step.part)
         if found is None:
             return RemedyAnswer(status=Stand.WITHDRAWN)
-        return RemedyAnswer(status=found.status, choice=found.choice, by=found.chosen_by)
+        unoffered = found.status is Stand.WITHDRAWN and found.failure == NO_API
+        return RemedyAnswer(status=found.status, choice=found.choice, by=found.chosen_by, unoffered=unoffered)
 
     async def _offer(self, step: RemedyStep) -> Remedy | None:
+        """Offer it; a shop whose API is not configured offers nothing by itself, and its people are told instead."""
         default = self._terms(step.playbook).default
         otherwise = None if default == "person" else default
+        unoffered = NO_API if self._shops.of(step.shop) is None else None
         async with self._pool.acquire() as connection, connection.transaction():
-            found = await remedies.offer(connection, step, otherwise=otherwise)
-        if found is not None and found.status is Stand.OFFERED:
-            sure = "" if found.sure else ", contents not certain"
-            await self._people.tell(step, "a remedy is offered", f"{found.reason}, {_money(found)}{sure}")
+            found = await remedies.offer(connection, step, otherwise=otherwise, unoffered=unoffered)
+        if found is None:
+            return None
+        said = f"{found.reason}, {_money(found)}" + ("" if found.sure else ", contents not certain")
+        if found.status is Stand.OFFERED:
+            await self._people.tell(step, "a remedy is offered", said)
+        elif found.failure == NO_API:
+            await self._people.tell(step, "a parcel will not come and nothing is offered: no API of the shop", said)
         return found
 
     async def _default(self, step: RemedyStep) -> Remedy | None:
@@ -125,39 +138,74 @@ class Remedies:
 
     @activity.defn(name="remedy_look")
     async def look(self, request: RemedyRequest) -> RemedyLook | None:
-        """What was chosen, what may be spent, and whether a person has to say yes; None for an order that was erased.
+        """What was chosen, what may be spent, what the shop gave back already, and whether a person has to say yes.
+
+        None for an order that was erased, or a remedy that has ended. It writes nothing: a look that is repeated after
+        its answer was lost says the same again.
 
         Raises:
-            ApplicationError, OSError: the database failed; ask again.
+            ApplicationError: the database failed, or the shop did not answer, with `next_retry_delay` where it said
+                when; ask again.
+            OSError: the database is away; ask again.
         """
         with discreet():
-            await self._gap("before_look")
-            terms = self._terms(request.playbook)
-            async with self._pool.acquire() as connection, connection.transaction():
-                row = await remedies.get(connection, request.shop, request.order_id, request.part)
+            async with beating():
+                await self._gap("before_look")
+                row = await remedies.get(self._pool, request.shop, request.order_id, request.part)
                 if row is None or row.choice is None or row.chosen_by is None or row.status in ENDS:
                     return None
-                amount, over = await remedies.look(connection, row)
-                unsure = not row.sure or amount < row.amount
-                wants_approval = over is None and (unsure or terms.wants_approval(amount, row.currency))
-                steps = Steps(connection, request)
-                if amount < row.amount and over is None:
-                    await steps.amount(amount)
-                if not wants_approval:
-                    await steps.stand(Stand.IN_HAND)
-            await self._gap("after_look")
+                api = self._shops.of(request.shop)
+                booked, silence = await self._booked(api, row)
+                async with self._pool.acquire() as connection, connection.transaction():
+                    now = await remedies.situation(connection, row)
+                await self._gap("after_look")
+        ours = [one for one in booked if _made_for(row, one)]
+        made = next((one for one in ours if one.key in row.keys), None)
+        others = [one for one in booked if one not in ours]
+        told = [one for one in now.books.given if not any(same(one.reference, own.reference) for own in ours)]
+        books = replace(now.books, given=told)
+        thing = Thing(row.skus, row.amount)
+        verdict = books.judge(thing, now.total, row.currency, booked=others, known=row.known)
+        over = "order_cancelled" if now.cancelled else verdict.over or ("parcel_arrived" if now.arrived else None)
+        terms = self._terms(request.playbook)
         return RemedyLook(
             choice=row.choice,
             by=row.chosen_by,
-            options=row.options,
-            amount=amount,
+            options=tuple(option for option in row.options if _possible(option, verdict)),
+            skus=verdict.units,
+            amount=verdict.amount,
             currency=row.currency,
-            wants_approval=wants_approval,
-            by_hand=self._shops.of(request.shop) is None,
+            wants_approval=_unsure(row, verdict, silence) or terms.wants_approval(verdict.amount, row.currency),
+            concerns=(*(one.line(row.currency) for one in verdict.concerns), *silence),
+            seen=verdict.seen,
+            by_hand=api is None,
             refund_when_out=terms.refund_when_out,
             coupon=terms.coupon_percent > 0,
+            settles=_BY_HAND if api is None else api.settles,
+            made=None if made is None else Made(choice=made.what, reference=made.reference),
             over=over,
+            turn=row.turn,
+            covered_by=verdict.covering[-1].reference if verdict.covering and over == verdict.over else None,
         )
+
+    async def _booked(self, api: ShopApi | None, row: Remedy) -> tuple[Sequence[Given], tuple[str, ...]]:
+        """What the shop's own books have given back, and why they say nothing, if so, for people."""
+        if api is None:
+            return (), ()
+        try:
+            booked = await api.given(row.order_id, row.keys)
+        except VendorRefusedError as error:
+            booked = Cannot(error.rule)
+        except VendorError as error:
+            attempt = attempt_number()
+            if attempt == _FIRST_WORD or attempt % _EVERY == 0:
+                said = f"look, {error.rule}, {attempt} times"
+                await self._people.tell(row.request, "a remedy waits for the shop", said)
+            delay = error.retry_after if isinstance(error, VendorBusyError) else None
+            raise ApplicationError(str(error), type="Vendor", next_retry_delay=delay) from None
+        if isinstance(booked, Cannot):
+            return (), (f"the shop does not say what it gave back ({booked.rule})",)
+        return booked, ()
 
     @activity.defn(name="remedy_ask")
     async def ask(self, ask: RemedyAsk) -> None:
@@ -172,32 +220,33 @@ class Remedies:
             await Steps(self._pool, ask.request).stand(stand)
             what = [f"{ask.choice} {ask.amount} {ask.currency}"]
             what += [ask.rule] if ask.rule else []
+            what += ask.concerns
             # Counted, so that no mailbox takes a reminder for the mail it reminds of.
             what += [f"asked {ask.times} times"] if ask.times > 1 else []
             await self._people.tell(ask.request, _WORDS[ask.asked], ", ".join(what))
             await self._gap(f"after_ask_{ask.asked}")
 
     @activity.defn(name="remedy_approved")
-    async def approved(self, word: RemedyWord) -> None:
+    async def approved(self, note: RemedyNote) -> None:
         """Write down that a person said yes.
 
         Raises:
             ApplicationError, OSError: the database failed; ask again.
         """
         with discreet():
-            await Steps(self._pool, word.request).approved(word.by, word.at)
+            await Steps(self._pool, note.request).approved(note.by, note.at)
             await self._gap("after_approved")
 
     @activity.defn(name="remedy_switched")
-    async def switched(self, word: RemedyWord) -> None:
+    async def switched(self, note: RemedyNote) -> None:
         """Write down that something else is done than was chosen; `by` is empty where the terms say so.
 
         Raises:
             ApplicationError, OSError: the database failed; ask again.
         """
         with discreet():
-            if word.choice is not None:
-                await Steps(self._pool, word.request).switched(word.choice, word.by or None, word.at)
+            if note.choice is not None:
+                await Steps(self._pool, note.request).switched(note.choice, note.by or None, note.at)
             await self._gap("after_switched")
 
     @activity.defn(name="remedy_settle")
@@ -214,6 +263,7 @@ class Remedies:
                 end.choice,
                 reference=end.reference,
                 rule=end.rule,
+                amount=end.amount,
                 without_coupon=end.coupon_rule is not None,
             )
             if end.stand is Stand.FAILED:
@@ -224,14 +274,34 @@ class Remedies:
 
     @activity.defn(name="remedy_unheard")
     async def unheard(self, end: RemedyEnd) -> None:
-        """Tell people of a remedy that came to its end after its order's journey: nobody else tells the customer."""
+        """Tell people of a remedy that came to its end after its order's journey, which would have told the customer.
+
+        Or, by the rule `COUPON_IN_DOUBT`, of a code that may stand and could not be taken back.
+        """
         with discreet():
+            if end.rule == COUPON_IN_DOUBT:
+                await self._people.tell(end.request, "a coupon of a remedy may stand: look at the shop", end.rule)
+                return
             await self._people.tell(
                 end.request, "a remedy ended after its journey: its customer wants telling", end.stand
             )
 
     def _terms(self, digest: str) -> RemedyTerms:
         return self._playbook(digest).remedies or RemedyTerms()
+
+
+def _made_for(row: Remedy, given: Given) -> bool:
+    return given.key in row.keys or given.reference in row.made
+
+
+def _possible(option: Choice, verdict: Verdict) -> bool:
+    return bool(verdict.units) if option is Choice.REPLACEMENT else verdict.amount > 0
+
+
+def _unsure(row: Remedy, verdict: Verdict, silence: Sequence[str]) -> bool:
+    """Whether a person has to look at it, whatever it costs: something was given back, or may have been."""
+    less = verdict.amount < row.amount or verdict.units != row.skus
+    return not row.sure or less or bool(verdict.concerns) or bool(silence)
 
 
 def _money(remedy: Remedy) -> str:

@@ -1,25 +1,29 @@
 """The steps of a remedy's saga at the shop, and the word to the shop's people.
 
-Each step may be done again: the shop is asked under a key that is the same on every attempt, so that it first looks
-whether it has done it.
+Each is one attempt, whose answer the saga judges: done, refused, busy (certainly not done), or unknown. The shop is
+asked under a key that is the same on every attempt, so that it first looks whether it has done it.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 import structlog
 from temporalio import activity
-from temporalio.exceptions import ApplicationError
 
 from activities.alerts import Alert, Alerts
-from activities.attempt import attempt_number, beating, discreet
+from activities.attempt import beating, discreet
 from activities.messaging.protocol import Accepted
 from activities.shops.api import Cannot, Done, Outcome, ShopApi, Wanted
 from activities.vendors.http import VendorBusyError, VendorError, VendorRefusedError, VendorUnclearError
+from journey.made_good import Given, together
 from journey.remedies import RemedyRequest, RemedyStep, RemedyTerms
-from journey.remedy_steps import RemedyDid, RemedyTask
+from journey.remedy_steps import Answer, RemedyDid, RemedyTask
+from journey.saga.moves import CHANGED
+from journey.saga.state import ERASED
 from store import remedies
 from store.pool import Pool
 from store.remedies import Remedy
@@ -29,9 +33,12 @@ log = structlog.get_logger()
 
 Gap = Callable[[str], Awaitable[None]]
 """Awaited in every gap between two steps with the gap's name; tests die there."""
-_ERASED, _NO_API = "order_erased", "no_shop_api"
-# With waits from a second to ten minutes the tenth attempt is some seventeen minutes in, and 144 more are a day.
-_FIRST_WORD, _EVERY = 10, 144
+NO_API: Final = "no_shop_api"
+# With waits from a second to half an hour the tenth try is some quarter of an hour in, and 48 more are a day.
+_FIRST_WORD, _EVERY = 10, 48
+FROZEN: Final = timedelta(seconds=10)
+"""A process that stood still for this long asks the shop for nothing more: its attempt may count as lost by now.
+Shorter than the heartbeat timeout of `workflows.remedy_case`."""
 
 
 class Shops(Protocol):
@@ -46,7 +53,7 @@ async def no_gap(_name: str) -> None:
 
 
 class People:
-    """The shop's people, who are told; nobody where `alerts` is None."""
+    """The shop's people, who are told of what concerns them; without `alerts` nothing is sent."""
 
     def __init__(self, alerts: Alerts | None) -> None:
         self._alerts = alerts
@@ -65,20 +72,12 @@ class ShopSteps:
     """The activities that ask a shop; arguments as `activities.remedies.Remedies` has them, `terms` by digest."""
 
     def __init__(
-        self,
-        pool: Pool,
-        terms: Callable[[str], RemedyTerms],
-        shops: Shops,
-        *,
-        people: People,
-        settles: timedelta,
-        gap: Gap,
+        self, pool: Pool, terms: Callable[[str], RemedyTerms], shops: Shops, *, people: People, gap: Gap
     ) -> None:
         self._pool = pool
         self._terms = terms
         self._shops = shops
         self._people = people
-        self._settles = settles
         self._gap = gap
 
     @property
@@ -106,10 +105,12 @@ class ShopSteps:
 
     @activity.defn(name="remedy_replace")
     async def replace(self, task: RemedyTask) -> RemedyDid:
-        """Have the replacement order made."""
-        return await self._shop(
-            task, "replace", lambda api, wanted: api.replace(wanted), then=lambda steps, made: steps.made(made)
-        )
+        """Have the replacement order made, unless the shop's books have changed since it was decided."""
+
+        async def make(api: ShopApi, wanted: Wanted) -> Outcome:
+            return await self._changed(api, task, wanted) or await api.replace(wanted)
+
+        return await self._shop(task, "replace", make, then=lambda steps, made: steps.made(made))
 
     @activity.defn(name="remedy_cancel_replacement")
     async def cancel_replacement(self, task: RemedyTask) -> RemedyDid:
@@ -118,15 +119,17 @@ class ShopSteps:
             task,
             "cancel_replacement",
             lambda api, wanted: api.cancel_replacement(wanted),
-            then=lambda steps, _: steps.made(None),
+            then=lambda steps, undone: steps.unmade(undone),
         )
 
     @activity.defn(name="remedy_refund")
     async def refund(self, task: RemedyTask) -> RemedyDid:
-        """Have the money paid back."""
-        return await self._shop(
-            task, "refund", lambda api, wanted: api.refund(wanted), then=lambda steps, made: steps.made(made)
-        )
+        """Have the money paid back, unless the shop's books have changed since it was decided."""
+
+        async def pay(api: ShopApi, wanted: Wanted) -> Outcome:
+            return await self._changed(api, task, wanted) or await api.refund(wanted)
+
+        return await self._shop(task, "refund", pay, then=lambda steps, made: steps.made(made))
 
     @activity.defn(name="remedy_coupon")
     async def coupon(self, task: RemedyTask) -> RemedyDid:
@@ -137,17 +140,36 @@ class ShopSteps:
             return await api.coupon(wanted, percent=terms.coupon_percent, days=terms.coupon_days)
 
         did = await self._shop(task, "coupon", give, then=lambda steps, code: steps.coupon(code))
-        return RemedyDid(rule=did.rule) if did.rule else RemedyDid()
+        return did.but(reference=None)
 
     @activity.defn(name="remedy_withdraw_coupon")
     async def withdraw_coupon(self, task: RemedyTask) -> RemedyDid:
-        """Take back a code of which nobody knows whether it was made."""
+        """Take back a code of which it is not known whether it was made."""
 
         async def undo(api: ShopApi, wanted: Wanted) -> Outcome:
             await api.withdraw_coupon(wanted)
             return Done("")
 
         return await self._shop(task, "withdraw_coupon", undo)
+
+    async def _changed(self, api: ShopApi, task: RemedyTask, wanted: Wanted) -> Cannot | None:
+        """`changed_meanwhile` where a refund or a replacement is there that was not when this was decided.
+
+        What bears the wanted key is ours, from an attempt before this one, and the shop is asked so that it says so.
+        """
+        request = task.request
+        row = await remedies.get(self._pool, request.shop, request.order_id, request.part)
+        if row is None:
+            return Cannot(ERASED)
+        async with self._pool.acquire() as connection, connection.transaction():
+            told = (await remedies.situation(connection, row)).books.given
+        booked = await api.given(wanted.order_id, [wanted.key, *row.keys])
+        if isinstance(booked, Cannot):
+            if task.tries > 1:
+                # The shop does not say whose they are: what was told since may be what this request made.
+                return None
+            booked = ()
+        return None if _known(together(told, booked), task, wanted, row) else Cannot(CHANGED)
 
     async def _shop(
         self,
@@ -157,12 +179,11 @@ class ShopSteps:
         *,
         then: Callable[[Steps, str], Awaitable[None]] | None = None,
     ) -> RemedyDid:
-        """Ask the shop for one step, and write down what it made.
+        """Ask the shop once for one step, and write down what it made.
 
         Raises:
-            ApplicationError: the shop did not answer, with `next_retry_delay` where it said when, or the database
-                failed; ask again.
-            OSError: the database is away; ask again.
+            ApplicationError: the database failed; whether the shop did it is not known then.
+            OSError: the same, the database being away.
         """
         request = task.request
         with discreet():
@@ -171,57 +192,83 @@ class ShopSteps:
                 row = await remedies.get(self._pool, request.shop, request.order_id, request.part)
                 api = self._shops.of(request.shop)
                 if row is None or api is None:
-                    return RemedyDid(rule=_ERASED if row is None else _NO_API)
-                outcome = await self._answer(ask(api, _wanted(row, task, step)), request, step)
+                    return RemedyDid(answer=Answer.REFUSED, rule=ERASED if row is None else NO_API)
+                await Steps(self._pool, request).begun(task.turn)
+                did = await self._answer(ask(api, _wanted(row, task, step)), task, step)
                 await self._gap(f"after_{step}")
-                if not isinstance(outcome, Done):
-                    return RemedyDid(rule=outcome.rule)
-                if then is not None:
-                    await then(Steps(self._pool, request), outcome.reference)
+                if did.answer is Answer.DONE and then is not None:
+                    await then(Steps(self._pool, request), did.reference or "")
                 await self._gap(f"recorded_{step}")
-        return RemedyDid(reference=outcome.reference or None)
+        return did
 
-    async def _answer(self, asking: Awaitable[Outcome], request: RemedyRequest, step: str) -> Outcome:
-        """What the shop says; who refuses will refuse again, so that is an answer too."""
+    async def _answer(self, asking: Awaitable[Outcome], task: RemedyTask, step: str) -> RemedyDid:
+        """What the shop says. One that refuses will refuse again; an answer that never came says nothing."""
         try:
-            return await _to_its_end(asking)
+            outcome = await _to_its_end(asking)
         except VendorRefusedError as error:
-            return Cannot(error.rule)
+            return RemedyDid(answer=Answer.REFUSED, rule=error.rule)
         except VendorError as error:
-            attempt = attempt_number()
-            if attempt == _FIRST_WORD or attempt % _EVERY == 0:
-                await self._people.tell(
-                    request, "a remedy waits for the shop", f"{step}, {error.rule}, {attempt} times"
-                )
-            delay = error.retry_after if isinstance(error, VendorBusyError) else None
-            if isinstance(error, VendorUnclearError):
-                delay = self._settles
-            raise ApplicationError(str(error), type="Vendor", next_retry_delay=delay) from None
+            if task.tries == _FIRST_WORD or task.tries % _EVERY == 0:
+                said = f"{step}, {error.rule}, {task.tries} times"
+                await self._people.tell(task.request, "a remedy waits for the shop", said)
+            busy = isinstance(error, VendorBusyError)
+            wait = error.retry_after if isinstance(error, VendorBusyError) else None
+            return RemedyDid(answer=Answer.BUSY if busy else Answer.UNKNOWN, rule=error.rule, wait=wait)
+        if isinstance(outcome, Done):
+            return RemedyDid(reference=outcome.reference or None)
+        return RemedyDid(answer=Answer.REFUSED, rule=outcome.rule, reference=outcome.reference or None)
 
 
 async def _to_its_end(asking: Awaitable[Outcome]) -> Outcome:
-    """The shop's answer, also when a person called the step off meanwhile: nothing is left in the air."""
+    """The shop's answer, also when the worker is told to stop meanwhile: no request is left without its answer.
+
+    Raises:
+        VendorUnclearError: this process stood still for so long that its attempt may have been given up by now.
+    """
     task = asyncio.ensure_future(asking)
+    watch = asyncio.create_task(_watch(task))
     try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        return await task
+        try:
+            return await asyncio.shield(task)
+        except asyncio.CancelledError:
+            if watch.done():
+                raise VendorUnclearError("worker", "process_frozen") from None
+            return await task
+    finally:
+        watch.cancel()
+        with suppress(asyncio.CancelledError):
+            await watch
+
+
+async def _watch(task: asyncio.Future[Outcome]) -> None:
+    """Stop `task` where this process stood still: what it would ask next was decided too long ago."""
+    while True:
+        before = time.monotonic()
+        await asyncio.sleep(1)
+        if time.monotonic() - before > FROZEN.total_seconds():
+            task.cancel()
+            return
+
+
+def _known(given: Sequence[Given], task: RemedyTask, wanted: Wanted, row: Remedy) -> bool:
+    """Whether all that was given back is known, or was made for this remedy itself."""
+    return all(one.name in task.seen or one.key == wanted.key or one.reference in row.made for one in given)
 
 
 def _wanted(row: Remedy, task: RemedyTask, step: str) -> Wanted:
     """What is asked for. A step and what undoes it share their key, and so do a reservation and its order."""
     match step:
         case "refund":
-            key = "refund"
+            key = task.request.refund_key
         case "coupon" | "withdraw_coupon":
-            key = "coupon"
+            key = task.request.key("coupon")
         case _:
-            key = "replacement" if task.turn == 1 else f"replacement:{task.turn}"
+            key = task.request.replacement_key(task.turn)
     return Wanted(
-        key=task.request.key(key),
+        key=key,
         order_id=row.order_id,
-        skus=row.skus,
-        amount=row.amount,
+        skus=task.skus,
+        amount=task.amount,
         currency=row.currency,
         note=f"parcel {row.part}: {row.reason}",
     )

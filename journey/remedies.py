@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Annotated, Final, Literal
 
 from journey.authoring import Limits
@@ -120,12 +121,14 @@ class RemedyAnswer(Frozen):
     """How the remedy stands now: whoever chose first is who stands, whatever the step wanted.
 
     `choice` and `by` are None until somebody chose, and for ever when it was withdrawn. After `default` they are None
-    with `status` offered when the terms leave it to a person, who has been told.
+    with `status` offered when the terms leave it to a person, who has been told. `unoffered` when the customer is not
+    asked at all: people were told instead.
     """
 
     status: Stand
     choice: Choice | None = None
     by: By | None = None
+    unoffered: bool = False
 
 
 class RemedyRequest(Frozen):
@@ -148,6 +151,15 @@ class RemedyRequest(Frozen):
     def key(self, step: str) -> str:
         """The idempotency key of one of its steps, such as `refund`: the same on every attempt."""
         return f"{self.workflow_id}:{step}"
+
+    @property
+    def refund_key(self) -> str:
+        """The key of its refund."""
+        return self.key("refund")
+
+    def replacement_key(self, turn: int) -> str:
+        """The key of its replacement and of what undoes it; one that was undone and is wanted again has another."""
+        return self.key("replacement" if turn == 1 else f"replacement:{turn}")
 
 
 def remedy_id(shop: str, order_id: str, part: str) -> str:
@@ -184,10 +196,13 @@ def worth(
     part: str,
     *,
     total: Decimal,
-    gone: Decimal,
     digits: int,
+    said: Mapping[str, Sequence[tuple[str, int]]] = MappingProxyType({}),
 ) -> Worth:
     """What the parcel `part` holds, and its lines' share of what was paid, discounts, taxes and shipping included.
+
+    Where nobody says how many are in a parcel, and there are more than parcels that hold them, it is a guess: the rest
+    may be in a parcel that is still to come.
 
     Args:
         lines: the whole order.
@@ -195,20 +210,23 @@ def worth(
             of unknown contents holds what no other one names.
         part: one of them.
         total: what the order cost.
-        gone: what of it was paid back or promised back already; no more than the rest is ever given.
         digits: the decimals of the currency.
+        said: how many of which SKU are in a parcel, for those where the shop says so.
     """
     bought: dict[str, int] = {}
     for line in lines:
         if line.travels:
             bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    counted = dict(said.get(part, ()))
+    if counted and all(counted[sku] <= bought.get(sku, 0) for sku in counted):
+        return Worth(tuple(sorted(counted.items())), _share(lines, counted, total, digits), sure=True)
     unknown = [number for number, skus in parcels.items() if skus is None]
     named = parcels[part]
     held: dict[str, int] = {}
     sure = named is not None or len(unknown) == 1
     for sku, quantity in bought.items():
         holders = [number for number, skus in parcels.items() if skus is not None and sku in skus]
-        plain = quantity == len(holders) or (len(holders) == 1 and not unknown)
+        plain = quantity == len(holders) == 1 or (quantity == len(holders) and not unknown)
         if named is None:
             if not holders:
                 held[sku] = quantity
@@ -218,11 +236,11 @@ def worth(
             held[sku] = quantity // len(holders) + (place < quantity % len(holders))
             sure = sure and plain
     skus = tuple(sorted((sku, quantity) for sku, quantity in held.items() if quantity))
-    return Worth(skus, _share(lines, dict(skus), total, gone, digits), sure)
+    return Worth(skus, _share(lines, dict(skus), total, digits), sure)
 
 
-def _share(lines: Sequence[Bought], held: Mapping[str, int], total: Decimal, gone: Decimal, digits: int) -> Decimal:
-    """The part of the total that these goods have in the value of all lines, and no more than what is left of it."""
+def _share(lines: Sequence[Bought], held: Mapping[str, int], total: Decimal, digits: int) -> Decimal:
+    """The part of the total that these goods have in the value of all lines."""
     left = dict(held)
     value = whole = Decimal(0)
     for line in lines:
@@ -233,4 +251,4 @@ def _share(lines: Sequence[Bought], held: Mapping[str, int], total: Decimal, gon
             value += line.unit_price * taken
     share = total * value / whole if whole else Decimal(0)
     cent = Decimal(1).scaleb(-digits)
-    return max(min(share.quantize(cent, ROUND_HALF_UP), total - gone), Decimal(0))
+    return share.quantize(cent, ROUND_HALF_UP)

@@ -1,5 +1,6 @@
 """What the saga of a remedy and its activities tell one another: ids, sums and rules, never a person."""
 
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -13,58 +14,117 @@ class Asked(StrEnum):
     APPROVAL = "approval"
     """May this much be spent?"""
     HAND = "hand"
-    """The shop has no API here: do it, and say what it is called there."""
+    """The shop has no API here: do it, and say what was done and what it is called there."""
     INSTEAD = "instead"
     """The shop will not do it: what else?"""
+    CHECK = "check"
+    """The shop does not confirm that the replacement was called off: look there whether it stands."""
+
+
+class Step(StrEnum):
+    """What is asked of the shop; the activity is called `remedy_{step}`."""
+
+    RESERVE = "reserve"
+    RELEASE = "release"
+    REPLACE = "replace"
+    CANCEL = "cancel_replacement"
+    REFUND = "refund"
+    COUPON = "coupon"
+    WITHDRAW_COUPON = "withdraw_coupon"
+
+
+class Answer(StrEnum):
+    """What became of a request to the shop."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    """Not done, and asking again is no use."""
+    BUSY = "busy"
+    """Certainly not done: ask again later."""
+    UNKNOWN = "unknown"
+    """It may have been done, or may still be."""
+
+
+class Made(Frozen):
+    """What the shop has on its books for this very remedy: it bears the remedy's key."""
+
+    choice: Choice
+    reference: str
 
 
 class RemedyLook(Frozen):
-    """What a remedy is, as its row and the terms have it.
+    """What a remedy is now, as its row, the terms and the shop's own books have it. A look changes nothing.
 
     Attributes:
         choice: what was chosen.
         by: by whom.
         options: what there was to choose from.
+        skus: the units that are still to be made good.
         amount: what is spent at most, in `currency`.
         currency: ISO 4217.
         wants_approval: a person has to say yes first.
-        by_hand: nobody can ask the shop but a person.
+        concerns: what that person has to know: refunds and replacements that were seen, in ids and sums.
+        seen: names of all that the shop has given back so far; see `journey.made_good.Verdict`.
+        by_hand: no API of the shop is configured, so people do it there.
         refund_when_out: see `journey.remedies.RemedyTerms`.
         coupon: an apology goes with it.
-        over: why nothing is to be done any more: `already_refunded`, `order_cancelled`, `order_erased`; else None.
+        settles: how long a request to this shop that got no answer may still be carried out.
+        made: what the shop has made for this remedy already.
+        over: why nothing is to be done any more: `already_refunded`, `already_replaced`, `order_cancelled`,
+            `parcel_arrived`; else None.
+        covered_by: the shop's id of what made it good, where it is over by that.
+        turn: of the last replacement that was begun, see `RemedyTask`.
     """
 
     choice: Choice
     by: By
     options: tuple[Choice, ...]
+    skus: tuple[tuple[str, int], ...]
     amount: Decimal
     currency: str
     wants_approval: bool
     by_hand: bool
     refund_when_out: bool
     coupon: bool
+    concerns: tuple[str, ...] = ()
+    seen: tuple[str, ...] = ()
+    settles: timedelta = timedelta(minutes=1)
+    made: Made | None = None
     over: str | None = None
-
-
-class RemedyTask(Frozen):
-    """One step at the shop. `turn` counts from 1: a replacement that was undone and is wanted again is another one."""
-
-    request: RemedyRequest
+    covered_by: str | None = None
     turn: int = 1
 
 
-class RemedyDid(Frozen):
-    """What came of a step at the shop: `rule` None means done, and else why it cannot be, in one word.
+class RemedyTask(Frozen):
+    """One step at the shop, with what was agreed to: the units and the most that is paid for them.
 
-    `reference` is the shop's id of what it made, for people; a coupon's code is not told.
+    `turn` counts from 1: a replacement that was undone and is wanted again is another one. `seen` is what was on the
+    shop's books when it was decided: where there is more by now, nothing is made. `tries` counts from 1.
     """
 
+    request: RemedyRequest
+    turn: int = 1
+    skus: tuple[tuple[str, int], ...] = ()
+    amount: Decimal = Decimal(0)
+    seen: tuple[str, ...] = ()
+    tries: int = 1
+
+
+class RemedyDid(Frozen):
+    """What came of a step at the shop: `rule` is why it was not done, in one word.
+
+    `reference` is the shop's id of what it made, for people; a coupon's code is not told. `wait` is how long a shop
+    that is busy wants to be left alone.
+    """
+
+    answer: Answer = Answer.DONE
     rule: str | None = None
     reference: str | None = None
+    wait: timedelta | None = None
 
 
 class RemedyAsk(Frozen):
-    """Ask people, for the `times`-th time, because of `rule`."""
+    """Ask people, for the `times`-th time, because of `rule` and what was seen."""
 
     request: RemedyRequest
     asked: Asked
@@ -72,10 +132,11 @@ class RemedyAsk(Frozen):
     amount: Decimal
     currency: str
     rule: str | None = None
+    concerns: tuple[str, ...] = ()
     times: int = 1
 
 
-class RemedyWord(Frozen):
+class RemedyNote(Frozen):
     """A person's word to be written down: they approved, or chose `choice` instead. `at` is when, UTC."""
 
     request: RemedyRequest
@@ -88,7 +149,8 @@ class RemedyEnd(Frozen):
     """How it ended, to be written down.
 
     `reference` is what the shop, or the person who did it there, calls what was made; `rule` why it did not go as
-    chosen. `coupon_rule` is why there is none though the terms give one; None where all is well.
+    chosen; `amount` what was paid or made good at most, None where that stays as it was offered. `coupon_rule` is why
+    there is no coupon though the terms give one; None where all is well.
     """
 
     request: RemedyRequest
@@ -96,4 +158,5 @@ class RemedyEnd(Frozen):
     choice: Choice
     reference: str | None = None
     rule: str | None = None
+    amount: Decimal | None = None
     coupon_rule: str | None = None

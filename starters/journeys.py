@@ -17,7 +17,7 @@ from journey.timeline import about
 from starters.ports import JourneyMissingError
 from workflows.journey_input import JourneyInput, search_attributes
 from workflows.order_journey import OrderJourney
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedyInput, RemedySaga
 from workflows.remedy_case import search_attributes as remedy_attributes
 
 _RPC = timedelta(seconds=10)
@@ -63,8 +63,8 @@ class TemporalJourneys:
         """
         try:
             await self._client.start_workflow(
-                RemedyCase.run,
-                request,
+                RemedySaga.run,
+                RemedyInput(request=request),
                 id=request.workflow_id,
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,

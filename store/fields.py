@@ -17,6 +17,8 @@ NAME_LENGTH = 100
 TITLE_LENGTH = 300
 TEXT_LENGTH = 5000
 _YEARS = range(1970, 2201)
+_PAIR = 2
+_MOST_UNITS = 1_000_000
 
 
 class Malformed(ValueError):  # noqa: N818  # the word of the brief to shops, and of every adapter
@@ -107,6 +109,21 @@ def _skus(value: object) -> object:
     return [item.get("sku") if isinstance(item, Mapping) else item for item in value] or None
 
 
+def _units(value: object) -> object:
+    """How many of which SKU: lines with `sku` and `quantity`, one entry for each SKU; empty where that is not clear.
+
+    What cannot be read is not guessed: whoever needs the units asks a person then.
+    """
+    counted: dict[str, int] = {}
+    for item in value if isinstance(value, list | tuple) else ():
+        pair = (item.get("sku"), item.get("quantity")) if isinstance(item, Mapping) else item
+        sku, quantity = pair if isinstance(pair, list | tuple) and len(pair) == _PAIR else (None, None)
+        if not isinstance(sku, str) or not sku.strip() or type(quantity) is not int or not 0 < quantity < _MOST_UNITS:
+            return ()
+        counted[sku.strip()] = counted.get(sku.strip(), 0) + quantity
+    return tuple(sorted(counted.items()))
+
+
 def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 
@@ -121,5 +138,6 @@ Amount = Annotated[Decimal, Field(ge=0, lt=10**12)]
 Word = Annotated[str | None, BeforeValidator(_optional)]
 Channel = Annotated[str, BeforeValidator(lambda value: _optional(value) or "online")]
 Skus = Annotated[tuple[Identifier, ...] | None, BeforeValidator(_skus)]
+Units = Annotated[tuple[tuple[str, int], ...], BeforeValidator(_units)]
 Category = Annotated[str | None, BeforeValidator(lambda value: (_optional(value) or "").lower() or None)]
 """The shop's word in lower case, as playbooks write it."""

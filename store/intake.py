@@ -34,6 +34,7 @@ from store.fields import (
     Moment,
     OrderId,
     Shop,
+    Units,
     one_line,
 )
 from store.message_feedback import MessageFeedback
@@ -203,13 +204,14 @@ class OrderCancelled(_OrderEvent):
 
 
 class OrderRefunded(_OrderEvent):
-    """Money went back; `full` when the shop says that all of it did."""
+    """Money went back; `full` when the shop says that all of it did, `units` what it is of, empty when it does not."""
 
     type: Literal["order.refunded"] = "order.refunded"
     refund_id: Identifier
     amount: Amount
     currency: Currency | None = None
     full: bool = False
+    units: Units = ()
 
 
 class ReviewPosted(_OrderEvent):

@@ -3,6 +3,7 @@
 Functions take a connection inside the caller's transaction and answer what the journey has to be told.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -83,8 +84,9 @@ async def create(
     if event.replaces is not None:
         buyer = await _buyer_before(connection, event, placed_at) or buyer
     new = await connection.fetchval(
-        """INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING RETURNING true""",
+        """INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook,
+                               replaces)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')) ON CONFLICT DO NOTHING RETURNING true""",
         event.shop,
         event.order_id,
         customer.customer_id,
@@ -94,6 +96,7 @@ async def create(
         event.total,
         buyer,
         playbook,
+        event.replaces,
     )
     if new:
         await _write_lines(connection, event.shop, event.order_id, event.lines)
@@ -231,13 +234,14 @@ async def refund(connection: Connection, event: intake.OrderRefunded) -> list[ev
         "SELECT 1 FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
     )
     await connection.execute(
-        """INSERT INTO refunds (shop, order_id, refund_id, amount, at) VALUES ($1, $2, $3, $4, $5)
-           ON CONFLICT DO NOTHING""",
+        """INSERT INTO refunds (shop, order_id, refund_id, amount, at, units) VALUES ($1, $2, $3, $4, $5, $6)
+           ON CONFLICT (shop, order_id, refund_id) DO UPDATE SET units = coalesce(refunds.units, excluded.units)""",
         event.shop,
         event.order_id,
         event.refund_id,
         event.amount,
         event.at,
+        json.dumps(event.units) if event.units else None,
     )
     this = events.OrderRefunded(at=event.at, refund_id=event.refund_id, amount=event.amount, full=event.full)
     completing = await _completing_refund(connection, event.shop, event.order_id)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from journey.parcels import Method, ParcelStatus, Reason
-from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Word
+from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Units, Word
 
 
 class _Edge(BaseModel):
@@ -26,6 +26,8 @@ class _OrderEvent(_Edge):
 class ShipmentCreated(_OrderEvent):
     """A parcel left, or, with `method` pickup, is being made ready in a store; `skus` None when nobody said.
 
+    `units` is how many of which SKU are in it, empty when nobody said.
+
     A pick-up's `tracking_number` is `journey.parcels.pickup_number`.
     """
 
@@ -34,6 +36,7 @@ class ShipmentCreated(_OrderEvent):
     carrier: Word = None
     service: Word = None
     skus: Skus = None
+    units: Units = ()
     estimated_delivery: Day = None
     method: Method = Method.DELIVERY
 

@@ -4,15 +4,17 @@ The choice and its way to the journey are one transaction: the row, and `remedy.
 """
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from typing import Final
 
 import asyncpg
 
+from journey.made_good import Claim, Given, Thing, Verdict, judge, same, together
 from journey.parcels import ParcelStatus
-from journey.remedies import Bought, By, Choice, RemedyStep, Stand, Worth, remedy_id, worth
+from journey.remedies import Bought, By, Choice, RemedyRequest, RemedyStep, Stand, Worth, remedy_id, worth
 from store import inbox
 from store.cleaning import minor_units
 from store.parcel_events import RemedyChosen
@@ -23,13 +25,19 @@ SOURCE = "remedy"
 
 _COLUMNS = """shop, order_id, part, reason, playbook, skus, amount, currency, options, sure, otherwise, status,
     offered_at, choose_by, choice, chosen_by, operator, chosen_at, approved_by, approved_at, reservation, reference,
-    coupon, failure"""
+    coupon, failure, known, made, turn"""
 _GET = f"SELECT {_COLUMNS} FROM remedies WHERE shop = $1 AND order_id = $2 AND part = $3"  # noqa: S608  our own names
+# One that was withdrawn before anybody chose is offered anew where the journey asks for it: its reason has come back.
 _OFFER = f"""
 INSERT INTO remedies (shop, order_id, part, reason, playbook, skus, amount, currency, options, sure, status, failure,
-                      offered_at, choose_by, otherwise)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
-ON CONFLICT (shop, order_id, part) DO UPDATE SET part = excluded.part
+                      offered_at, choose_by, otherwise, known)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+ON CONFLICT (shop, order_id, part) DO UPDATE SET
+    reason = excluded.reason, playbook = excluded.playbook, skus = excluded.skus, amount = excluded.amount,
+    currency = excluded.currency, options = excluded.options, sure = excluded.sure, status = excluded.status,
+    failure = excluded.failure, offered_at = excluded.offered_at, choose_by = excluded.choose_by,
+    otherwise = excluded.otherwise, known = excluded.known, updated_at = now()
+WHERE remedies.status = 'withdrawn' AND remedies.choice IS NULL AND remedies.offered_at < excluded.offered_at
 RETURNING {_COLUMNS}
 """  # noqa: S608  our own names
 # Two choices at the same moment: the second one waits for the first one's row and then finds it chosen.
@@ -54,22 +62,34 @@ SELECT r.shop, r.order_id, r.part FROM customers c
 JOIN orders o USING (shop, customer_id) JOIN remedies r USING (shop, order_id)
 WHERE c.phone = $1 AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
 """
-# What other remedies of the order take of its total. A refund of theirs that is done may be among the refunds already,
-# or its webhook may still be on its way: the larger sum holds both.
-_GONE = """
-WITH others AS (
-    SELECT coalesce(sum(amount) FILTER (WHERE status = 'done' AND choice = 'refund'), 0) AS refunded,
-           coalesce(sum(amount) FILTER (WHERE status NOT IN ('withdrawn', 'declined', 'failed')
-                                          AND NOT (status = 'done' AND choice = 'refund')), 0) AS promised
-    FROM remedies WHERE shop = $1 AND order_id = $2 AND part <> $3)
-SELECT promised + greatest(refunded, (SELECT coalesce(sum(amount), 0) FROM refunds
-                                      WHERE shop = $1 AND order_id = $2)) FROM others
-"""
 _LINES = "SELECT sku, quantity, unit_price, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
 _PARCELS = """
-SELECT tracking_number, skus FROM shipments
+SELECT tracking_number, skus, units FROM shipments
 WHERE shop = $1 AND order_id = $2 AND (status <> $4 OR tracking_number = $3) ORDER BY created_at, tracking_number
 """
+_REFUNDS = "SELECT refund_id, amount, at, units FROM refunds WHERE shop = $1 AND order_id = $2"
+# Orders that name this one, and free ones of the same customer since: of these nobody says what they are for.
+_REPLACEMENTS = """
+SELECT other.order_id, other.placed_at, coalesce(other.replaces = mine.order_id, false) AS linked,
+       (SELECT json_agg(json_build_array(sku, quantity)) FROM
+            (SELECT sku, sum(quantity)::int AS quantity FROM lines
+             WHERE shop = other.shop AND order_id = other.order_id GROUP BY sku ORDER BY sku) held) AS units
+FROM orders mine JOIN orders other ON other.shop = mine.shop AND other.order_id <> mine.order_id
+    AND (other.replaces = mine.order_id
+         OR other.replaces IS NULL AND other.customer_id = mine.customer_id AND other.total = 0
+            AND other.placed_at > mine.placed_at)
+WHERE mine.shop = $1 AND mine.order_id = $2 AND other.status <> 'cancelled'
+"""
+_OTHERS = f"""
+SELECT {_COLUMNS} FROM remedies
+WHERE shop = $1 AND order_id = $2 AND part <> $3 AND status NOT IN ('withdrawn', 'declined', 'failed')
+"""  # noqa: S608  our own names
+_ARRIVED = """
+SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
+                 AND delivered_at IS NOT NULL AND denied_at IS NULL)
+"""
+MOST_TURNS: Final = 3
+"""So many replacements of one remedy are looked for, where it is not known how many were begun."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +98,8 @@ class Remedy:
 
     `skus` is each SKU with how many of it. `otherwise` is what is done when nobody chooses in time; None leaves it to a
     person. `operator` is who of the shop's people chose, `failure` the rule by which
-    it did not go as chosen.
+    it did not go as chosen. `known` are the names of what had been given back when it was offered, `made` every id of
+    what the shop made for it, `turn` how often a replacement was begun.
     """
 
     shop: str
@@ -105,6 +126,21 @@ class Remedy:
     reference: str | None
     coupon: str | None
     failure: str | None
+    known: tuple[str, ...]
+    made: tuple[str, ...]
+    turn: int
+
+    @property
+    def request(self) -> RemedyRequest:
+        """Its saga's, as its choice began it."""
+        at = self.chosen_at or self.offered_at
+        return RemedyRequest(shop=self.shop, order_id=self.order_id, part=self.part, playbook=self.playbook, at=at)
+
+    @property
+    def keys(self) -> list[str]:
+        """The keys under which the shop may have made a refund or a replacement for it."""
+        turns = range(1, max(self.turn, MOST_TURNS) + 1)
+        return [self.request.refund_key, *(self.request.replacement_key(turn) for turn in turns)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +162,19 @@ async def get(connection: Connection | Pool, shop: str, order_id: str, part: str
     return None if row is None else _remedy(row)
 
 
-async def offer(connection: Connection, step: RemedyStep, *, otherwise: Choice | None = None) -> Remedy | None:
+async def offer(
+    connection: Connection, step: RemedyStep, *, otherwise: Choice | None = None, unoffered: str | None = None
+) -> Remedy | None:
     """Offer a remedy, once: what there is already stays as it is. None when there is no such order.
 
-    An order that was cancelled or paid back has nothing left to be made good: its remedy is withdrawn from the start.
+    One that was withdrawn before anybody chose is offered again when it is asked for later. An order that was
+    cancelled or paid back has nothing left to be made good: its remedy is withdrawn from the start.
 
     Args:
         connection: in a transaction.
         step: the parcel, why, and until when there is a choice.
         otherwise: what is done when nobody chooses in time; None leaves it to a person.
+        unoffered: why the customer is not to be asked, though there is something to offer: it is withdrawn at once.
     """
     order = await connection.fetchrow(
         "SELECT status, total, currency FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE",
@@ -143,31 +183,33 @@ async def offer(connection: Connection, step: RemedyStep, *, otherwise: Choice |
     )
     if order is None:
         return None
-    gone = await _gone(connection, step.shop, step.order_id, step.part)
-    held = await _held(connection, step, total=order["total"], currency=order["currency"], gone=gone)
-    over = _over(order["status"], order["total"], gone)
-    if not held.skus and not held.amount:
+    held = await _held(connection, step, total=order["total"], currency=order["currency"])
+    books = await _books(connection, step.shop, step.order_id, step.part)
+    verdict = books.judge(Thing(held.skus, held.amount), order["total"], order["currency"])
+    over = "order_cancelled" if order["status"] == "cancelled" else verdict.over
+    if not verdict.units and not verdict.amount:
         over = over or "nothing_to_offer"
-    options = ([Choice.REPLACEMENT] if held.skus else []) + ([Choice.REFUND] if held.amount else [])
-    row = await connection.fetchrow(
+    options = ([Choice.REPLACEMENT] if verdict.units else []) + ([Choice.REFUND] if verdict.amount else [])
+    await connection.execute(
         _OFFER,
         step.shop,
         step.order_id,
         step.part,
         step.reason,
         step.playbook,
-        json.dumps(held.skus),
-        held.amount,
+        json.dumps(verdict.units),
+        verdict.amount,
         order["currency"],
         options,
-        held.sure,
-        Stand.WITHDRAWN if over else Stand.OFFERED,
-        over,
+        held.sure and not verdict.concerns,
+        Stand.WITHDRAWN if over or unoffered else Stand.OFFERED,
+        over or unoffered,
         step.at,
         step.choose_by,
         otherwise if otherwise in options else None,
+        list(verdict.seen),
     )
-    return _remedy(row)
+    return await get(connection, step.shop, step.order_id, step.part)
 
 
 async def choose(
@@ -228,52 +270,116 @@ async def listed(
     return [_remedy(row) for row in await pool.fetch(_LIST, shop, order_id, still_open, limit)]
 
 
-async def look(connection: Connection, remedy: Remedy) -> tuple[Decimal, str | None]:
-    """What may still be spent on a remedy, and why nothing is to be done any more: None where something is.
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What the tables say of an order that matters for one of its remedies.
 
-    `already_refunded` when the order's money went back in another way meanwhile, `order_cancelled`, or
-    `parcel_arrived` when it came after all and nobody denies that.
+    `given` is what the shop told that it gave back, without what was made for this remedy; `claims` are the order's
+    other remedies, whose `keys` the shop may know something by.
     """
-    order = await connection.fetchrow(
-        """SELECT status, total, EXISTS (
-               SELECT 1 FROM shipments s WHERE s.shop = o.shop AND s.order_id = o.order_id
-                 AND s.tracking_number = $3 AND s.delivered_at IS NOT NULL AND s.denied_at IS NULL) AS arrived
-           FROM orders o WHERE shop = $1 AND order_id = $2""",
-        remedy.shop,
-        remedy.order_id,
-        remedy.part,
+
+    lines: Sequence[Bought]
+    given: Sequence[Given]
+    claims: Sequence[Claim]
+
+    def judge(
+        self,
+        thing: Thing,
+        total: Decimal,
+        currency: str,
+        *,
+        booked: Sequence[Given] = (),
+        known: Collection[str] = (),
+    ) -> Verdict:
+        """What is left of the thing; `booked` is what the shop's own books have given back, see `made_good.judge`."""
+        given = together(self.given, booked)
+        digits = minor_units(currency)
+        return judge(thing, self.lines, given, self.claims, total=total, digits=digits, known=known)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """The order of a remedy as the tables have it; `arrived` when the parcel came after all and nobody denies that."""
+
+    books: Books
+    total: Decimal
+    cancelled: bool
+    arrived: bool
+
+
+async def situation(connection: Connection, remedy: Remedy) -> Situation:
+    """What the tables say of a remedy's order, now."""
+    place = (remedy.shop, remedy.order_id)
+    order = await connection.fetchrow("SELECT status, total FROM orders WHERE shop = $1 AND order_id = $2", *place)
+    books = await _books(connection, *place, remedy.part)
+    arrived = await connection.fetchval(_ARRIVED, *place, remedy.part)
+    ours = [*remedy.made, *([remedy.reference] if remedy.reference else [])]
+    theirs = [one for one in books.given if not any(same(one.reference, own) for own in ours)]
+    return Situation(replace(books, given=theirs), order["total"], order["status"] == "cancelled", arrived)
+
+
+async def _books(connection: Connection, shop: str, order_id: str, part: str) -> Books:
+    refunds = await connection.fetch(_REFUNDS, shop, order_id)
+    replacements = await connection.fetch(_REPLACEMENTS, shop, order_id)
+    given = [
+        Given(
+            what=Choice.REFUND,
+            reference=row["refund_id"],
+            amount=row["amount"],
+            units=_units(row["units"]),
+            at=row["at"],
+        )
+        for row in refunds
+    ]
+    given += [
+        Given(
+            what=Choice.REPLACEMENT,
+            reference=row["order_id"],
+            units=_units(row["units"]),
+            at=row["placed_at"],
+            linked=row["linked"],
+        )
+        for row in replacements
+    ]
+    others = [_remedy(row) for row in await connection.fetch(_OTHERS, shop, order_id, part)]
+    lines = await _bought(connection, shop, order_id)
+    return Books(lines, given, [_claim(other) for other in others])
+
+
+def _claim(other: Remedy) -> Claim:
+    return Claim(
+        units=other.skus,
+        worth=other.amount,
+        paid_back=other.status is Stand.DONE and other.choice is Choice.REFUND,
+        references=(*other.made, *([other.reference] if other.reference else [])),
+        keys=other.keys,
     )
-    gone = await _gone(connection, remedy.shop, remedy.order_id, remedy.part)
-    left = max(min(remedy.amount, order["total"] - gone), Decimal(0))
-    arrived = "parcel_arrived" if order["arrived"] else None
-    return left, _over(order["status"], order["total"], gone) or arrived
 
 
-def _over(status: str, total: Decimal, gone: Decimal) -> str | None:
-    if status == "cancelled":
-        return "order_cancelled"
-    return "already_refunded" if 0 < total <= gone else None
+async def _bought(connection: Connection, shop: str, order_id: str) -> list[Bought]:
+    lines = await connection.fetch(_LINES, shop, order_id)
+    return [Bought(row["sku"], row["quantity"], row["unit_price"], row["kind"] == "physical") for row in lines]
 
 
-async def _gone(connection: Connection, shop: str, order_id: str, part: str) -> Decimal:
-    gone: Decimal = await connection.fetchval(_GONE, shop, order_id, part)
-    return gone
-
-
-async def _held(connection: Connection, step: RemedyStep, *, total: Decimal, currency: str, gone: Decimal) -> Worth:
-    lines = await connection.fetch(_LINES, step.shop, step.order_id)
+async def _held(connection: Connection, step: RemedyStep, *, total: Decimal, currency: str) -> Worth:
+    """What the parcel holds and is worth, and whether that is certain: with quantities where the shop says them."""
     rows = await connection.fetch(_PARCELS, step.shop, step.order_id, step.part, ParcelStatus.CANCELLED)
     parcels: dict[str, Sequence[str] | None] = {row["tracking_number"]: row["skus"] for row in rows}
     # The journey may have heard of the contents what the tables have not, and of a parcel that they lack.
     parcels[step.part] = step.skus or parcels.get(step.part)
+    said = {row["tracking_number"]: _units(row["units"]) for row in rows if row["units"] is not None}
     return worth(
-        [Bought(row["sku"], row["quantity"], row["unit_price"], row["kind"] == "physical") for row in lines],
+        await _bought(connection, step.shop, step.order_id),
         parcels,
         step.part,
         total=total,
-        gone=gone,
         digits=minor_units(currency),
+        said=said,
     )
+
+
+def _units(text: str | None) -> tuple[tuple[str, int], ...]:
+    return tuple((sku, quantity) for sku, quantity in json.loads(text)) if text else ()
 
 
 def _remedy(row: asyncpg.Record) -> Remedy:
@@ -281,7 +387,9 @@ def _remedy(row: asyncpg.Record) -> Remedy:
     return Remedy(
         **values
         | {
-            "skus": tuple((sku, quantity) for sku, quantity in json.loads(values["skus"])),
+            "skus": _units(values["skus"]),
+            "known": tuple(values["known"]),
+            "made": tuple(values["made"]),
             "options": tuple(Choice(option) for option in values["options"]),
             "otherwise": Choice(values["otherwise"]) if values["otherwise"] else None,
             "status": Stand(values["status"]),

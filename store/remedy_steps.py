@@ -9,7 +9,9 @@ from store.pool import Connection, Pool
 
 _OPEN = "shop = $1 AND order_id = $2 AND part = $3 AND status NOT IN ('done', 'failed', 'withdrawn', 'declined')"
 _STAND = f"UPDATE remedies SET status = $4, updated_at = now() WHERE {_OPEN}"  # noqa: S608  our own words
-_AMOUNT = f"UPDATE remedies SET amount = $4, updated_at = now() WHERE {_OPEN}"  # noqa: S608
+_BEGUN = f"""
+UPDATE remedies SET status = 'in_hand', turn = greatest(turn, $4), updated_at = now() WHERE {_OPEN}
+"""  # noqa: S608
 _APPROVED = f"""
 UPDATE remedies SET approved_by = $4, approved_at = $5, status = 'in_hand', updated_at = now() WHERE {_OPEN}
 """  # noqa: S608
@@ -17,11 +19,16 @@ _SWITCHED = f"""
 UPDATE remedies SET choice = $4, chosen_by = $5, operator = $6, chosen_at = $7, updated_at = now() WHERE {_OPEN}
 """  # noqa: S608
 _RESERVED = f"UPDATE remedies SET reservation = $4, updated_at = now() WHERE {_OPEN}"  # noqa: S608
-_MADE = f"UPDATE remedies SET reference = $4, updated_at = now() WHERE {_OPEN}"  # noqa: S608
+# Every id that the shop ever gave is kept: what was undone is not taken for somebody else's later.
+_MADE = f"""
+UPDATE remedies SET reference = $4, updated_at = now(),
+    made = CASE WHEN coalesce($5, '') = '' THEN made ELSE array_append(array_remove(made, $5), $5) END
+WHERE {_OPEN}
+"""  # noqa: S608
 _COUPON = f"UPDATE remedies SET coupon = $4, updated_at = now() WHERE {_OPEN}"  # noqa: S608
 _SETTLED = f"""
 UPDATE remedies SET status = $4, choice = $5, reference = coalesce($6, reference), failure = $7,
-    coupon = CASE WHEN $8 THEN NULL ELSE coupon END, updated_at = now() WHERE {_OPEN}
+    amount = coalesce($9, amount), coupon = CASE WHEN $8 THEN NULL ELSE coupon END, updated_at = now() WHERE {_OPEN}
 """  # noqa: S608
 
 
@@ -36,9 +43,9 @@ class Steps:
         """Where it stands now, on its way."""
         await self._write(_STAND, stand)
 
-    async def amount(self, amount: Decimal) -> None:
-        """Less is left of the order's money than was offered."""
-        await self._write(_AMOUNT, amount)
+    async def begun(self, turn: int) -> None:
+        """The shop is about to be asked, for the replacement of that turn if for one."""
+        await self._write(_BEGUN, turn)
 
     async def approved(self, by: str, at: datetime) -> None:
         """A person said yes."""
@@ -52,19 +59,30 @@ class Steps:
         """The goods are set aside, under the shop's `reference`; None: they are not, or no longer."""
         await self._write(_RESERVED, reference)
 
-    async def made(self, reference: str | None) -> None:
-        """The shop made the replacement or the refund; None: it was undone."""
-        await self._write(_MADE, reference)
+    async def made(self, reference: str) -> None:
+        """The shop made the replacement or the refund."""
+        await self._write(_MADE, reference, reference)
+
+    async def unmade(self, reference: str) -> None:
+        """The shop undid what it calls `reference`, if it had made anything."""
+        await self._write(_MADE, None, reference)
 
     async def coupon(self, code: str) -> None:
         """The apology's code."""
         await self._write(_COUPON, code)
 
     async def settled(
-        self, stand: Stand, choice: Choice, *, reference: str | None, rule: str | None, without_coupon: bool
+        self,
+        stand: Stand,
+        choice: Choice,
+        *,
+        reference: str | None,
+        rule: str | None,
+        amount: Decimal | None,
+        without_coupon: bool,
     ) -> None:
-        """How it ended. `without_coupon` drops a code that nobody can vouch for."""
-        await self._write(_SETTLED, stand, choice, reference, rule, without_coupon)
+        """How it ended, and for how much. `without_coupon` drops a code that nobody can vouch for."""
+        await self._write(_SETTLED, stand, choice, reference, rule, without_coupon, amount)
 
     async def _write(self, statement: str, *values: object) -> None:
         request = self.request

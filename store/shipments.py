@@ -5,6 +5,7 @@ same row in whatever order they come. `carrier` is its name as people know it, `
 matched (`journey.carriers`).
 """
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,6 +47,7 @@ ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
     out_for_delivery_at = excluded.out_for_delivery_at, waiting_at = excluded.waiting_at,
     delivered_at = excluded.delivered_at, denied_at = excluded.denied_at, found_at = excluded.found_at
 """
+_KEEP_UNITS = "UPDATE shipments SET units = $4 WHERE shop = $1 AND order_id = $2 AND tracking_number = $3"
 # A carrier may say the same once with a place and once without.
 _KEEP_SCAN = """
 INSERT INTO scans (shop, order_id, tracking_number, occurred_at, status, reason, location, received_at)
@@ -79,6 +81,8 @@ async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[l
         tracker=row["tracker"] if row else None,
         action_required=row is not None and row["action_required"],
     )
+    if event.units:
+        await connection.execute(_KEEP_UNITS, *place, parcel.tracking_number, json.dumps(event.units))
     expected = None
     if parcel.method is Method.DELIVERY:
         expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)

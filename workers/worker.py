@@ -46,7 +46,7 @@ from workflows.carrier_polling import CarrierPolling
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 from workflows.shop_sync import ShopSync
 
 log = structlog.get_logger()
@@ -158,7 +158,7 @@ def build_worker(
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning, BookClosing],
+        workflows=[OrderJourney, RemedySaga, CarrierPolling, ShopSync, LaneLearning, BookClosing],
         activities=activities,
         workflow_runner=_runner(settings),
         interceptors=[LeanHeaders()],

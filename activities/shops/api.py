@@ -1,15 +1,17 @@
 """What is asked of a shop's own API: its orders, one by one or page by page, and remedies. One adapter a file.
 
 Remedies are at most once: each carries a `key` that is the same on every attempt, and an adapter first looks whether
-the shop has what that key asked for, or sends the key where the shop's API knows such keys.
+the shop has what that key asked for, or sends the key where the shop's API knows such keys. What the shop has on its
+books for an order, whoever made it, is `given`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
 
+from journey.made_good import Given
 from store.intake import Event
 
 
@@ -56,9 +58,13 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Cannot:
-    """The shop will not, for good; `rule` is one word such as `out_of_stock`, `already_refunded`, `order_unknown`."""
+    """The shop will not, for good; `rule` is one word such as `out_of_stock`, `already_refunded`, `order_unknown`.
+
+    `reference` is its id of what stands in the way, such as the replacement that was `already_sent`.
+    """
 
     rule: str
+    reference: str = ""
 
 
 Outcome = Done | Cannot
@@ -73,10 +79,12 @@ class ShopApi(Protocol):
     Attributes:
         name: the platform's, such as `shopify`.
         shop: the shop, as its webhooks' events name it.
+        settles: how long a request for a change that got no answer may still be carried out there.
     """
 
     name: str
     shop: str
+    settles: timedelta
 
     async def changed(self, since: datetime, cursor: str | None) -> Page:
         """A page of the orders that changed at or after `since` (UTC), going on from `cursor`."""
@@ -86,6 +94,13 @@ class ShopApi(Protocol):
 
         Raises:
             Malformed: it cannot be read, which is not the same.
+        """
+
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """What the shop has given back for an order: its refunds, and the replacements that name it and still stand.
+
+        `keys` are those of remedies' refunds and replacements: each that is there bears its own. `Cannot` where the
+        shop does not say.
         """
 
     async def reserve(self, wanted: Wanted) -> Outcome:
@@ -98,7 +113,10 @@ class ShopApi(Protocol):
         """Create the replacement order, free of charge, to the same address."""
 
     async def cancel_replacement(self, wanted: Wanted) -> Outcome:
-        """Undo `replace`, where it has not been sent yet; also when nothing was made."""
+        """Undo `replace`, where it has not been sent yet: `Done` once the shop says that none stands any more.
+
+        `Done("")` when there was none; `Cannot("already_sent")` with its reference when it has left.
+        """
 
     async def refund(self, wanted: Wanted) -> Outcome:
         """Pay `amount` back the way it was paid."""

@@ -13,7 +13,8 @@ asking again is always safe.
 import json
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Annotated, Any, Final
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlencode
 
@@ -27,7 +28,9 @@ from activities.shops.api import Cannot, Done, Outcome, Page, Wanted
 from activities.shops.protocol import Delivery
 from activities.shops.standard import StandardWebhooks
 from activities.vendors.http import Reply, Vendor, VendorGarbledError, VendorRefusedError
-from store.fields import Moment
+from journey.made_good import Given
+from journey.remedies import Choice
+from store.fields import Amount, Moment, Units
 from store.intake import (
     CustomerUpdated,
     Event,
@@ -72,10 +75,26 @@ class _Changes(BaseModel):
     total: int | None = Field(default=None, ge=0)
 
 
+class _GivenOne(BaseModel):
+    kind: Choice
+    reference: Annotated[str, Field(min_length=1, max_length=_LONGEST_REFERENCE)]
+    amount: Amount = Decimal(0)
+    units: Annotated[Units, Field(alias="lines")] = ()
+    at: Moment | None = None
+    key: str | None = None
+
+
+class _GivenBack(BaseModel):
+    """What the backend has given back for an order."""
+
+    given: list[_GivenOne]
+
+
 class Backend:
     """The API that a shop's own backend serves; see the module."""
 
     name = "backend"
+    settles = timedelta(minutes=2)
 
     def __init__(self, url: SplitResult, *, secret_key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """Prepare the adapter.
@@ -129,6 +148,28 @@ class Backend:
         except ValidationError:
             raise VendorGarbledError(self.name, "order_malformed") from None
         return [event for position, one in enumerate(given) for event in self._event(one, position)]
+
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """See `ShopApi.given`: `GET /orders/{order_id}/given`."""
+        try:
+            reply = await self._get(f"/orders/{quote(order_id, safe='')}/given", {})
+        except VendorRefusedError as error:
+            return Cannot("given_unknown" if error.status == httpx.codes.NOT_FOUND else error.rule)
+        try:
+            given = _GivenBack.model_validate(reply.document).given
+        except ValidationError:
+            raise VendorGarbledError(self.name, "given_malformed") from None
+        return [
+            Given(
+                what=one.kind,
+                reference=one.reference,
+                amount=one.amount,
+                units=one.units,
+                at=one.at,
+                key=one.key if one.key in keys else None,
+            )
+            for one in given
+        ]
 
     async def reserve(self, wanted: Wanted) -> Outcome:
         """See `ShopApi.reserve`."""
@@ -186,8 +227,10 @@ class Backend:
         try:
             reply = await self._vendor.call("POST", target, content=body.encode(), headers=headers, changes=True)
         except VendorRefusedError as error:
-            rule = error.body.get("rule") if isinstance(error.body, dict) else None
-            return Cannot(rule if isinstance(rule, str) and rule.isidentifier() else error.rule)
+            said = error.body if isinstance(error.body, dict) else {}
+            rule, stands = said.get("rule"), said.get("reference")
+            reference = stands if isinstance(stands, str) and len(stands) <= _LONGEST_REFERENCE else ""
+            return Cannot(rule if isinstance(rule, str) and rule.isidentifier() else error.rule, reference)
         document = reply.document if isinstance(reply.document, dict) else {}
         reference = document.get("reference", "")
         if not isinstance(reference, str) or len(reference) > _LONGEST_REFERENCE:

@@ -112,6 +112,7 @@ class _Product(Payload):
 
 class _Item(Payload):
     order_product_id: MaybeId = None
+    quantity: int | None = None
 
 
 class _Shipment(Payload):
@@ -123,8 +124,15 @@ class _Shipment(Payload):
     items: list[_Item] = Field(default_factory=list)
 
 
+class _RefundItem(Payload):
+    item_type: Text = None
+    item_id: MaybeId = None
+    quantity: int | None = None
+
+
 class _Refund(Payload):
     id: Id
+    items: list[_RefundItem] = Field(default_factory=list)
     created: _Moment = None
     total_amount: Annotated[Amount, BeforeValidator(lambda value: str(value) if type(value) is float else value)]
 
@@ -181,7 +189,7 @@ def order_events(
     if created.channel != "pos":
         events += _pickup(known, created, changed)
         events += _parcels(_all(_Shipment, shipments, "shipments"), created, sold)
-    events += _refunds(_all(_Refund, refunds, "refunds"), created, full=known.status_id == _REFUNDED)
+    events += _refunds(_all(_Refund, refunds, "refunds"), created, sold, full=known.status_id == _REFUNDED)
     if known.status_id in _CALLED_OFF:
         events.append(build(OrderCancelled, {**facts, "at": changed}, names=later))
     return events
@@ -275,11 +283,15 @@ def _parcels(shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequen
             "carrier": shipment.tracking_carrier or shipment.shipping_provider,
             "service": shipment.shipping_method,
             "skus": [skus[item.order_product_id] for item in shipment.items if item.order_product_id in skus] or None,
+            "units": [(skus.get(item.order_product_id or ""), item.quantity) for item in shipment.items],
         }
         yield build(ShipmentCreated, values, prefix="shipments.", names={"at": "date_created"})
 
 
-def _refunds(refunds: Sequence[_Refund], created: OrderCreated, *, full: bool) -> Iterator[Event]:
+def _refunds(
+    refunds: Sequence[_Refund], created: OrderCreated, sold: Sequence[_Product], *, full: bool
+) -> Iterator[Event]:
+    skus = {product.id: _sku(product) for product in sold if product.id}
     names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
     amounts = [(refund, rounded(refund.total_amount, created.currency)) for refund in refunds]
     paid_back = [(refund, amount) for refund, amount in amounts if amount > 0]
@@ -291,6 +303,10 @@ def _refunds(refunds: Sequence[_Refund], created: OrderCreated, *, full: bool) -
             "refund_id": refund.id,
             "amount": amount,
             "currency": created.currency,
+            "units": [
+                (skus.get(item.item_id or "") if item.item_type == "PRODUCT" else None, item.quantity)
+                for item in refund.items
+            ],
             "full": full and position == len(paid_back),
         }
         yield build(OrderRefunded, values, prefix="refunds.", names=names)

@@ -1,7 +1,7 @@
 """Making good at BigCommerce: a free replacement order, a refund, a coupon. Each looks first whether it was made.
 
-BigCommerce knows no idempotency keys. Of one remedy one attempt runs at a time; after `VendorUnclearError` the next one
-is to wait a minute, so that what nobody heard the end of has ended.
+BigCommerce knows no idempotency keys. Of one remedy one attempt runs at a time; a request that got no answer may be
+carried out for another `SETTLES`, and is neither repeated nor undone before.
 
 - A replacement bears its key as `external_order_id`, which V2 can be asked for
   (https://developer.bigcommerce.com/docs/rest-management/orders); V2 sends no mail of its own about it.
@@ -25,6 +25,8 @@ import httpx
 
 from activities.shops.api import Cannot, Done, Outcome, Wanted
 from activities.vendors.http import VendorGarbledError, VendorRefusedError
+from journey.made_good import Given
+from journey.remedies import Choice
 
 _NAME: Final = "bigcommerce"
 _CANCELLED, _AWAITING_FULFILLMENT = 5, 11
@@ -35,6 +37,8 @@ _ADDRESS: Final = (
 )  # fmt: skip
 _STORE_CREDIT: Final = "storecredit"
 _PAGE: Final = 50
+SETTLES: Final = timedelta(minutes=2)
+"""Longer than BigCommerce's own gateway waits for a request, which is a minute."""
 
 
 class Call(Protocol):
@@ -53,6 +57,19 @@ class Remedies:
         self._call = call
         self._secret_key = secret_key
 
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """Every refund that was paid, with units where it is of products, and the replacements of these keys."""
+        lines = await self._sold(order_id)
+        if isinstance(lines, Cannot):
+            return lines
+        refunds = objects(data(await self._call("GET", f"/v3/orders/{order_id}/payment_actions/refunds")))
+        found = [_refund_given(one, keys, lines) for one in refunds if isinstance(_paid(one), Done)]
+        for key in keys:
+            made = await self._replacement(key)
+            if made is not None and made.get("status_id") != _CANCELLED:
+                found.append(Given(what=Choice.REPLACEMENT, reference=str(made["id"]), key=key))
+        return found
+
     async def in_stock(self, wanted: Wanted) -> Outcome:
         """Whether there is enough of everything; what nobody counts is there."""
         lines = await self._lines(wanted)
@@ -65,9 +82,9 @@ class Remedies:
 
     async def replace(self, wanted: Wanted) -> Outcome:
         """The replacement order, free of charge, to the address that these goods went to."""
-        made = await self._replacement(wanted)
+        made = await self._replacement(wanted.key)
         if made is not None:
-            return Done(str(made["id"]))
+            return Cannot("withdrawn") if made.get("status_id") == _CANCELLED else Done(str(made["id"]))
         lines, order = await self._lines(wanted), await self._order(wanted)
         if isinstance(lines, Cannot) or order is None:
             return lines if isinstance(lines, Cannot) else Cannot("order_unknown")
@@ -98,14 +115,18 @@ class Remedies:
 
     async def cancel_replacement(self, wanted: Wanted) -> Outcome:
         """Cancel the replacement, unless some of it was sent."""
-        made = await self._replacement(wanted)
+        made = await self._replacement(wanted.key)
         if made is None:
             return Done("")
+        reference = str(made["id"])
         if made.get("items_shipped") or made.get("status_id") in _SENT:
-            return Cannot("already_sent")
+            return Cannot("already_sent", reference)
         if made.get("status_id") != _CANCELLED:
-            await self._call("PUT", f"/v2/orders/{made['id']}", json_body={"status_id": _CANCELLED})
-        return Done(str(made["id"]))
+            await self._call("PUT", f"/v2/orders/{reference}", json_body={"status_id": _CANCELLED})
+            now = await self._replacement(wanted.key)
+            if now is not None and now.get("status_id") != _CANCELLED:
+                return Cannot("not_cancelled", reference)
+        return Done(reference)
 
     async def refund(self, wanted: Wanted) -> Outcome:
         """Quote it, then pay it back."""
@@ -180,29 +201,36 @@ class Remedies:
             raise VendorGarbledError(_NAME, "refund_malformed")
         return _paid(paid)
 
-    async def _replacement(self, wanted: Wanted) -> Mapping[str, Any] | None:
-        found = objects(await self._call("GET", "/v2/orders", params={"external_order_id": wanted.key}))
-        return next((one for one in found if one.get("external_order_id") == wanted.key), None)
+    async def _replacement(self, key: str) -> Mapping[str, Any] | None:
+        found = objects(await self._call("GET", "/v2/orders", params={"external_order_id": key}))
+        return next((one for one in found if one.get("external_order_id") == key), None)
 
     async def _lines(self, wanted: Wanted) -> list[tuple[Mapping[str, Any], int]] | Cannot:
         """The order's products that are wanted, with how many."""
-        if not wanted.order_id.isdecimal():
+        sold = await self._sold(wanted.order_id)
+        if isinstance(sold, Cannot):
+            return sold
+        lines = [(next((one for one in sold if sku in _names(one)), None), quantity) for sku, quantity in wanted.skus]
+        known = [(line, quantity) for line, quantity in lines if line is not None]
+        return known if len(known) == len(lines) else Cannot("sku_unknown")
+
+    async def _sold(self, order_id: str) -> list[Mapping[str, Any]] | Cannot:
+        """All of the order's products."""
+        if not order_id.isdecimal():
             return Cannot("order_unknown")
         sold: list[Mapping[str, Any]] = []
         more = True
         while more:
             page = {"page": str(len(sold) // _PAGE + 1), "limit": str(_PAGE)}
             try:
-                found = objects(await self._call("GET", f"/v2/orders/{wanted.order_id}/products", params=page))
+                found = objects(await self._call("GET", f"/v2/orders/{order_id}/products", params=page))
             except VendorRefusedError as error:
                 if error.status == httpx.codes.NOT_FOUND:
                     return Cannot("order_unknown")
                 raise
             sold += found
             more = len(found) == _PAGE
-        lines = [(next((one for one in sold if sku in _names(one)), None), quantity) for sku, quantity in wanted.skus]
-        known = [(line, quantity) for line, quantity in lines if line is not None]
-        return known if len(known) == len(lines) else Cannot("sku_unknown")
+        return sold
 
     async def _stock(self, line: Mapping[str, Any]) -> float:
         asked = {"include": "variants", "include_fields": "inventory_tracking,inventory_level"}
@@ -262,6 +290,45 @@ def _free(line: Mapping[str, Any], quantity: int) -> dict[str, Any]:
 def _bears(refund: Mapping[str, Any], key: str) -> bool:
     said = [refund.get("reason"), *(item.get("reason") for item in objects(refund.get("items")))]
     return any(isinstance(one, str) and (one == key or one.startswith(f"{key} ")) for one in said)
+
+
+def _refund_given(refund: Mapping[str, Any], keys: Sequence[str], lines: Sequence[Mapping[str, Any]]) -> Given:
+    items = objects(refund.get("items"))
+    counted: dict[str, int] = {}
+    for item in items:
+        line = next((one for one in lines if one.get("id") == item.get("item_id")), None)
+        quantity = item.get("quantity")
+        # An amount of the whole order, or of a product without how many, says nothing of units: none are counted then.
+        if item.get("item_type") != "PRODUCT" or line is None or type(quantity) is not int or quantity < 1:
+            counted = {}
+            break
+        sku = _sku_of(line)
+        counted[sku] = counted.get(sku, 0) + quantity
+    return Given(
+        what=Choice.REFUND,
+        reference=str(refund["id"]),
+        amount=_money(refund.get("total_amount")),
+        units=tuple(sorted(counted.items())),
+        at=_moment(refund.get("created")),
+        key=next((key for key in keys if _bears(refund, key)), None),
+    )
+
+
+def _sku_of(line: Mapping[str, Any]) -> str:
+    """What a product is called in events, see `bigcommerce_orders`."""
+    sku = line.get("sku")
+    if isinstance(sku, str) and sku.strip():
+        return sku
+    known = line.get("variant_id") or line.get("product_id")
+    return f"product-{known}" if known else f"line-{line.get('id')}"
+
+
+def _moment(text: object) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text) if isinstance(text, str) else None
+    except ValueError:
+        return None
+    return None if at is None or at.tzinfo is None else at.astimezone(UTC)
 
 
 def _paid(refund: Mapping[str, Any]) -> Outcome:

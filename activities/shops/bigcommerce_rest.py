@@ -24,11 +24,12 @@ import httpx
 import structlog
 
 from activities.messaging.email.resend import base_url
-from activities.shops.api import Outcome, Page, Wanted
+from activities.shops.api import Cannot, Outcome, Page, Wanted
 from activities.shops.bigcommerce_orders import order_events
-from activities.shops.bigcommerce_remedies import Remedies, data, objects
+from activities.shops.bigcommerce_remedies import SETTLES, Remedies, data, objects
 from activities.shops.protocol import Ignored
 from activities.vendors.http import Vendor, VendorBusyError, VendorGarbledError, VendorRefusedError
+from journey.made_good import Given
 from store.intake import Event, Malformed
 
 _log = structlog.get_logger(__name__)
@@ -48,6 +49,7 @@ class BigCommerceRest:
     """The Management API of one store; see the module and `ShopApi`."""
 
     name = "bigcommerce"
+    settles = SETTLES
 
     def __init__(self, url: SplitResult, *, secret_key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
         """Prepare the adapter.
@@ -124,6 +126,10 @@ class BigCommerceRest:
     async def cancel_replacement(self, wanted: Wanted) -> Outcome:
         """See `ShopApi.cancel_replacement`."""
         return await self._remedies.cancel_replacement(wanted)
+
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """See `ShopApi.given`."""
+        return await self._remedies.given(order_id, keys)
 
     async def refund(self, wanted: Wanted) -> Outcome:
         """See `ShopApi.refund`."""

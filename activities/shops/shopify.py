@@ -17,6 +17,7 @@
   is ignored with its reason, never refused: Shopify drops a subscription whose deliveries keep failing.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -194,6 +195,7 @@ class Shopify:
             "at": refund.processed_at or refund.created_at,
             "amount": amount,
             "currency": next((paid.currency for paid in refund.transactions if paid.currency), None),
+            "units": [(sku(one.line_item), one.quantity) for one in refund.refund_line_items if one.line_item],
         }
         return [build(OrderRefunded, values, names=_NAMES | {"order_id": "order_id", "amount": "transactions.amount"})]
 
@@ -219,17 +221,23 @@ def _paid_back(refund: payloads.Refunded) -> Decimal:
 
 
 def _lines(order: payloads.Order) -> list[dict[str, Any]]:
+    """The lines after every edit, as at every other shop without what refunds took away: those tell it themselves."""
+    back: Counter[str] = Counter()
+    for refund in order.refunds:
+        for one in refund.refund_line_items:
+            back[one.line_item_id or ""] += one.quantity
+    bought = [(line, min(line.now + back[line.id or ""], line.quantity)) for line in order.line_items]
     return [
         {
             "sku": sku(line),
             "title": line.title or line.name or "",
-            "quantity": line.now,
+            "quantity": quantity,
             "unit_price": line.price,
             "category": line.product_type,
             "kind": LineKind.PHYSICAL if line.requires_shipping else LineKind.DIGITAL,
         }
-        for line in order.line_items
-        if line.now != 0
+        for line, quantity in bought
+        if quantity != 0
     ]
 
 

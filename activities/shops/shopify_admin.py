@@ -119,7 +119,9 @@ class ShopifyAdmin(ShopifyRemedies):
             whole["refunds"] = [await self._refund(one["id"]) for one in made]
         else:
             whole["refunds"] = [
-                await self._refund(one["id"]) if one["transactions"]["pageInfo"]["hasNextPage"] else one
+                await self._refund(one["id"])
+                if any(one[part]["pageInfo"]["hasNextPage"] for part in ("transactions", "refundLineItems"))
+                else one
                 for one in order["refunds"]
             ]
         return whole

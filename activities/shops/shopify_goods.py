@@ -2,12 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from activities.shops import shopify_payloads as payloads
 from activities.shops.api import Cannot, Wanted
 from activities.shops.shopify_orders import number_of
 from activities.shops.shopify_parcels import sku as sku_of
+from journey.made_good import Given
+from journey.remedies import Choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +55,36 @@ class Goods:
         return inside
 
 
+def refund_given(refund: Mapping[str, Any], inside: Mapping[str, Any], marks: Mapping[str, str]) -> Given:
+    """A refund, a node of `shopify_queries.GIVEN`, with its lines; `marks` are keys by what a note bears of them."""
+    counted: dict[str, int] = {}
+    for node in inside["nodes"]:
+        sku = _sku(node["lineItem"])
+        counted[sku] = counted.get(sku, 0) + node["quantity"]
+    return Given(
+        what=Choice.REFUND,
+        reference=str(refund["legacyResourceId"]),
+        amount=Decimal(refund["totalRefundedSet"]["shopMoney"]["amount"]),
+        # Of a list that goes on the rest is not known: better no units than some.
+        units=() if inside["pageInfo"]["hasNextPage"] else tuple(sorted(counted.items())),
+        at=datetime.fromisoformat(refund["createdAt"]),
+        key=next((key for mark, key in marks.items() if mark in (refund["note"] or "")), None),
+    )
+
+
+def _sku(node: Mapping[str, Any]) -> str:
+    known = payloads.Line(
+        id=number_of(node["id"]),
+        variant_id=(node["variant"] or {}).get("legacyResourceId"),
+        product_id=(node["product"] or {}).get("legacyResourceId"),
+        sku=node["sku"],
+    )
+    return sku_of(known)
+
+
 def goods(nodes: Sequence[Mapping[str, Any]]) -> Goods:
     """The lines by SKU."""
     lines: dict[str, list[Mapping[str, Any]]] = {}
     for node in nodes:
-        known = payloads.Line(
-            id=number_of(node["id"]),
-            variant_id=(node["variant"] or {}).get("legacyResourceId"),
-            product_id=(node["product"] or {}).get("legacyResourceId"),
-            sku=node["sku"],
-        )
-        lines.setdefault(sku_of(known), []).append(node)
+        lines.setdefault(_sku(node), []).append(node)
     return Goods(lines)

@@ -73,7 +73,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "line_items": list(lines.values()),
         "shipping_lines": [order["shippingLine"]] if order["shippingLine"] else [],
     }
-    refunds = [_refund(number, refund) for refund in order["refunds"]]
+    refunds = [_refund(number, refund, lines) for refund in order["refunds"]]
     # As it was placed: a cancellation takes every line away.
     yield "orders/create", whole | {"line_items": [line | {"current_quantity": None} for line in lines.values()]}
     if order["updatedAt"] != order["createdAt"] and not order["cancelledAt"]:
@@ -191,7 +191,7 @@ def _fulfilments(
 
 
 def _fulfilment(number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    inside = [one["lineItem"]["id"] for one in parcel["fulfillmentLineItems"]["nodes"]]
+    inside = [(one["lineItem"]["id"], one["quantity"]) for one in parcel["fulfillmentLineItems"]["nodes"]]
     tracking = parcel["trackingInfo"]
     return {
         "id": number_of(parcel["id"]),
@@ -203,16 +203,27 @@ def _fulfilment(number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapp
         "estimated_delivery_at": parcel["estimatedDeliveryAt"],
         "tracking_numbers": [one["number"] for one in tracking if one["number"]],
         "tracking_company": next((one["company"] for one in tracking if one["company"]), None),
-        "line_items": [lines[line] for line in inside if line in lines],
+        "line_items": [{**lines[line], "quantity": quantity or 0} for line, quantity in inside if line in lines],
     }
 
 
-def _refund(number: str, refund: Mapping[str, Any]) -> dict[str, Any]:
+def _refund(number: str, refund: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    inside = refund["refundLineItems"]
+    # Of a list that goes on nobody knows the rest: better no lines than some.
+    back = [] if inside["pageInfo"]["hasNextPage"] else inside["nodes"]
     return {
         "id": refund["legacyResourceId"],
         "order_id": number,
         "created_at": refund["createdAt"],
         "processed_at": refund["processedAt"],
+        "refund_line_items": [
+            {
+                "quantity": one["quantity"],
+                "line_item_id": number_of(one["lineItem"]["id"]),
+                "line_item": lines.get(one["lineItem"]["id"]),
+            }
+            for one in back
+        ],
         "transactions": [
             {
                 "kind": paid["kind"].lower(),

@@ -44,7 +44,7 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
     if fulfilment.status == "cancelled":
         status = ParcelStatus.CANCELLED
     # Which line is in which of several parcels Shopify does not say.
-    skus = [sku(line) for line in fulfilment.line_items] if len(numbers) == 1 else None
+    inside = fulfilment.line_items if len(numbers) == 1 else []
     events: list[Event] = []
     for number in numbers:
         parcel = {"tracking_number": number, "carrier": None if pickup else fulfilment.tracking_company, "shop": shop}
@@ -52,7 +52,8 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
             **parcel,
             "order_id": fulfilment.order_id,
             "at": fulfilment.created_at,
-            "skus": skus or None,
+            "skus": [sku(line) for line in inside] or None,
+            "units": [(sku(line), line.quantity) for line in inside],
             "method": Method.PICKUP if pickup else Method.DELIVERY,
             "estimated_delivery": fulfilment.estimated_delivery_at,
         }

@@ -107,9 +107,18 @@ class Transaction(Payload):
     currency: Text = None
 
 
+class RefundedLine(Payload):
+    """One of a refund's `refund_line_items`."""
+
+    quantity: int = 0
+    line_item_id: MaybeId = None
+    line_item: Line | None = None
+
+
 class Refunded(Payload):
     """A refund as an order carries it."""
 
+    refund_line_items: list[RefundedLine] = Field(default_factory=list)
     transactions: list[Transaction] = Field(default_factory=list)
 
 

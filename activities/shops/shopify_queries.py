@@ -19,6 +19,7 @@ PARCELS_AT_ONCE: Final = 3
 NUMBERS_OF_A_PARCEL: Final = 20
 REFUNDS_AT_ONCE: Final = 2
 PAYMENTS_AT_ONCE: Final = 3
+REFUNDED_AT_ONCE: Final = 3
 MOST: Final = 250
 """What a list that has no pages can be asked for at most."""
 
@@ -30,7 +31,7 @@ _LINE: Final = f"""
 _PARCEL: Final = f"""
   id status displayStatus createdAt updatedAt inTransitAt deliveredAt estimatedDeliveryAt
   trackingInfo(first: {NUMBERS_OF_A_PARCEL}) {{ number company }}"""
-_INSIDE: Final = f"{_PAGE_INFO} nodes {{ lineItem {{ id }} }}"
+_INSIDE: Final = f"{_PAGE_INFO} nodes {{ quantity lineItem {{ id }} }}"
 _REFUND: Final = "legacyResourceId createdAt processedAt"
 _PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ kind status amountSet {_MONEY} }}"
 _ORDER: Final = f"""
@@ -49,7 +50,10 @@ _ORDER: Final = f"""
     {_PARCEL} fulfillmentLineItems(first: {LINES_AT_ONCE}) {{ {_INSIDE} }}
   }}
   fulfillmentOrders(first: 3) {{ nodes {{ status updatedAt deliveryMethod {{ methodType }} }} }}
-  refunds(first: {REFUNDS_AT_ONCE}) {{ id {_REFUND} transactions(first: {PAYMENTS_AT_ONCE}) {{ {_PAYMENTS} }} }}"""
+  refunds(first: {REFUNDS_AT_ONCE}) {{
+    id {_REFUND} transactions(first: {PAYMENTS_AT_ONCE}) {{ {_PAYMENTS} }}
+    refundLineItems(first: {REFUNDED_AT_ONCE}) {{ {_INSIDE} }}
+  }}"""
 
 ORDERS: Final = f"""
 query Orders($query: String!, $after: String) {{
@@ -72,7 +76,9 @@ query Parcel($id: ID!, $after: String) {{
 REFUNDS: Final = f"query Refunds($id: ID!) {{ order(id: $id) {{ refunds(first: {MOST}) {{ id }} }} }}"
 REFUND: Final = f"""
 query Refund($id: ID!, $after: String) {{
-  refund(id: $id) {{ id {_REFUND} transactions(first: 100, after: $after) {{ {_PAYMENTS} }} }}
+  refund(id: $id) {{
+    id {_REFUND} transactions(first: 100, after: $after) {{ {_PAYMENTS} }} refundLineItems(first: 100) {{ {_INSIDE} }}
+  }}
 }}"""
 
 _ADDRESS: Final = "firstName lastName company address1 address2 city provinceCode countryCodeV2 zip phone"
@@ -96,6 +102,24 @@ query Mending($id: ID!, $key: String!) {{
     metafield(namespace: "postlude", key: $key) {{ value }}
   }}
 }}"""
+GIVEN: Final = f"""
+query Given($id: ID!) {{
+  order(id: $id) {{
+    refunds(first: {MOST}) {{ id legacyResourceId note createdAt totalRefundedSet {{ shopMoney {{ amount }} }} }}
+  }}
+}}"""
+REFUNDED: Final = """
+query Refunded($id: ID!) {
+  refund(id: $id) {
+    refundLineItems(first: 100) {
+      pageInfo { hasNextPage }
+      nodes {
+        quantity
+        lineItem { id sku variant { legacyResourceId } product { legacyResourceId } }
+      }
+    }
+  }
+}"""
 CLAIM: Final = """
 mutation Claim($metafields: [MetafieldsSetInput!]!) {
   metafieldsSet(metafields: $metafields) { metafields { value } userErrors { code } }

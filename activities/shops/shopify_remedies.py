@@ -29,11 +29,13 @@ from typing import Any, Final
 
 from activities.shops import shopify_queries as documents
 from activities.shops.api import Cannot, Done, Outcome, Wanted
-from activities.shops.shopify_goods import Goods, goods
+from activities.shops.shopify_goods import Goods, goods, refund_given
 from activities.shops.shopify_graphql import NAME, Graphql
 from activities.shops.shopify_inputs import draft_input, order_gid, refund_input
 from activities.shops.shopify_orders import number_of
 from activities.vendors.http import VendorBusyError, VendorUnclearError
+from journey.made_good import Given
+from journey.remedies import Choice
 
 _NAMESPACE: Final = "postlude"
 _CANCELLING: Final = timedelta(seconds=5)
@@ -47,11 +49,29 @@ class ShopifyRemedies:
     """The remedies of `ShopApi`. User errors without a meaning of their own are `Cannot("rejected")`."""
 
     name = NAME
+    settles = timedelta(minutes=1)
 
     def __init__(self, graphql: Graphql, *, shop: str, secret_key: str) -> None:
         self.shop = shop
         self._secret_key = secret_key
         self._graphql = graphql
+
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """Every refund with its lines, and the replacements of these keys; others name their order by a text alone."""
+        order = (await self._graphql.ask(documents.GIVEN, id=order_gid(order_id)))["order"]
+        if order is None:
+            return _UNKNOWN
+        found = []
+        for refund in order["refunds"]:
+            inside = (await self._graphql.ask(documents.REFUNDED, id=refund["id"]))["refund"]["refundLineItems"]
+            found.append(refund_given(refund, inside, {_mark(key): key for key in keys}))
+        for key in keys:
+            noted = (await self._graphql.ask(documents.MENDING, id=order_gid(order_id), key=_mark(key)))["order"]
+            draft = await self._draft(noted) if noted is not None else None
+            made = draft["order"] if draft is not None else None
+            if made is not None and made["cancelledAt"] is None:
+                found.append(Given(what=Choice.REPLACEMENT, reference=str(made["legacyResourceId"]), key=key))
+        return found
 
     async def reserve(self, wanted: Wanted) -> Outcome:
         """A draft order of the goods, which holds them for two days; the reference is the draft's id."""
@@ -103,21 +123,27 @@ class ShopifyRemedies:
         """
         order = await self._order(wanted)
         draft = await self._draft(order) if order is not None else None
-        if draft is None:
+        if order is None or draft is None:
             return Done("")
+        if draft["order"] is None:
+            await self._graphql.change(documents.DRAFT_DELETE, input={"id": draft["id"]})
+            draft = await self._draft(order)
+            if draft is None:
+                return Done("")
         made = draft["order"]
         if made is None:
-            await self._graphql.change(documents.DRAFT_DELETE, input={"id": draft["id"]})
-            return Done("")
+            return Cannot("not_cancelled", number_of(draft["id"]))
+        reference = str(made["legacyResourceId"])
         if made["cancelledAt"] is None:
             if any(parcel["status"] in _SENT for parcel in made["fulfillments"]):
-                return Cannot("already_sent")
-            cancelled, errors = await self._graphql.change(documents.ORDER_CANCEL, id=made["id"])
+                return Cannot("already_sent", reference)
+            _, errors = await self._graphql.change(documents.ORDER_CANCEL, id=made["id"])
             if errors:
-                return Cannot("rejected")
-            if not (cancelled["job"] or {}).get("done"):
+                return Cannot("rejected", reference)
+            now = await self._draft(order)
+            if now is not None and now["order"] is not None and now["order"]["cancelledAt"] is None:
                 raise VendorBusyError(NAME, "cancelling", _CANCELLING)
-        return Done(str(made["legacyResourceId"]))
+        return Done(reference)
 
     async def refund(self, wanted: Wanted) -> Outcome:
         """Pay back the way it was paid, without restocking; the reference is the refund's id.
@@ -135,7 +161,8 @@ class ShopifyRemedies:
         if isinstance(refund, Cannot):
             return refund
         for attempt in range(_ATTEMPTS):
-            key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{wanted.key}#{attempt}"))
+            # With the sum: Shopify refuses a key that comes again with another one.
+            key = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{wanted.key}#{wanted.amount}#{attempt}"))
             made, errors = await self._graphql.change(documents.REFUND_CREATE, input=refund, key=key)
             if not errors and made["refund"] is not None:
                 return Done(str(made["refund"]["legacyResourceId"]))

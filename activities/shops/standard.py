@@ -126,7 +126,7 @@ class StandardWebhooks:
         return event.model_copy(update={"customer": customer})
 
     def _shipped(self, values: dict[str, Any]) -> Event:
-        given = {**values, "skus": values.get("lines")}
+        given = {**values, "skus": values.get("lines"), "units": values.get("lines")}
         if given.get("method") == Method.PICKUP:
             given["tracking_number"] = _pickup(values)
         return build(ShipmentCreated, given, prefix="data.", names=_NAMES)

@@ -2,13 +2,19 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from hashlib import sha256
-from typing import Any
+from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
 from activities.shops.api import Cannot, Wanted
-from activities.shops.woocommerce_orders import _sku
+from activities.shops.woocommerce_orders import MARK, _sku
+from journey.made_good import Given
+from journey.remedies import Choice
+
+SENT: Final = "completed"
+GONE: Final = frozenset({"cancelled", "trash", "failed"})
 
 
 def mark(key: str) -> str:
@@ -39,6 +45,47 @@ def enough(product: Mapping[str, Any], count: int) -> bool:
     if product["manage_stock"]:
         return int(product["stock_quantity"] or 0) >= count
     return bool(product["stock_status"] != "outofstock")
+
+
+def refund_given(refund: Mapping[str, Any], marks: Mapping[str, str]) -> Given:
+    """A refund of an order; its lines without a quantity say how much and not of how many. `marks` are keys by mark."""
+    lines = [(sku_of(line), abs(line["quantity"])) for line in refund["line_items"]]
+    counted: Counter[str] = Counter()
+    for sku, quantity in lines:
+        counted[sku] += quantity
+    said = refund["reason"] or ""
+    key = next((key for sign, key in marks.items() if sign in said), None)
+    return Given(
+        what=Choice.REFUND,
+        reference=str(refund["id"]),
+        amount=Decimal(refund["amount"]),
+        units=() if any(not quantity for _, quantity in lines) else tuple(sorted(counted.items())),
+        at=_moment(refund.get("date_created_gmt")),
+        key=key if refund["refunded_payment"] else None,
+    )
+
+
+def is_replacement(child: Mapping[str, Any]) -> bool:
+    """Whether an order whose parent another one is stands in for its goods: it costs nothing and was not called off."""
+    return child["status"] not in GONE and not Decimal(child["total"])
+
+
+def child_given(child: Mapping[str, Any], marks: Mapping[str, str]) -> Given:
+    """A replacement."""
+    counted: Counter[str] = Counter()
+    for line in child["line_items"]:
+        counted[sku_of(line)] += line["quantity"]
+    return Given(
+        what=Choice.REPLACEMENT,
+        reference=str(child["id"]),
+        units=tuple(sorted(counted.items())),
+        at=_moment(child.get("date_created_gmt")),
+        key=marks.get(noted(child, MARK)),
+    )
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
 def refundable(wanted: Wanted, order: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]]) -> Cannot | None:

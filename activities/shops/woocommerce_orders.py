@@ -52,6 +52,7 @@ _PICKUP_STATUS: Final = {
     "cancelled": ParcelStatus.CANCELLED,
     "refunded": ParcelStatus.CANCELLED,
 }
+_LONG: Final = 7
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _NAMES: Final = {"order_id": "id", "at": "date_created_gmt", "lines": "line_items", "unit_price": "total"}
 _CHANGED: Final = _NAMES | {"at": "date_modified_gmt"}
@@ -188,6 +189,7 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
                 "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
                 "carrier": item.get("custom_tracking_provider") or item.get("tracking_provider"),
                 "skus": _inside(item.get("products_list"), order.line_items),
+                "units": _counted(item.get("products_list"), order.line_items),
             },
             names={"at": "date_shipped"},
         )
@@ -213,6 +215,18 @@ def _inside(products: object, lines: Sequence[payloads.Line]) -> list[str] | Non
     items = {str(one.get("item_id")) for one in named}
     goods = {str(one.get("product")) for one in named} - {"0", ""}
     return [_sku(line) for line in lines if line.id in items or {line.product_id, line.variation_id} & goods] or None
+
+
+def _counted(products: object, lines: Sequence[payloads.Line]) -> list[tuple[str | None, int | None]]:
+    """How many of which SKU are in a parcel, where the extension says so for each by its line (`item_id`, `qty`)."""
+    skus = {line.id: _sku(line) for line in lines if line.id}
+    named = [one for one in products if isinstance(one, Mapping)] if isinstance(products, list) else []
+    return [(skus.get(str(one.get("item_id"))), _whole(one.get("qty"))) for one in named]
+
+
+def _whole(given: object) -> int | None:
+    text = str(given)
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONG else None
 
 
 def _shipped(given: object, heard: datetime) -> datetime | None:

@@ -11,8 +11,9 @@ request of the one before it, which nobody heard the end of. So every attempt:
 3. makes it.
 
 An attempt that finds a fresh note of step 2 and nothing made waits until the note is `SETTLED_AFTER` old: by then
-PHP has ended the earlier request, and looking tells. A failure that certainly changed nothing takes the note away. Two
-attempts that begin at the same moment could both make it; nothing here can prevent that, only that there is one.
+PHP has ended the earlier request, and looking tells. So does what undoes a replacement. A failure that certainly
+changed nothing takes the note away. Two attempts that begin at the same moment could both make it; nothing here can
+prevent that, only that there is one.
 
 - **Refund** (https://developer.woocommerce.com/docs/apis/rest-api/v3/order-refunds/): `api_refund` has the payment
   gateway pay; one that cannot (`method_supports` without `refunds`) is asked nothing. WooCommerce writes the refund
@@ -27,7 +28,7 @@ attempts that begin at the same moment could both make it; nothing here can prev
 
 import base64
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -37,16 +38,27 @@ import httpx
 
 from activities.shops.api import Cannot, Done, Outcome, Wanted
 from activities.shops.payloads import rounded
-from activities.shops.woocommerce_goods import begun_key, enough, mark, noted, refundable, sku_of
+from activities.shops.woocommerce_goods import (
+    GONE,
+    SENT,
+    begun_key,
+    child_given,
+    enough,
+    is_replacement,
+    mark,
+    noted,
+    refund_given,
+    refundable,
+    sku_of,
+)
 from activities.shops.woocommerce_orders import MARK
 from activities.vendors.http import Vendor, VendorBusyError, VendorError, VendorGarbledError, VendorRefusedError
+from journey.made_good import Given
 
 NAME: Final = "woocommerce"
 SETTLED_AFTER: Final = timedelta(minutes=5)
 """Longer than PHP is usually allowed to run for a request."""
 _UNKNOWN: Final = Cannot("order_unknown")
-_SENT: Final = "completed"
-_GONE: Final = frozenset({"cancelled", "trash", "failed"})
 _CODE_TAKEN: Final = "woocommerce_rest_coupon_code_already_exists"
 
 
@@ -62,7 +74,20 @@ class WooCommerceRemedies:
         self._secret_key = secret_key
         self._vendor = vendor
         self._root = root
-        self._settled_after = settled_after
+        self.settles = settled_after
+
+    async def given(self, order_id: str, keys: Sequence[str]) -> Sequence[Given] | Cannot:
+        """Every refund, by its lines where they have a quantity, and every free order whose parent this one is.
+
+        A refund that nobody has marked as paid bears no key: whether it was is for a person to look at.
+        """
+        order = await self._order(order_id)
+        if order is None:
+            return _UNKNOWN
+        marks = {mark(key): key for key in keys}
+        found = [refund_given(one, marks) for one in await self._all(f"/orders/{order['id']}/refunds")]
+        children = await self._all("/orders", parent=order_id, status="any")
+        return found + [child_given(one, marks) for one in children if is_replacement(one)]
 
     async def reserve(self, wanted: Wanted) -> Outcome:
         """`Done("")` when there is enough in stock; see above."""
@@ -82,7 +107,7 @@ class WooCommerceRemedies:
             return _UNKNOWN
         known = await self._replacement(wanted)
         if known is not None:
-            return Cannot("withdrawn") if known["status"] in _GONE else Done(str(known["id"]))
+            return Cannot("withdrawn") if known["status"] in GONE else Done(str(known["id"]))
         goods = await self._goods(order, wanted)
         if isinstance(goods, Cannot):
             return goods
@@ -101,16 +126,27 @@ class WooCommerceRemedies:
         return await self._make(order, wanted, "/orders", replacement)
 
     async def cancel_replacement(self, wanted: Wanted) -> Outcome:
-        """Cancel the replacement order, which puts its goods back; `Cannot("already_sent")` once it is completed."""
+        """Cancel the replacement order, which puts its goods back; `Cannot("already_sent")` once it is completed.
+
+        Raises:
+            VendorBusyError: also where our own note is so fresh that a request to make it may still run.
+        """
+        order = await self._order(wanted.order_id)
         known = await self._replacement(wanted)
         if known is None:
+            if order is not None:
+                self._settle(order, wanted)
             return Done("")
-        if known["status"] == _SENT:
-            return Cannot("already_sent")
-        if known["status"] not in _GONE:
+        reference = str(known["id"])
+        if known["status"] == SENT:
+            return Cannot("already_sent", reference)
+        if known["status"] not in GONE:
             body = {"status": "cancelled"}
-            await self._vendor.call("PUT", self._path(f"/orders/{known['id']}"), json_body=body, changes=True)
-        return Done(str(known["id"]))
+            await self._vendor.call("PUT", self._path(f"/orders/{reference}"), json_body=body, changes=True)
+            now = await self._one(f"/orders/{reference}")
+            if now is not None and now["status"] not in GONE:
+                return Cannot("not_cancelled", reference)
+        return Done(reference)
 
     async def refund(self, wanted: Wanted) -> Outcome:
         """Pay back through the order's gateway, without restocking; the reference is the refund's id."""
@@ -258,7 +294,7 @@ class WooCommerceRemedies:
         """Wait for the end of an earlier attempt's request, which may still run."""
         begun = noted(order, begun_key(wanted))
         if begun:
-            left = datetime.fromisoformat(begun) + self._settled_after - datetime.now(UTC)
+            left = datetime.fromisoformat(begun) + self.settles - datetime.now(UTC)
             if left > timedelta(0):
                 raise VendorBusyError(NAME, "settling", left)
 

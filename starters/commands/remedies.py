@@ -25,7 +25,7 @@ from starters.commands.support import (
 from store import remedies
 from store.remedies import Remedy
 from workers.settings import Settings
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 app = typer.Typer(help="Replacements and refunds for parcels that will not come.", no_args_is_help=True)
 
@@ -96,13 +96,13 @@ async def _choose(settings: Settings, order: str, part: str | None, choice: Choi
         if chosen is None or chosen.stands is None:
             options = ", ".join(row.options) or "nothing"
             raise CommandError(f"order {order} refused: there is {options} to choose from")
-    return await _update(settings, order, row, RemedyCase.choose, [choice, by])
+    return await _update(settings, order, row, RemedySaga.choose, [choice, by])
 
 
 @app.command()
 def approve(order: Order, *, by: ByName, part: Part = None) -> None:
     """Say yes to what a remedy costs."""
-    _say(order, part, RemedyCase.approve, [by])
+    _say(order, part, RemedySaga.approve, [by])
 
 
 @app.command()
@@ -114,7 +114,7 @@ def decline(
     part: Part = None,
 ) -> None:
     """Say no to it."""
-    _say(order, part, RemedyCase.decline, [by, why])
+    _say(order, part, RemedySaga.decline, [by, why])
 
 
 @app.command()
@@ -126,13 +126,13 @@ def done(
     part: Part = None,
 ) -> None:
     """Say that it was done by hand."""
-    _say(order, part, RemedyCase.done, [by, reference])
+    _say(order, part, RemedySaga.done, [by, reference])
 
 
 @app.command("call-off")
 def call_off(order: Order, *, by: ByName, part: Part = None) -> None:
     """Do nothing after all, as long as nothing was made; what was begun is undone."""
-    _say(order, part, RemedyCase.call_off, [by])
+    _say(order, part, RemedySaga.call_off, [by])
 
 
 def _say(order: str, part: str | None, update: Any, arguments: list[str]) -> None:
@@ -159,8 +159,8 @@ async def _find(settings: Settings, order: str, part: str | None) -> Remedy:
 
 async def _update(settings: Settings, order: str, row: Remedy, update: Any, arguments: list[Any]) -> str:
     client = await connected_temporal(settings)
-    handle: WorkflowHandle[RemedyCase, str] = client.get_workflow_handle_for(
-        RemedyCase.run, remedy_id(row.shop, row.order_id, row.part)
+    handle: WorkflowHandle[RemedySaga, str] = client.get_workflow_handle_for(
+        RemedySaga.run, remedy_id(row.shop, row.order_id, row.part)
     )
     try:
         stands = await asyncio.wait_for(handle.execute_update(update, args=arguments), timeout=_UPDATE.total_seconds())

@@ -7,7 +7,6 @@ import asyncio
 import json
 import os
 import signal
-from datetime import timedelta
 from pathlib import Path
 
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -20,7 +19,7 @@ from tests.support.processes import serve_forks
 from workers.connecting import database, temporal_client
 from workers.logs import configure
 from workers.settings import Settings, shipped_playbooks
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 JOBS = "FAULT_TEST_JOBS"
 """The folder of jobs."""
@@ -50,13 +49,12 @@ async def work(playbook):
         pool,
         lambda _digest: book,
         Only(LookFirst(job["shop"], "acme")),
-        settles=timedelta(seconds=1),
         gap=gap,
     )
     async with Worker(
         await temporal_client(),
         task_queue=job["queue"],
-        workflows=[RemedyCase],
+        workflows=[RemedySaga],
         activities=remedies.activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
     ):

@@ -15,7 +15,7 @@ from tests.support.counter import Counter, Odd
 from tests.support.patience import PATIENCE
 from tests.support.processes import forks
 from tests.support.remedies import Case, until
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 COUPON = {"coupon_percent": 10}
 
@@ -27,13 +27,13 @@ async def nothing_more(_here, _handle):
 async def approve(_here, handle):
     """A person says yes."""
     await until(handle, "waits for `approve`")
-    await handle.execute_update(RemedyCase.approve, "Grace")
+    await handle.execute_update(RemedySaga.approve, "Grace")
 
 
 async def call_off(here, handle):
     """A person calls it off while the shop stumbles over the replacement."""
     await here.shop.reached("replace")
-    await handle.execute_update(RemedyCase.call_off, "Grace")
+    await handle.execute_update(RemedySaga.call_off, "Grace")
 
 
 @dataclass(frozen=True)

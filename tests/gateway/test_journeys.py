@@ -13,7 +13,7 @@ from starters.journeys import TemporalJourneys
 from starters.ports import JourneyMissingError
 from tests.support.orders import Order
 from tests.support.world import order_id
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 CANCELLED = OrderCancelled(at=datetime(2026, 11, 23, 8, tzinfo=UTC))
 
@@ -44,7 +44,7 @@ async def test_a_remedy_has_one_saga_for_ever(client):
     request = RemedyRequest(shop="acme", order_id=order_id(), part="T1", playbook="digest", at=CANCELLED.at)
     assert await journeys.settle(request)
     assert not await journeys.settle(request)
-    handle = client.get_workflow_handle_for(RemedyCase.run, request.workflow_id)
-    assert (await handle.describe()).workflow_type == "RemedyCase"
+    handle = client.get_workflow_handle_for(RemedySaga.run, request.workflow_id)
+    assert (await handle.describe()).workflow_type == "RemedySaga"
     await handle.terminate()
     assert not await journeys.settle(request)

@@ -13,7 +13,7 @@ from tests.support.counter import Odd
 from tests.support.histories import FOLDER, commands
 from tests.support.remedies import case, until
 from workers.connecting import DATA_CONVERTER
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 HERE = FOLDER / "remedies"
 HOW_TO_CHANGE = """
@@ -32,20 +32,20 @@ async def nothing(_handle):
 async def approved(handle):
     """A person says yes."""
     await until(handle, "waits for `approve`")
-    await handle.execute_update(RemedyCase.approve, "Grace")
+    await handle.execute_update(RemedySaga.approve, "Grace")
 
 
 async def instead(handle):
     """A person says yes, and then takes the money instead of goods that are not there."""
     await approved(handle)
     await until(handle, "out_of_stock")
-    await handle.execute_update(RemedyCase.choose, args=[Choice.REFUND, "Grace"])
+    await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
 
 
 async def called_off(handle):
     """A person calls it off."""
     await until(handle, "waits for `approve`")
-    await handle.execute_update(RemedyCase.call_off, "Grace")
+    await handle.execute_update(RemedySaga.call_off, "Grace")
 
 
 STORIES = {
@@ -63,7 +63,7 @@ async def test_every_recorded_saga_replays(runner):
     """Today's code makes the same commands from yesterday's events, inside the sandbox that forbids I/O too."""
     files = sorted(HERE.glob("*.history.json"))
     assert {file.name.partition(".")[0] for file in files} >= set(STORIES)
-    replayer = Replayer(workflows=[RemedyCase], data_converter=DATA_CONVERTER, workflow_runner=runner)
+    replayer = Replayer(workflows=[RemedySaga], data_converter=DATA_CONVERTER, workflow_runner=runner)
     for file in files:
         await replayer.replay_workflow(WorkflowHistory.from_json(f"replay-{file.stem}", file.read_text()))
 

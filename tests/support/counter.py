@@ -8,12 +8,17 @@ import json
 from collections import Counter as Count
 from collections import deque
 from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from activities.shops.api import Cannot, Done, ShopApi
 from activities.vendors.http import Vendor, VendorRefusedError
+from journey.made_good import Given
+from journey.remedies import Choice
 from tests.support.sockets import HOST, SocketServer
 
+BOOKED = {"refund": Choice.REFUND, "replace": Choice.REPLACEMENT}
 UNDOES = {"release": "reserve", "cancel_replacement": "replace", "withdraw_coupon": "coupon"}
 
 
@@ -35,7 +40,7 @@ class Odd:
     """How the next request for a kind goes.
 
     `silent` makes it and hangs up, `stall` makes it and says nothing until the other side hangs up, `busy` is 503,
-    `refuse` is for good, by `rule`.
+    `refuse` is for good, by `rule`. `late` hangs up at once and makes it `rule` seconds later; `lost` never does.
     """
 
     manner: str
@@ -51,6 +56,7 @@ class Counter(SocketServer):
     asked: Count = field(default_factory=Count)
     heard: asyncio.Condition = field(default_factory=asyncio.Condition)
     stalled: asyncio.Event = field(default_factory=asyncio.Event)
+    working: list = field(default_factory=list)
 
     def __post_init__(self):
         super().__init__()
@@ -67,6 +73,16 @@ class Counter(SocketServer):
         async with self.heard:
             await self.heard.wait_for(lambda: self.asked[kind])
 
+    def pay_back(self, order_id, amount, skus=()):
+        """Somebody at the shop refunds by hand: these units, or an amount that names none; its reference."""
+        return self._make(
+            {"kind": "refund", "key": "", "order_id": order_id, "amount": str(amount), "skus": [list(s) for s in skus]}
+        )
+
+    async def caught_up(self):
+        """Wait until the shop has done what it still had to do."""
+        await asyncio.gather(*self.working)
+
     def standing(self, order_id):
         """What the order has of the shop in the end, by kind; reservations that became an order are none."""
         return Count(one.kind for one in self.made if one.order_id == order_id and not one.undone)
@@ -75,12 +91,19 @@ class Counter(SocketServer):
         """What was ever made for the order, by kind."""
         return Count(one.kind for one in self.made if one.order_id == order_id)
 
-    async def answer(self, request, reader, writer):
+    async def answer(self, request, reader, writer):  # noqa: PLR0911  one return a manner
         body = json.loads(request.body)
         kind, key = body["kind"], body["key"]
         if request.target == "/look":
             found = [one for one in self.made if (one.kind, one.key) == (kind, key) and not one.undone]
             return await self._say(writer, 200, {"reference": found[0].reference if found else None})
+        if request.target == "/given":
+            given = [
+                {"kind": one.kind, "key": one.key, "reference": one.reference, "amount": one.amount, "skus": one.skus}
+                for one in self.made
+                if one.kind in BOOKED and one.order_id == body["order_id"] and not one.undone
+            ]
+            return await self._say(writer, 200, {"given": given})
         async with self.heard:
             self.asked[kind] += 1
             self.heard.notify_all()
@@ -89,6 +112,10 @@ class Counter(SocketServer):
             return await self._say(writer, 503, {})
         if odd.manner == "refuse":
             return await self._say(writer, 422, {"rule": odd.rule})
+        if odd.manner in {"late", "lost"}:
+            if odd.manner == "late":
+                self.working.append(asyncio.create_task(self._make_late(body, float(odd.rule))))
+            return False
         reference = self._make(body)
         if odd.manner == "plain":
             return await self._say(writer, 200, {"reference": reference})
@@ -96,6 +123,10 @@ class Counter(SocketServer):
             self.stalled.set()
             await reader.read()
         return False
+
+    async def _make_late(self, body, seconds):
+        await asyncio.sleep(seconds)
+        self._make(body)
 
     def _make(self, body):
         kind = body["kind"]
@@ -120,8 +151,9 @@ class LookFirst(ShopApi):
 
     name = "counter"
 
-    def __init__(self, url, shop):
+    def __init__(self, url, shop, *, settles=0.5):
         self.shop = shop
+        self.settles = timedelta(seconds=settles)
         self._vendor = Vendor(f"counter-{urlsplit(url).port}", url, rest=0.05)
 
     async def _do(self, kind, wanted, *, undo=False):
@@ -134,8 +166,22 @@ class LookFirst(ShopApi):
         try:
             made = await self._vendor.call("POST", "/make", json_body=said, changes=True)
         except VendorRefusedError as error:
-            return Cannot(error.body["rule"])
+            return Cannot(error.body["rule"], error.body.get("reference", ""))
         return Done(made.document["reference"])
+
+    async def given(self, order_id, keys):
+        said = {"kind": "given", "key": "", "order_id": order_id}
+        reply = await self._vendor.call("POST", "/given", json_body=said)
+        return [
+            Given(
+                what=BOOKED[one["kind"]],
+                reference=one["reference"],
+                amount=Decimal(one["amount"]),
+                units=tuple(tuple(unit) for unit in one["skus"]),
+                key=one["key"] if one["key"] in keys else None,
+            )
+            for one in reply.document["given"]
+        ]
 
     async def reserve(self, wanted):
         return await self._do("reserve", wanted)

@@ -22,7 +22,7 @@ from store.pool import Pool
 from tests.support.counter import Counter, LookFirst, Only
 from tests.support.orders import Order, put, put_parcel
 from tests.support.patience import PATIENCE
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedyInput, RemedySaga
 
 PLAIN = RemedyTerms()
 
@@ -79,12 +79,12 @@ class Case:
         await choose(self.pool, order, choice)
         return order
 
-    async def start(self, order: Order) -> WorkflowHandle[RemedyCase, str]:
+    async def start(self, order: Order) -> WorkflowHandle[RemedySaga, str]:
         """The saga begins, as the relay would begin it."""
         asked = request(order)
         return await self.client.start_workflow(
-            RemedyCase.run,
-            asked,
+            RemedySaga.run,
+            RemedyInput(request=asked),
             id=asked.workflow_id,
             task_queue=self.queue,
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
@@ -117,13 +117,12 @@ async def case(
         book(playbook, terms),
         Only(adapter if api else None),
         alerts=alerts,
-        settles=timedelta(seconds=0.5),
         gap=gap,
     )
     worker = Worker(
         client,
         task_queue=queue,
-        workflows=[RemedyCase],
+        workflows=[RemedySaga],
         activities=work.activities,
         workflow_runner=UnsandboxedWorkflowRunner(),
         max_cached_workflows=cached,

@@ -9,7 +9,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from journey.remedies import By, Choice, RemedyTerms, Stand
 from tests.support.counter import Odd
 from tests.support.remedies import case, until
-from workflows.remedy_case import RemedyCase
+from workflows.remedy_case import RemedySaga
 
 WITH_COUPON = RemedyTerms(coupon_percent=10)
 APPROVED = RemedyTerms(approve_above={"EUR": Decimal(50)})
@@ -77,7 +77,7 @@ async def test_above_the_limit_nothing_is_spent_before_a_person_says_yes(client,
         handle = await here.start(order)
         await until(handle, "waits for `approve`")
         assert ((await here.row(order)).status, here.shop.made) == (Stand.AWAITING_APPROVAL, [])
-        await handle.execute_update(RemedyCase.approve, "Grace")
+        await handle.execute_update(RemedySaga.approve, "Grace")
         assert await handle.result() == "done"
         row = await here.row(order)
     assert (row.approved_by, row.approved_at is not None, row.status) == ("Grace", True, Stand.DONE)
@@ -89,7 +89,7 @@ async def test_a_saga_outlives_its_workers_memory(client, pool, playbook):
         order = await here.lost(Choice.REPLACEMENT)
         handle = await here.start(order)
         await until(handle, "waits for `approve`")
-        await handle.execute_update(RemedyCase.approve, "Grace")
+        await handle.execute_update(RemedySaga.approve, "Grace")
         assert await handle.result() == "done"
         assert here.shop.ever(order.order_id) == {"reserve": 1, "replace": 1}
 
@@ -107,7 +107,7 @@ async def test_a_no_is_the_end(client, pool, playbook):
         order = await here.lost(Choice.REPLACEMENT)
         handle = await here.start(order)
         await until(handle, "waits for `approve`")
-        await handle.execute_update(RemedyCase.decline, args=["Grace", "found_again"])
+        await handle.execute_update(RemedySaga.decline, args=["Grace", "found_again"])
         assert await handle.result() == "declined"
         row = await here.row(order)
         assert (row.status, row.failure, here.shop.made) == (Stand.DECLINED, "found_again", [])
@@ -116,11 +116,11 @@ async def test_a_no_is_the_end(client, pool, playbook):
 @pytest.mark.parametrize(
     ("update", "arguments", "said"),
     [
-        (RemedyCase.done, ["Grace", "R-1"], "nobody was asked"),
-        (RemedyCase.approve, [" "], "one line"),
-        (RemedyCase.approve, ["a\nb"], "one line"),
-        (RemedyCase.decline, ["Grace", "Ada Lovelace called"], "one word"),
-        (RemedyCase.choose, [Choice.REFUND, "Grace"], "already"),
+        (RemedySaga.done, ["Grace", "R-1"], "nobody was asked"),
+        (RemedySaga.approve, [" "], "one line"),
+        (RemedySaga.approve, ["a\nb"], "one line"),
+        (RemedySaga.decline, ["Grace", "Ada Lovelace called"], "one word"),
+        (RemedySaga.choose, [Choice.REFUND, "Grace"], "already"),
     ],
 )
 async def test_a_word_that_does_not_fit_is_refused(*, client, pool, playbook, update, arguments, said):
@@ -132,7 +132,7 @@ async def test_a_word_that_does_not_fit_is_refused(*, client, pool, playbook, up
         with pytest.raises(WorkflowUpdateFailedError) as caught:
             await handle.execute_update(update, args=arguments)
         assert said in str(caught.value.cause)
-        await handle.execute_update(RemedyCase.decline, args=["Grace", "enough"])
+        await handle.execute_update(RemedySaga.decline, args=["Grace", "enough"])
         assert await handle.result() == "declined"
 
 
@@ -157,10 +157,10 @@ async def test_above_the_limit_a_person_says_what_comes_instead(client, pool, pl
         here.shop.then(step, Odd("refuse", "out_of_stock"))
         handle = await here.start(order)
         await until(handle, "waits for `approve`")
-        await handle.execute_update(RemedyCase.approve, "Grace")
+        await handle.execute_update(RemedySaga.approve, "Grace")
         await until(handle, "out_of_stock")
         assert here.shop.standing(order.order_id) == {}
-        await handle.execute_update(RemedyCase.choose, args=[Choice.REFUND, "Grace"])
+        await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
         assert await handle.result() == "done"
         row = await here.row(order)
         assert here.shop.standing(order.order_id) == {"refund": 1}
@@ -173,18 +173,29 @@ async def test_a_replacement_may_be_tried_again(plain):
     plain.shop.then("replace", Odd("refuse", "no_courier"))
     handle = await plain.start(order)
     await until(handle, "no_courier")
-    await handle.execute_update(RemedyCase.choose, args=[Choice.REPLACEMENT, "Grace"])
+    await handle.execute_update(RemedySaga.choose, args=[Choice.REPLACEMENT, "Grace"])
     assert await handle.result() == "done"
     assert plain.shop.standing(order.order_id) == {"reserve": 1, "replace": 1}
     assert plain.shop.ever(order.order_id) == {"reserve": 2, "replace": 1}
 
 
 async def test_money_that_went_back_already_is_done(plain):
-    """Somebody at the shop was quicker: that is what was wanted."""
+    """Somebody at the shop was quicker, with these very units: that is what was wanted."""
+    order = await plain.lost(Choice.REFUND)
+    paid = plain.shop.pay_back(order.order_id, 79, [("YM-1", 1)])
+    assert await (await plain.start(order)).result() == "done"
+    row = await plain.row(order)
+    assert (row.failure, row.reference, plain.shop.ever(order.order_id)) == ("already_refunded", paid, {"refund": 1})
+
+
+async def test_a_shop_that_says_it_was_paid_back_and_shows_nothing_is_asked_about(plain):
+    """Its word alone makes nothing good: people are asked."""
     order = await plain.lost(Choice.REFUND)
     plain.shop.then("refund", Odd("refuse", "already_refunded"))
-    assert await (await plain.start(order)).result() == "done"
-    assert ((await plain.row(order)).failure, plain.shop.made) == ("already_refunded", [])
+    handle = await plain.start(order)
+    await until(handle, "already_refunded")
+    await handle.execute_update(RemedySaga.call_off, "Grace")
+    assert await handle.result() == "failed"
 
 
 @pytest.mark.parametrize("choice", Choice)
@@ -205,7 +216,7 @@ async def test_a_refusal_is_for_people_and_may_end_there(plain):
     plain.shop.then("refund", Odd("refuse", "order_unknown"))
     handle = await plain.start(order)
     await until(handle, "order_unknown")
-    await handle.execute_update(RemedyCase.call_off, "Grace")
+    await handle.execute_update(RemedySaga.call_off, "Grace")
     assert await handle.result() == "failed"
     row = await plain.row(order)
     assert (row.status, row.failure) == (Stand.FAILED, "order_unknown")

@@ -149,6 +149,16 @@ class Changes:
             "createdAt": order["updatedAt"],
             "processedAt": order["updatedAt"],
             "transactions": [],
+            "totalRefundedSet": order["money"](
+                sum((Decimal(paid["amount"]) / factor for paid in input["transactions"]), Decimal(0))
+            ),
+            "refundLineItems": [
+                {
+                    "quantity": one["quantity"],
+                    "lineItem": next(line for line in order["lineItems"] if line["id"] == one["lineItemId"]),
+                }
+                for one in input["refundLineItems"]
+            ],
         }
         for paid in input["transactions"]:
             amount = rounded(Decimal(paid["amount"]) / factor, order["currencyCode"])

@@ -147,7 +147,7 @@ class ShopifyServer(MisbehavingShop, Changes):
             "inTransitAt": None,
             "deliveredAt": None,
             "trackingInfo": [{"number": one, "company": "DHL"} for one in tracking],
-            "fulfillmentLineItems": [{"lineItem": line} for line in lines],
+            "fulfillmentLineItems": [{"quantity": line["quantity"], "lineItem": line} for line in lines],
         } | fields
         order["fulfillments"].append(parcel)
 
