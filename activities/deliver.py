@@ -8,7 +8,8 @@ Its errors may be retried all the same: attempts that were scheduled by an older
 of that version would end with an error that may not be.
 """
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Final
 
@@ -37,6 +38,7 @@ from journey.outcomes import (
     WaitRequest,
 )
 from journey.playbook import touch_id
+from journey.state import DATABASE
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 
@@ -101,20 +103,12 @@ class Deliveries:
                 `next_retry_delay`.
         """
         now = domain_now(request.now)
-        database, who = self._parts.ways.database, _who(request)
         with _bound(request):
-            try:
+            with self._database(now, _who(request)):
                 outcome = await what_became_of(self._parts, request, now)
                 if request.along and not isinstance(outcome, Held):
                     playbook = self._parts.sender.playbook(request.playbook)
                     await self._parts.ledger.pass_along(request, playbook, outcome, now=now)
-            except (*AWAY, asyncpg.PostgresError) as error:
-                # By its type alone: its text may quote a row.
-                rule = type(error).__name__
-                database.failed(now, rule, who=who)
-                delay = database.wait(now, who) or SHORTEST
-                raise ApplicationError(rule, type="Database", next_retry_delay=delay) from None
-            database.worked(now)
             await self._alert(request, outcome, again=False)
             _settled(request, outcome)
         return DeliverAnswer.of(outcome)
@@ -127,7 +121,11 @@ class Deliveries:
             ApplicationError: it is shut; says since when and until when, with `next_retry_delay`.
         """
         now = domain_now(request.now)
-        wait = self._parts.ways.wait(request.waits_for, now, _who(request))
+        if request.waits_for == DATABASE:
+            await self._reach_database(now, _who(request))
+            return
+        ways, who = self._parts.ways, _who(request)
+        wait = ways.wait(request.waits_for, now, who) or await ways.knock(request.waits_for, now, who)
         if wait is None:
             return
         since = "" if wait.since is None else f" since {_minute(wait.since)} ({wait.rule})"
@@ -137,6 +135,31 @@ class Deliveries:
             next_retry_delay=wait.delay,
             category=_BENIGN,
         )
+
+    async def _reach_database(self, now: datetime, who: str) -> None:
+        wait = self._parts.ways.database.wait(now, who)
+        if wait is not None:
+            raise ApplicationError("database is closed", type="WayShut", next_retry_delay=wait, category=_BENIGN)
+        with self._database(now, who):
+            await self._parts.pool.fetchval("SELECT 1")
+
+    @contextmanager
+    def _database(self, now: datetime, who: str) -> Iterator[None]:
+        """Tell the breaker of the database what came of asking it.
+
+        Raises:
+            ApplicationError: it is away, with `next_retry_delay`.
+        """
+        database = self._parts.ways.database
+        try:
+            yield
+        except (*AWAY, asyncpg.PostgresError) as error:
+            # By its type alone: its text may quote a row.
+            rule = type(error).__name__
+            database.failed(now, rule, who=who)
+            delay = database.wait(now, who) or SHORTEST
+            raise ApplicationError(rule, type="Database", next_retry_delay=delay) from None
+        database.worked(now)
 
     async def _alert(self, request: DeliverRequest | FindOutRequest, outcome: Outcome, *, again: bool) -> None:
         """Tell people of what the touch wants them told, and of a message that failed or waits for its template.

@@ -26,6 +26,8 @@ from store.shop_sync import Run, ShopErasedError
 FIRST_DAYS = 60
 """How far back the first run of a shop goes, unless told otherwise."""
 _BUSY_RETRY = timedelta(minutes=1)
+_SETTINGS_REACH = timedelta(hours=1)
+"""So long after its beginning a run waits for a worker that knows its shop: settings reach workers one by one."""
 _NAP = timedelta(seconds=5)
 
 
@@ -88,8 +90,9 @@ class ShopSyncs:
 
         Raises:
             ApplicationError: `next_retry_delay` is what the API asked for, or a minute where another process reads the
-                shop, or this one does not know it (another may, and settings change); not to be retried where the
-                shop has left. What nobody foresaw is named by its type alone: its text may quote an order.
+                shop, or this one does not know it; not to be retried where the shop has left, or is not known an hour
+                after the run began: the schedule, as long as there is one, begins another. What nobody foresaw is
+                named by its type alone: its text may quote an order.
         """
         try:
             async with beating():
@@ -98,8 +101,13 @@ class ShopSyncs:
         except VendorError as error:
             wait = error.retry_after if isinstance(error, VendorBusyError) else None
             raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=wait) from None
-        except (SyncBusyError, ShopUnknownError) as error:
-            raise ApplicationError(str(error), type=type(error).__name__, next_retry_delay=_BUSY_RETRY) from None
+        except SyncBusyError as error:
+            raise ApplicationError(str(error), type="SyncBusyError", next_retry_delay=_BUSY_RETRY) from None
+        except ShopUnknownError as error:
+            over = self._clock() - activity.info().scheduled_time >= _SETTINGS_REACH
+            raise ApplicationError(
+                str(error), type="ShopUnknownError", next_retry_delay=_BUSY_RETRY, non_retryable=over
+            ) from None
         except ShopErasedError as error:
             raise ApplicationError(str(error), type="ShopErasedError", non_retryable=True) from None
         except ApplicationError:

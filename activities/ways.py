@@ -17,9 +17,10 @@ from datetime import datetime, timedelta
 from enum import Enum
 from typing import Final
 
-from activities.messaging.protocol import Accepted, Busy, Receipt, Rejected
+from activities.messaging.protocol import Accepted, Answering, Busy, Receipt, Rejected
 from activities.messaging.senders import Senders
 from journey.playbook import Channel
+from journey.state import DATABASE
 from store.claims import Shut
 
 SHORTEST: Final = timedelta(seconds=5)
@@ -35,7 +36,6 @@ _DOUBLES_EVERY: Final = 5.0
 """…twice as many every so many seconds…"""
 _MOST_RATE: Final = 100.0
 """…up to this."""
-DATABASE: Final = "database"
 _CHANNELS: Final = frozenset(channel.value for channel in Channel)
 _ZERO: Final = timedelta()
 Draw = Callable[[], float]
@@ -77,6 +77,11 @@ class Way:
     @property
     def works(self) -> bool:
         """Whether the last that was heard of it was a message that came through."""
+        return self._known and self.since is None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages are known to go this way."""
         return self._known and self.since is None
 
     def enter(self, now: datetime) -> Entry:
@@ -254,6 +259,22 @@ class Ways:
                 return None
             waits.append(Wait(delay, way.since, way.rule))
         return min(waits, key=lambda one: one.delay, default=None)
+
+    async def knock(self, waits_for: str, now: datetime, who: str) -> Wait | None:
+        """Before a message tries a shut way: whether anybody answers there. As `wait`, with None for who does.
+
+        So a lone message that waits for days grows no history by trying.
+        """
+        channel, _, provider = waits_for.partition("/")
+        if channel not in _CHANNELS:
+            return None
+        for name in (provider,) if provider else self._senders.names(Channel(channel)):
+            way = self._to(Channel(channel), name)
+            there = self._senders.named(Channel(channel), name)
+            if way.is_open or not isinstance(there, Answering) or await there.answers():
+                return None
+            way.failed(now, way.rule or "provider_unreachable", who=who)
+        return self.wait(waits_for, now, who)
 
     def _to(self, channel: Channel, provider: str) -> Way:
         return self._way(f"{channel}/{provider}")

@@ -16,10 +16,13 @@ from temporalio.api.enums.v1 import EventType
 from bench.histories import Entry, Record
 from bench.rules import PLACED, Pause
 from bench.scenario import DELIVERED_AFTER
-from journey.economy import ACTION, ACTIVE_GB_HOUR, worth_a_new_run
 from workers.connecting import DATA_CONVERTER
 from workflows.journey_input import JourneyInput
 
+ACTION = 50 / 1_000_000
+"""Dollars an action, at Temporal Cloud's list price (https://temporal.io/pricing)."""
+ACTIVE_GB_HOUR = 0.042
+"""Dollars for holding one GB of open history for one hour."""
 _HOUR = 3600
 _SAME_MOMENT = timedelta(minutes=30)
 """The played journey runs some seconds behind the core's; its facts lie two hours apart at least."""
@@ -124,9 +127,8 @@ class Ledger:
         """The rules worth comparing."""
         return [
             self.play("never", lambda *_: False),
-            self.play("before the longest waits (D21 to D30)", lambda _, __, pause: _long_tail(pause)),
+            self.play("as shipped: before the first wait of more than a week", lambda _, __, pause: _long_tail(pause)),
             self.play("at every phase boundary", lambda _, __, pause: pause.new_phase),
-            self.play("as shipped (journey/economy.py)", lambda _, held, pause: _shipped(held, pause)),
             *(self.play(f"when the rest saves {least} actions", self._saves(least)) for least in (1, 2, 3, 4, 6)),
             self.best(),
         ]
@@ -166,10 +168,6 @@ def payload_bytes(pause: Pause) -> int:
     """Bytes of the state that a run continued at this pause is given."""
     payload = DATA_CONVERTER.payload_converter.to_payloads([JourneyInput(state=pause.state)])[0]
     return payload.ByteSize()
-
-
-def _shipped(held: int, pause: Pause) -> bool:
-    return pause.new_phase and pause.last is not None and worth_a_new_run(held, pause.ends - pause.at)
 
 
 def _long_tail(pause: Pause) -> bool:

@@ -26,7 +26,6 @@ _ONE_ACTION = frozenset(
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED,
         EventType.EVENT_TYPE_TIMER_STARTED,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED,
-        EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES,
         EventType.EVENT_TYPE_WORKFLOW_EXECUTION_CONTINUED_AS_NEW,
     }
 )
@@ -134,5 +133,9 @@ def _actions(event: HistoryEvent) -> int:
             return int(not event.workflow_execution_started_event_attributes.continued_execution_run_id)
         case EventType.EVENT_TYPE_ACTIVITY_TASK_STARTED:
             return max(1, event.activity_task_started_event_attributes.attempt)
+        case EventType.EVENT_TYPE_UPSERT_WORKFLOW_SEARCH_ATTRIBUTES:
+            # The version that `workflow.patched` notes is free (https://docs.temporal.io/cloud/actions).
+            fields = event.upsert_workflow_search_attributes_event_attributes.search_attributes.indexed_fields
+            return int(set(fields) != {"TemporalChangeVersion"})
         case kind:
             return 2 if kind in _TWO_ACTIONS else int(kind in _ONE_ACTION)

@@ -36,9 +36,9 @@ OFFSETS = {
 """Touch and days after the order: the first weeks of the default journey."""
 
 _CUSTOMERS = """
-INSERT INTO customers (shop, customer_id, email, phone, first_name, locale, time_zone, country)
+INSERT INTO customers (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at)
 SELECT $1, 'c-' || n, 'buyer-' || n || '@example.com', '+49151' || lpad(n::text, 8, '0'), 'Ada',
-       ($3::text[])[1 + n % 4], ($4::text[])[1 + n % 4], ($5::text[])[1 + n % 4]
+       ($3::text[])[1 + n % 4], ($4::text[])[1 + n % 4], ($5::text[])[1 + n % 4], $6
 FROM generate_series(1, $2::int) n
 """
 # A yes at the first order, a third again at a later one; one in fifty has said no since.
@@ -151,7 +151,7 @@ async def fill(pool: Pool, playbook: Playbook, *, customers: int, rows: int) -> 
 async def people(connection: Connection, customers: int) -> None:
     """`c-1`, `c-2`, … with a word on marketing each."""
     locales, zones, countries = (list(column) for column in zip(*PLACES, strict=True))
-    await connection.execute(_CUSTOMERS, SHOP, customers, locales, zones, countries)
+    await connection.execute(_CUSTOMERS, SHOP, customers, locales, zones, countries, NOW)
     await connection.execute(_CONSENTS, SHOP, customers, NOW)
 
 

@@ -167,7 +167,9 @@ async def _filled(pool: Pool, side: Postlude, parcels: int, since: datetime) -> 
         await side.start(order_id, since)
         await side.ship(order_id, since)
     await pool.execute(
-        "INSERT INTO customers (shop, customer_id, locale, country) VALUES ('polled', 'c-1', 'de', 'DE')"
+        "INSERT INTO customers (shop, customer_id, locale, country, updated_at)"
+        " VALUES ('polled', 'c-1', 'de', 'DE', $1)",
+        since,
     )
     await pool.execute(_FILL, parcels - len(orders), since)
     await pool.execute(

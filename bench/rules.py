@@ -9,7 +9,7 @@ from bench import scenario
 from bench.sides import SHOP, created, facts, scanned
 from journey.answers import settle
 from journey.events import Event, ReviewPosted
-from journey.itinerary import Deliver, Finish, Step, next_step, outlook, passed_over
+from journey.itinerary import Deliver, FindOut, Finish, Step, next_step, outlook, passed_over
 from journey.mending import Mend
 from journey.outcomes import DeliverRequest, Sent
 from journey.parcels import ParcelStatus
@@ -59,8 +59,8 @@ def pauses(playbook: Playbook) -> list[Pause]:
             state = _sent(state, step, playbook, now)
             phase = step.stop.touch.phase
             continue
-        if isinstance(step, Mend):
-            raise TypeError("an order whose parcel arrives is never made good")
+        if isinstance(step, Mend | FindOut):
+            raise TypeError("an order whose parcel arrives is never made good, and nothing of it is lost")
         if step.until is not None and step.until != deadline:
             deadline = step.until
             ahead = outlook(state, playbook, now=now).ahead
@@ -112,7 +112,7 @@ def _moments(playbook: Playbook) -> list[tuple[JourneyState, Event]]:
             step = next_step(state, playbook, now=now)
             if isinstance(step, Deliver):
                 state = _sent(state, step, playbook, now)
-            elif isinstance(step, Finish | Mend) or step.until is None or step.until > event.at:
+            elif isinstance(step, Finish | Mend | FindOut) or step.until is None or step.until > event.at:
                 break
             else:
                 now = step.until

@@ -152,9 +152,7 @@ async def _signalled(side: Postlude, order_id: str, step: int) -> None:
         status=_SEEN[step],
         estimated_delivery=_estimate(step),
     )
-    await side.client.get_workflow_handle(workflow_id(SHOP, order_id)).signal(
-        OrderJourney.shipment_updated, args=[told]
-    )
+    await side.client.get_workflow_handle(workflow_id(SHOP, order_id)).signal("shipment_updated", told)
 
 
 def _today() -> date:

@@ -1,22 +1,25 @@
 """How what the activities answer changes a journey's state."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, Status, unsent
 from journey.remedies import ENDS, Action, RemedyAnswer, RemedyStep
-from journey.state import JourneyState, Remedy, Settled, with_remedy, without
+from journey.state import DATABASE, JourneyState, Lost, Remedy, Settled, paced, with_remedy, without
 
 
 def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, now: datetime) -> JourneyState:
     """The state after `deliver` answered at `now` what became of one touch."""
     key = request.key
+    state = _doubts_ended(state, request.passed_over, now)
+    if state.lost or state.unanswered:
+        state = state.but(lost=_but(state.lost, key), unanswered=_but(state.unanswered, key))
     reported = state.reported | {passed.key for passed in request.passed_over}
     send_now = tuple(wanted for wanted in state.send_now if wanted != key and wanted not in request.along)
     if isinstance(outcome, Held):
-        # The ledger's last word on it is now the hold: should it be passed over later, that is news again.
-        held = {**without(state.held, reported), key: outcome}
-        return state.but(held=held, reported=reported - {key}, send_now=send_now)
+        return _hold(state, key, outcome, reported).but(send_now=send_now)
     # What stays as it was is not mentioned: fields that nobody set are left out when a state is written down.
     changes: dict[str, Any] = {}
     if isinstance(outcome, Sent):
@@ -25,8 +28,6 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
     else:
         why = {"why": outcome.why} if isinstance(outcome, Refused) and outcome.why else {}
         settled = Settled(status=Status(outcome.status), at=now, rule=outcome.rule, **why)
-    if state.held:
-        changes["held"] = without(state.held, {key} | reported)
     if state.send_now:
         changes["send_now"] = send_now
     settling = {key: settled}
@@ -35,11 +36,77 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
         alike = Settled(status=Status.REFUSED, at=settled.at, rule=unsent(outcome))
         settling |= dict.fromkeys(request.along, alike)
         reported |= set(request.along)
-        if state.held:
-            changes["held"] = without(state.held, {key} | reported)
+    if state.held:
+        changes["held"] = without(state.held, {key} | reported)
     if request.passed_over or request.along:
         changes["reported"] = reported
     return state.but(settled={**state.settled, **settling}, **changes)
+
+
+def _hold(state: JourneyState, key: TouchKey, hold: Held, reported: frozenset[str]) -> JourneyState:
+    """The ledger's last word on it is now the hold: should it be passed over later, that is news again."""
+    held = without(state.held, reported)
+    if hold.waits_for is not None:
+        state = state.but(ways={**state.ways, hold.waits_for: None})
+    # An operator may have skipped it while it was under way.
+    if key not in state.settled:
+        held = {**held, key: hold}
+    return state.but(held=held, reported=reported - {key})
+
+
+def found_out(state: JourneyState, key: TouchKey, outcome: Outcome, *, now: datetime) -> JourneyState:
+    """The state after the ledger said at `now` what became of an attempt that gave no answer.
+
+    What did not go out is decided on anew. The more attempts in a row came to nothing, the longer that waits.
+    """
+    request = DeliverRequest(
+        shop=state.order.shop,
+        order_id=state.order.order_id,
+        playbook=state.playbook,
+        key=key,
+        along=state.unanswered.get(key, ()),
+        due=now,
+    )
+    lost = state.lost.get(key)
+    if isinstance(outcome, Held):
+        outcome = outcome.but(until=max(outcome.until, paced(lost)))
+        request = request.but(along=())
+    settled = settle(state, request, outcome, now=now)
+    return settled.but(lost={**settled.lost, key: lost}) if lost and isinstance(outcome, Held) else settled
+
+
+def unanswered(state: JourneyState, key: TouchKey, along: tuple[TouchKey, ...], *, now: datetime) -> JourneyState:
+    """The state after an attempt at a message was given up at `now` without an answer."""
+    return failed(state, key, now=now).but(unanswered={**state.unanswered, key: along})
+
+
+def failed(state: JourneyState, name: str, *, now: datetime) -> JourneyState:
+    """The state after an attempt at this message, or at the remedy of this part, came to nothing at `now`."""
+    known = state.lost.get(name)
+    return state.but(lost={**state.lost, name: Lost(times=known.times + 1 if known else 1, at=now)})
+
+
+def opened(state: JourneyState, way: str, *, now: datetime) -> JourneyState:
+    """The state after a way that was closed opened at `now`; what nothing waits for is forgotten."""
+    waiting = {hold.waits_for for hold in state.held.values()}
+    return state.but(ways={name: now if name == way else at for name, at in state.ways.items() if name in waiting})
+
+
+def closed_ways(state: JourneyState) -> Mapping[str, TouchKey]:
+    """The ways that held messages wait for, each with the first message that does; none while nothing may be sent."""
+    if state.paused or not state.ways:
+        return {}
+    closed = [name for name, at in state.ways.items() if at is None]
+    found = {DATABASE: TouchKey("remedy")} if DATABASE in closed else {}
+    for key, hold in state.held.items():
+        if hold.waits_for in closed:
+            found.setdefault(hold.waits_for, TouchKey(key))
+    return found
+
+
+def not_mended(state: JourneyState, part: str, *, now: datetime) -> JourneyState:
+    """The state after a step of this part's remedy came to nothing at `now`: it waits for the database."""
+    return failed(state, part, now=now).but(ways={**state.ways, DATABASE: None})
 
 
 def mended(state: JourneyState, step: RemedyStep, answer: RemedyAnswer) -> JourneyState:
@@ -58,10 +125,27 @@ def mended(state: JourneyState, step: RemedyStep, answer: RemedyAnswer) -> Journ
         changes["defaulted"] = True
     if answer.status in ENDS:
         changes["settled_at"] = step.at
+    if step.part in state.lost:
+        state = state.but(lost=_but(state.lost, step.part))
     return with_remedy(state, step.part, remedy.but(**changes))
 
 
-def report(state: JourneyState, passed_over: tuple[PassedOver, ...]) -> JourneyState:
-    """The state after these non-sends reached the ledger."""
+def report(state: JourneyState, passed_over: tuple[PassedOver, ...], *, now: datetime) -> JourneyState:
+    """The state after these non-sends reached the ledger at `now`."""
+    state = _doubts_ended(state, passed_over, now)
     reported = state.reported | {passed.key for passed in passed_over}
     return state.but(reported=reported, held=without(state.held, reported))
+
+
+def _doubts_ended(state: JourneyState, passed_over: tuple[PassedOver, ...], now: datetime) -> JourneyState:
+    """Messages that may have gone out and are not wanted any more stay in doubt, in the journey as in the ledger."""
+    doubtful = {
+        passed.key: Settled(status=Status.IN_DOUBT, at=now, rule=passed.rule)
+        for passed in passed_over
+        if (hold := state.held.get(passed.key)) is not None and hold.doubtful
+    }
+    return state.but(settled={**state.settled, **doubtful}) if doubtful else state
+
+
+def _but(known: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    return {other: value for other, value in known.items() if other != key} if key in known else known

@@ -1,10 +1,21 @@
 """The one base class of the core's models, and the ids they share."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, NewType, Self
+from typing import Annotated, Any, ClassVar, NewType, Self
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    ValidationInfo,
+    model_validator,
+)
 
+from journey.authoring import published
 from journey.durations import format_duration, parse_duration
 
 ShopId = NewType("ShopId", str)
@@ -80,11 +91,32 @@ class Frozen(BaseModel):
 
 
 class Authored(Frozen):
-    """A value that people write. Unknown fields are refused, so that a misspelt one is never lost."""
+    """A value that people write. Unknown fields are refused, so that a misspelt one is never lost.
+
+    So are those of a playbook that was published: a newer version wrote them, and by rules that a worker does not know
+    it would decide otherwise than the next. Fields that meant something once and mean nothing now are `retired`: such
+    a playbook may still have them, and they are passed over.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    retired: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_retired(cls, given: Any, info: ValidationInfo) -> Any:
+        if not cls.retired or not published(info) or not isinstance(given, Mapping):
+            return given
+        return {name: value for name, value in given.items() if name not in cls.retired}
 
 
 def workflow_id(shop: str, order_id: str) -> str:
     """The id of an order's journey: `order:{shop}:{order_id}`, the same for every process."""
     return f"order:{shop}:{order_id}"
+
+
+def cut(text: str, most: int = 200) -> str:
+    """The text, or as much of its beginning as fits in `most` bytes of UTF-8.
+
+    Temporal refuses a summary above 400 bytes and details above 20,000, and with it the whole task.
+    """
+    return text.encode()[:most].decode(errors="ignore")

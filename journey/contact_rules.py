@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from datetime import time, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
+from journey.authoring import Limits
 from journey.base import Authored, Span
 
 
@@ -40,12 +41,12 @@ class Topic(StrEnum):
     NEWS = "news"
 
 
-def added(default: Any, **limits: Any) -> Any:
+def added(default: Any) -> Any:
     """A field that came after playbooks were published: left out of the canonical form while nobody sets it.
 
     A playbook is named by the digest of that form, and must keep its name when this code learns something new.
     """
-    return Field(default=default, exclude_if=lambda value: bool(value == default), **limits)
+    return Field(default=default, exclude_if=lambda value: bool(value == default))
 
 
 class QuietHours(Authored):
@@ -58,8 +59,8 @@ class QuietHours(Authored):
 class Caps(Authored):
     """At most so many in one of the customer's calendar days, and in any seven days. None: no limit."""
 
-    per_day: int | None = Field(default=None, ge=1)
-    per_week: int | None = Field(default=None, ge=1)
+    per_day: Annotated[int, Limits(ge=1)] | None = None
+    per_week: Annotated[int, Limits(ge=1)] | None = None
 
 
 class ContactRules(Authored):
@@ -73,8 +74,8 @@ class ContactRules(Authored):
 
     quiet_hours: QuietHours | None = None
     quiet_by_channel: Mapping[Channel, QuietHours | None] = added({})
-    per_day: int = Field(default=1, ge=1)
-    per_week: int = Field(default=4, ge=1)
+    per_day: Annotated[int, Limits(ge=1)] = 1
+    per_week: Annotated[int, Limits(ge=1)] = 4
     transactional: Caps | None = added(None)
     by_channel: Mapping[Channel, Caps] = added({})
     gap: Span = added(timedelta(0))

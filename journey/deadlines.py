@@ -6,12 +6,12 @@ Nothing is remembered: a deadline is derived from the parcel as it is now, so th
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from journey.lanes import USUAL, Expectation
 from journey.order import OrderFacts
 from journey.parcels import Parcel, ParcelStatus, Reason
 from journey.playbook import SILENCES, Anchor
+from journey.zones import zone_named
 
 LAST_CALL = timedelta(days=2)
 """How long before a pick-up goes back it is spoken of once more; of a short time, the second half."""
@@ -144,4 +144,4 @@ def _end_of(day: date, zones: tuple[str, ...]) -> datetime:
     """The end of a day, in the last of the zones to see it."""
     # Room for whatever is counted from it: a carrier's 31 December 9999 has nothing after it.
     midnight = datetime.combine(min(day, _LAST_DAY) + timedelta(days=1), time())
-    return max(midnight.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC) for zone in zones)
+    return max(midnight.replace(tzinfo=zone_named(zone)).astimezone(UTC) for zone in zones)

@@ -4,6 +4,7 @@ Moments are the moments at which things happened, as the outside told them; what
 arrives is taken as happening on arrival (`apply` sees to that).
 """
 
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -160,3 +161,18 @@ Event = (
     | TouchSkipped
     | SendNow
 )
+
+
+FACTS: Mapping[str, type[Event]] = {
+    "order_cancelled": OrderCancelled,
+    "order_edited": OrderEdited,
+    "order_refunded": OrderRefunded,
+    "shipment_created": ShipmentCreated,
+    "shipment_updated": ShipmentUpdated,
+    "delivery_denied": DeliveryDenied,
+    "remedy_chosen": RemedyChosen,
+    "remedy_settled": RemedySettled,
+    "review_posted": ReviewPosted,
+    "customer_reordered": CustomerReordered,
+}
+"""What comes from outside, by the name of its signal. An operator's words are updates and not among them."""

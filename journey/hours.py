@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache, partial
-from importlib import resources
 from typing import Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo  # noqa: TID251  the type alone
 
 from journey.contact_rules import Channel, QuietHours
 from journey.jurisdictions import WHOLE_DAY, Window, allowed_windows, meet, regulated
+from journey.zones import zone_named
 
 Openings = Callable[[date], Sequence[Window]]
 """The hours of a local calendar day in which something may go."""
@@ -27,45 +27,9 @@ class Day:
     end: datetime
 
 
-def is_zone(name: str | None) -> bool:
-    """Whether this is an IANA zone that exists."""
-    if not name:
-        return False
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return False
-    return True
-
-
-@lru_cache(maxsize=1024)
-def _place(zone: str) -> ZoneInfo:
-    """The zone, kept: zoneinfo itself keeps eight, and a wide country has thirty."""
-    return ZoneInfo(zone)
-
-
-@lru_cache(maxsize=1)
-def zones_by_country() -> dict[str, tuple[str, ...]]:
-    """The IANA zones of each country (ISO 3166 alpha-2), from the tz database's own table."""
-    found: dict[str, list[str]] = {}
-    table = resources.files("tzdata").joinpath("zoneinfo", "zone.tab").read_text()
-    for row in table.splitlines():
-        if row and not row.startswith("#"):
-            country, _, zone = row.split("\t")[:3]
-            found.setdefault(country, []).append(zone)
-    return {country: tuple(zones) for country, zones in found.items()}
-
-
-def possible_zones(zone: str | None, country: str | None) -> tuple[str, ...]:
-    """Where the person's clock may be: their zone when it is known, else all of their country's, else UTC."""
-    if zone is not None and is_zone(zone):
-        return (zone,)
-    return zones_by_country().get((country or "").upper(), ("UTC",))
-
-
 def local_day(now: datetime, zone: str) -> Day:
     """The calendar day around `now` (aware) in `zone`, as UTC bounds."""
-    here = _place(zone)
+    here = zone_named(zone)
     date = now.astimezone(here).date()
     start = datetime.combine(date, time(), here).astimezone(UTC)
     end = datetime.combine(date + timedelta(days=1), time(), here).astimezone(UTC)
@@ -92,7 +56,7 @@ def end_of_quiet(now: datetime, quiet: QuietHours | None, zones: tuple[str, ...]
 
 
 def _awake_at(now: datetime, quiet: QuietHours, zone: str) -> datetime:
-    here = _place(zone)
+    here = zone_named(zone)
     local = now.astimezone(here)
     clock = local.time()
     over_midnight = quiet.start > quiet.end
@@ -149,7 +113,7 @@ def closes_at(
     if quiet is None and not regulated(channel, country):
         return None
     openings = partial(_openings, channel, quiet, country, region)
-    closings = [closing for zone in zones if (closing := _closes_at(now, openings, _place(zone))) is not None]
+    closings = [closing for zone in zones if (closing := _closes_at(now, openings, zone_named(zone))) is not None]
     return min(closings, default=None)
 
 
@@ -160,7 +124,7 @@ def first_open(now: datetime, openings: Openings, zones: tuple[str, ...]) -> dat
     time the wall clock itself decides, so an opening that the repeated hour shows twice opens twice.
     """
     moment, limit = now.astimezone(UTC), now + _FURTHEST
-    places = [_place(zone) for zone in zones]
+    places = [zone_named(zone) for zone in zones]
     while True:
         later = moment
         for here in places:

@@ -13,7 +13,7 @@ from journey.facts import ended, order_delivered_at, troubled
 from journey.mending import Mend, mends
 from journey.outcomes import DeliverRequest, PassedOver, Status
 from journey.playbook import ABSENCES, Anchor, Ending, Playbook, touch_id
-from journey.state import JourneyState, Settled
+from journey.state import DATABASE, SKIPPED, JourneyState, Settled
 from journey.stops import Stop, awake, ending_of, first_of, first_stop, rule_against, stops
 
 _OF_DELIVERY = frozenset({Anchor.ORDER_DELIVERED, Anchor.LINES_DELIVERED})
@@ -34,13 +34,20 @@ class Wait(NamedTuple):
     why: str
 
 
+class FindOut(NamedTuple):
+    """Ask what became of an attempt at this message that gave no answer, before anything else is decided."""
+
+    key: TouchKey
+    along: tuple[TouchKey, ...]
+
+
 class Finish(NamedTuple):
     """Nothing can come any more."""
 
     why: str
 
 
-Step = Deliver | Mend | Wait | Finish
+Step = Deliver | FindOut | Mend | Wait | Finish
 
 
 class After(NamedTuple):
@@ -54,13 +61,16 @@ class After(NamedTuple):
 
 
 def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step:
-    """What to do at `now`: deliver a touch, take a step of a remedy, wait, or finish."""
+    """What to do at `now`: deliver a touch, find out about one, take a step of a remedy, wait, or finish."""
+    for key, along in state.unanswered.items():
+        return FindOut(TouchKey(key), along)
     if state.paused:
         return Wait(None, None, "paused by an operator")
     over = ended(state, playbook)
     best, blocked = first_stop(state, playbook, over, now)
     due = mends(state, playbook, now, until=None if best is None else max(best.at, now))
-    mend = due[0] if due else None
+    # Its row decides, in the database: while that is away there is nothing to be done about a remedy.
+    mend = due[0] if due and state.ways.get(DATABASE, now) is not None else None
     if mend is not None and mend.at <= now:
         return mend
     forced = _forced(state, playbook, over, now) if state.send_now else None
@@ -229,7 +239,7 @@ def _skipped(state: JourneyState) -> tuple[PassedOver, ...]:
     return tuple(
         PassedOver(key=TouchKey(key), rule=settled.rule or "")
         for key, settled in state.settled.items()
-        if settled.status is Status.REFUSED and settled.rule == "skipped_by_operator" and key not in state.reported
+        if settled.status is Status.REFUSED and settled.rule == SKIPPED and key not in state.reported
     )
 
 

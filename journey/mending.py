@@ -1,6 +1,6 @@
 """When a parcel is given up, and what then has to be done to make it good."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from journey.base import TrackingNumber
@@ -8,7 +8,7 @@ from journey.deadlines import promised_until
 from journey.parcels import Parcel, ParcelStatus, Reason
 from journey.playbook import Playbook
 from journey.remedies import Action, RemedyStep, RemedyTerms, Stand
-from journey.state import JourneyState
+from journey.state import JourneyState, paced
 
 SEVERE_DELAY = "severe_delay"
 """The reason of a remedy for a parcel that is only late; the others are a parcel's own `Reason`."""
@@ -70,6 +70,8 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
                 found.append(Mend(now, Action.WITHDRAW, *about))
             elif not remedy.defaulted and (gone := still_gone(state, parcel, terms)) is not None:
                 found.append(Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about))
+    if state.lost:
+        found = [replace(mend, at=max(mend.at, paced(state.lost.get(mend.part)))) for mend in found]
     if len(found) > 1:
         found.sort(key=lambda mend: (mend.at, mend.part))
     return found

@@ -150,16 +150,11 @@ def looked_for(state: JourneyState, playbook: Playbook) -> tuple[Groups, Groups]
     return groups
 
 
-def missed(
-    state: JourneyState, playbook: Playbook, *, until: datetime | None = None
-) -> Sequence[tuple[Sequence[Touch], Moment]]:
-    """Each absence that is worth a word, with its touches, each parcel's by time; most of them still lie ahead.
-
-    With `until` without the later ones, which take no earlier one's place.
-    """
+def missed(state: JourneyState, playbook: Playbook) -> Sequence[tuple[Sequence[Touch], Moment]]:
+    """Each absence that is worth a word, with its touches, each parcel's by time; most of them still lie ahead."""
     absences = playbook.absences
     missing: list[tuple[Sequence[Touch], Moment]] = []
-    for parcel, found in deadlines(state, playbook, until=until):
+    for parcel, found in deadlines(state, playbook):
         if parcel is None:
             missing += [(absences[anchor], (None, at, None)) for anchor, at in found]
         elif found:

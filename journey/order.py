@@ -7,7 +7,7 @@ from functools import cached_property
 from pydantic import Field
 
 from journey.base import Frozen, Instant, Span
-from journey.hours import possible_zones
+from journey.zones import FIRST, possible_zones
 
 
 class LineKind(StrEnum):
@@ -38,7 +38,8 @@ class OrderFacts(Frozen):
 
     `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None, `time_zone` the customer's IANA zone or
     None when only the country can tell. `dispatch_within` is how long the shop usually takes to hand an order over,
-    None where that was not learnt.
+    None where that was not learnt. `zone_rules` is the release of the tz database that the run counts by, see
+    `journey.zones`.
     """
 
     shop: str
@@ -52,11 +53,12 @@ class OrderFacts(Frozen):
     buyer: Buyer = Buyer.FIRST
     lines: tuple[LineFacts, ...]
     dispatch_within: Span | None = None
+    zone_rules: str = FIRST
 
     @cached_property
     def zones(self) -> tuple[str, ...]:
         """Where the customer's clock may be."""
-        return possible_zones(self.time_zone, self.country)
+        return possible_zones(self.time_zone, self.country, self.zone_rules)
 
     @cached_property
     def physical(self) -> bool:

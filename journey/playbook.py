@@ -8,11 +8,12 @@ import json
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from journey.authoring import PUBLISHED, Limits
 from journey.base import Authored, Span
 from journey.contact_rules import Caps, Channel, ContactRules, Purpose, QuietHours, Topic, added
 from journey.remedies import RemedyTerms
@@ -75,7 +76,7 @@ class Playbook(Authored):
     gives_up_after: Span = timedelta(days=90)
     after_cancel: Span = timedelta(days=14)
     stays_open: Span = timedelta(days=30)
-    negative_rating: int = Field(default=2, ge=1, le=4)
+    negative_rating: Annotated[int, Limits(ge=1, le=4)] = 2
     dispatch_within: Span = added(timedelta(days=4))
     store_keeps: Span = added(timedelta(days=7))
     remedies: RemedyTerms | None = added(None)
@@ -179,8 +180,27 @@ def load_playbook(text: str) -> Playbook:
         raise PlaybookError(f"the playbook is not readable as YAML: {error}") from error
     if not isinstance(data, dict):
         raise PlaybookError("the playbook is empty: it needs name, phases and touches")
+    return _validated(data, None)
+
+
+def read_published(content: str) -> Playbook:
+    """Read a playbook that was published before, from its canonical JSON: by what it means, and not by today's limits.
+
+    Raises:
+        PlaybookError: a newer version wrote it, in words that this one does not know, or it is damaged.
+    """
     try:
-        return Playbook.model_validate(data)
+        data = json.loads(content)
+    except ValueError as error:
+        raise PlaybookError(f"the published playbook is no JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise PlaybookError("the published playbook is no object")
+    return _validated(data, PUBLISHED)
+
+
+def _validated(data: dict[str, Any], context: dict[str, Any] | None) -> Playbook:
+    try:
+        return Playbook.model_validate(data, context=context)
     except ValidationError as error:
         # A list that lost its bad members is not too short: the members' own mistakes say it better.
         problems = [

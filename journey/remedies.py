@@ -7,8 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
 from typing import Annotated, Final, Literal
 
-from pydantic import Field
-
+from journey.authoring import Limits
 from journey.base import Authored, Frozen, Instant, Span
 
 
@@ -67,10 +66,10 @@ class RemedyTerms(Authored):
     severe_delay: Span = timedelta(days=7)
     choose_within: Span = timedelta(days=3)
     default: Choice | Literal["person"] = Choice.REFUND
-    approve_above: Mapping[str, Annotated[Decimal, Field(ge=0)]] = {}
+    approve_above: Mapping[str, Annotated[Decimal, Limits(ge=0)]] = {}
     refund_when_out: bool = True
-    coupon_percent: int = Field(default=0, ge=0, le=50)
-    coupon_days: int = Field(default=90, ge=1, le=730)
+    coupon_percent: Annotated[int, Limits(ge=0, le=50)] = 0
+    coupon_days: Annotated[int, Limits(ge=1, le=730)] = 90
 
     def wants_approval(self, amount: Decimal, currency: str) -> bool:
         """Whether a person has to say yes before `amount` is spent."""

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
+
+from journey.zones import zone_named
 
 ENOUGH: Final = 8
 """Fewer opens than this say nothing."""
@@ -30,7 +31,7 @@ def best_hour(opens: Iterable[datetime], now: datetime, zone: str) -> int | None
     known = sorted(moment for moment in opens if now - FORGOTTEN <= moment <= now)
     if len(known) < ENOUGH or known[-1] - known[0] < OVER:
         return None
-    here = ZoneInfo(zone)
+    here = zone_named(zone)
     hours = Counter(moment.astimezone(here).hour for moment in known)
     # The neighbours count half: 8:55 and 9:05 are one habit.
     best = max(range(_DAY), key=lambda hour: (2 * hours[hour] + _beside(hours, hour), -hour))
@@ -45,7 +46,7 @@ def nudge(due: datetime, best_hour: int | None, zone: str, within: timedelta) ->
     """
     if best_hour is None:
         return due
-    here = ZoneInfo(zone)
+    here = zone_named(zone)
     local = due.astimezone(here)
     if local.hour == best_hour:
         return due

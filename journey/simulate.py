@@ -200,7 +200,7 @@ class _Run:
     def _ended(self, why: str) -> Simulation:
         over = left_over(self._state, self._playbook, now=self._now)
         self._pass_over(over)
-        self._state = report(self._state, over)
+        self._state = report(self._state, over, now=self._now)
         order = self._state.order
         return Simulation(
             order=f"{order.shop}/{order.order_id}",

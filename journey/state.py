@@ -5,7 +5,7 @@ no two truths can differ. `journey.telling` writes down what happens, `journey.a
 """
 
 from collections.abc import Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any
 
@@ -15,6 +15,7 @@ from journey.order import Buyer, OrderFacts
 from journey.outcomes import Held, Status, Why, unsaid
 from journey.parcels import Parcel
 from journey.remedies import ENDS, By, Choice, Stand
+from journey.zones import RELEASE
 
 
 class Settled(Frozen):
@@ -48,6 +49,32 @@ class Remedy(Frozen):
         return self.stand not in ENDS
 
 
+DATABASE = "database"
+"""The way that a step of a remedy needs."""
+WORKER = "worker"
+"""The way that every activity needs: a worker that takes it."""
+SKIPPED = "skipped_by_operator"
+"""The rule of a message that an operator does not want sent."""
+
+
+class Lost(Frozen):
+    """How many attempts in a row gave no answer, and when the last of them was given up."""
+
+    times: int
+    at: Instant
+
+
+class Unread(Frozen):
+    """A fact in words that the worker of that moment did not know: the signal's name and its payload as JSON.
+
+    `number` tells it from the journey's others.
+    """
+
+    number: int
+    name: str
+    body: str
+
+
 class JourneyState(Frozen):
     """All that a journey remembers. Moments are UTC on the journey's clock or, for facts, as they happened."""
 
@@ -72,6 +99,14 @@ class JourneyState(Frozen):
     send_now: tuple[TouchKey, ...] = ()
     reported: frozenset[str] = frozenset()
     """Keys of non-sends that the ledger already has."""
+    unanswered: Mapping[str, tuple[TouchKey, ...]] = {}
+    """Messages whose last attempt gave no answer, with what was to go along in each: the ledger is asked first."""
+    lost: Mapping[str, Lost] = {}
+    """By message, or by the part of a remedy: attempts that gave no answer."""
+    ways: Mapping[str, Instant | None] = {}
+    """The ways that held messages wait for, such as `email`: when each opened again, None while it is closed."""
+    unread: tuple[Unread, ...] = ()
+    """Facts that wait for a worker that knows their words."""
 
     # All are caches of pure functions, never serialised. Copies share them; whatever changes the circumstances
     # (`changed`) gives the new state fresh ones.
@@ -86,6 +121,17 @@ class JourneyState(Frozen):
         """What conditions can read, now."""
         return _look_around(self)
 
+    def held_until(self, key: str) -> datetime | None:
+        """When a held message is to be asked for again; None for one that is not held.
+
+        One that waits for a way is asked for when the way opens, and at the end of its hold at the latest.
+        """
+        hold = self.held.get(key)
+        if hold is None:
+            return None
+        opened = None if hold.waits_for is None else self.ways.get(hold.waits_for)
+        return hold.until if opened is None else min(hold.until, opened)
+
     def parcel(self, tracking_number: str) -> Parcel | None:
         """The parcel of that number, if the journey has heard of it."""
         for parcel in self.parcels:
@@ -99,11 +145,33 @@ class JourneyState(Frozen):
         return remedy is not None and remedy.stand is Stand.DONE
 
 
+def paced(lost: Lost | None) -> datetime:
+    """The earliest moment for the next attempt after these; at once after the first."""
+    if lost is None:
+        return _EVER
+    return lost.at + _PACE[min(lost.times, len(_PACE)) - 1]
+
+
+_EVER = datetime.min.replace(tzinfo=UTC)
+_PACE = tuple(timedelta(seconds=seconds) for seconds in (0, 10, 60, 300, 1800, 7200))
+"""How long a message waits after so many attempts in a row that gave no answer; the last one for all further ones."""
+
+
 def start(state: JourneyState, *, now: datetime) -> JourneyState:
     """The state a run begins with at `now`: as given, but an order dated in the future was placed now."""
     if state.order.placed_at <= now:
         return state
     return state.but(order=state.order.but(placed_at=now))
+
+
+def renewed(state: JourneyState) -> JourneyState:
+    """The state for the run that continues this one: it counts by the newest time zones, see `journey.zones`."""
+    order = state.order
+    if order.zone_rules == RELEASE:
+        return state
+    # Built anew from its fields rather than copied: OrderFacts caches what it derives from them.
+    fields = {name: getattr(order, name) for name in order.model_fields_set}
+    return changed(state, order=OrderFacts(**(fields | {"zone_rules": RELEASE})))
 
 
 def changed(state: JourneyState, **changes: Any) -> JourneyState:

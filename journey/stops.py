@@ -5,6 +5,7 @@ Nothing here is remembered: stops are derived from state, playbook and `now` eac
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from hashlib import blake2s
 from typing import NamedTuple
 
 from journey.base import TouchKey
@@ -39,6 +40,15 @@ class Stop(NamedTuple):
         return (self.key, *(key for key, _ in self.along))
 
     @property
+    def identity(self) -> str:
+        """The decision to send this message, in at most 200 characters: all that it tells.
+
+        It is the id of the command, so that a replay in which the rules choose another message fails.
+        """
+        said = " + ".join(self.keys)
+        return said if len(said) <= _LONGEST_ID else f"{said[:160]} {blake2s(said.encode()).hexdigest()[:32]}"
+
+    @property
     def parcels(self) -> list[Parcel]:
         """Every parcel that it speaks about."""
         first = [] if self.parcel is None else [self.parcel]
@@ -53,8 +63,10 @@ class Stop(NamedTuple):
         ]
 
 
+_LONGEST_ID = 200
+
 Fact = tuple[Sequence[Touch], Moment]
-"""A fact with the touches that count from it, by offset."""
+"""A fact with the touches that count from it."""
 
 
 def stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[Stop]:
@@ -72,73 +84,27 @@ def stops(state: JourneyState, playbook: Playbook, now: datetime) -> Iterator[St
 def first_stop(
     state: JourneyState, playbook: Playbook, over: Sequence[Ending], now: datetime
 ) -> tuple[Stop | None, bool]:
-    """The first of the stops that nothing speaks against, and whether an open problem keeps marketing back meanwhile.
-
-    This is asked for every step of every journey. So what is due after the best one so far, and after `now`, is never
-    made: nothing but delays a stop. Nor is what its condition is known to speak against.
-    """
-    facts, bundles = _facts(state, playbook, now)
+    """The first of the stops that nothing speaks against, and whether an open problem keeps an earlier one back."""
     best: Stop | None = None
-    blocked = False
-    for stop in bundles:
-        best, kept_back = _better(state, playbook, over, (best, stop), now)
-        blocked = blocked or kept_back
-    best, kept_back = _first_of(state, playbook, over, (best, facts), now)
-    blocked = blocked or kept_back
-    absences = missed(state, playbook, until=None if best is None else max(best.at, now))
-    if absences:
-        best, kept_back = _first_of(state, playbook, over, (best, absences), now)
-    return best, blocked or kept_back
-
-
-def _first_of(
-    state: JourneyState,
-    playbook: Playbook,
-    over: Sequence[Ending],
-    search: tuple[Stop | None, Sequence[Fact]],
-    now: datetime,
-) -> tuple[Stop | None, bool]:
-    best, facts = search
-    settled, verdicts = state.settled, state.verdicts
-    latest = None if best is None else max(best.at, now)
-    blocked = False
-    for touches, (subject, since, parcel) in facts:
-        for touch in touches:
-            key = touch.id if subject is None else f"{touch.id}:{subject}"
-            if key in settled:
-                continue
-            at = due = since + touch.offset
-            if latest is not None and due > latest:
-                break
-            when = touch.when
-            if when is not None and verdicts.get(when, True) is not True and (parcel is None or not touch.by_parcel):
-                continue
-            if now > due or state.held:
-                at = _looked_at(state, playbook, (touch, key, due), now)
-            stop = Stop(touch, TouchKey(key), due, at, parcel, since)
-            best, kept_back = _better(state, playbook, over, (best, stop), now)
-            blocked = blocked or kept_back
-            if best is not None:
-                latest = max(best.at, now)
-    return best, blocked
-
-
-def _better(
-    state: JourneyState, playbook: Playbook, over: Sequence[Ending], two: tuple[Stop | None, Stop], now: datetime
-) -> tuple[Stop | None, bool]:
-    """The one of two stops to be looked at first, and whether an open problem keeps the second back."""
-    best, stop = two
-    if best is not None and not goes_before(stop, best, now):
-        return best, False
-    if rule_against(state, playbook, over, stop, now) is not None:
-        return best, False
-    if stop.touch.marketing:
-        if troubled(state, playbook, now):
-            return best, True
-        stop = awake(state, playbook, stop, now)
+    kept_back: list[Stop] = []
+    trouble: bool | None = None
+    for stop in stops(state, playbook, now):
+        # Quiet hours only delay a stop, so what is no earlier without them needs no further look.
         if best is not None and not goes_before(stop, best, now):
-            return best, False
-    return stop, False
+            continue
+        if rule_against(state, playbook, over, stop, now) is not None:
+            continue
+        if stop.touch.marketing:
+            if trouble is None:
+                trouble = troubled(state, playbook, now)
+            if trouble:
+                kept_back.append(stop)
+                continue
+            stop = awake(state, playbook, stop, now)  # noqa: PLW2901  the same stop, seen by the customer's clock
+            if best is not None and not goes_before(stop, best, now):
+                continue
+        best = stop
+    return best, any(best is None or goes_before(stop, best, now) for stop in kept_back)
 
 
 def _facts(state: JourneyState, playbook: Playbook, now: datetime) -> tuple[list[Fact], list[Stop]]:
@@ -147,7 +113,6 @@ def _facts(state: JourneyState, playbook: Playbook, now: datetime) -> tuple[list
     gather = bool(gathering) and not complete(state)
     facts: list[Fact] = []
     bundles: list[Stop] = []
-    # What gathers comes first: a parcel's news is mostly due at once, and nothing later is then looked at.
     for anchor, touches in gathering:
         found = MOMENTS[anchor](state, playbook)
         if len(found) > 1 or (found and gather and not alone(touches, state, found[0])):
@@ -168,6 +133,8 @@ def _bundled(
     state: JourneyState, playbook: Playbook, touch: Touch, bundle: tuple[datetime, list[Moment]], now: datetime
 ) -> Stop:
     due, members = bundle
+    # A message that was asked for keeps its name when an earlier parcel joins: its row and its doubt have that name.
+    members = sorted(members, key=lambda moment: _key(touch, moment[0]) not in state.held)
     subject, since, parcel = members[0]
     key = _key(touch, subject)
     along = tuple((_key(touch, other), further) for other, _, further in members[1:] if further is not None)
@@ -181,9 +148,9 @@ def _key(touch: Touch, subject: str | None) -> TouchKey:
 def _looked_at(state: JourneyState, playbook: Playbook, wanted: tuple[Touch, str, datetime], now: datetime) -> datetime:
     """When a touch's stop, by key and due time, is to be looked at: held, or late and in its place in a row."""
     touch, key, due = wanted
-    hold = state.held.get(key) if state.held else None
-    if hold is not None and hold.until > due:
-        return hold.until
+    held = state.held_until(key) if state.held else None
+    if held is not None and held > due:
+        return held
     if now > due and touch.late.policy is _RESCHEDULE and now - due > touch.late.after:
         return _respaced(state, playbook, due)
     return due

@@ -27,7 +27,7 @@ from journey.order import OrderFacts
 from journey.outcomes import Status
 from journey.parcels import Parcel, Scan
 from journey.remedies import Stand
-from journey.state import JourneyState, Remedy, Settled, changed, with_remedy, without
+from journey.state import SKIPPED, JourneyState, Remedy, Settled, changed, with_remedy, without
 
 REUSED_NUMBER = timedelta(days=1)
 """A scan this long before the order was placed tells of another parcel: carriers use their numbers again."""
@@ -173,7 +173,7 @@ def _resumed(state: JourneyState, _event: Resumed) -> JourneyState:
 def _skipped(state: JourneyState, event: TouchSkipped) -> JourneyState:
     if event.key in state.settled:
         return state
-    skipped = Settled(status=Status.REFUSED, at=event.at, rule="skipped_by_operator")
+    skipped = Settled(status=Status.REFUSED, at=event.at, rule=SKIPPED)
     return state.but(
         settled={**state.settled, event.key: skipped},
         held=without(state.held, {event.key}),

@@ -2,7 +2,7 @@
 
 from journey.base import Frozen, Instant
 from journey.facts import attention, delivery_state, order_delivered_at
-from journey.itinerary import Deliver, Finish, Step, next_step, outlook, phase
+from journey.itinerary import Deliver, FindOut, Finish, Step, next_step, outlook, phase
 from journey.mending import Mend
 from journey.order import OrderFacts
 from journey.outcomes import Why, unsaid
@@ -90,6 +90,8 @@ def tell(
         following = NextStop(touch=None, at=None, why=finished)
     elif isinstance(step, Deliver):
         following = NextStop(touch=step.stop.key, at=now, why="due now")
+    elif isinstance(step, FindOut):
+        following = NextStop(touch=step.key, at=now, why="an attempt gave no answer: finding out what became of it")
     elif isinstance(step, Mend):
         following = NextStop(touch=None, at=now, why=f"{step.action} of a remedy")
     elif isinstance(step, Finish):
@@ -214,7 +216,10 @@ def _notes(state: JourneyState) -> list[str]:
         "customer ordered again": state.reordered_at,
         "everything delivered": order_delivered_at(state) if state.order.physical else None,
     }
-    return [f"{fact} {_clock(at)}" for fact, at in facts.items() if at is not None]
+    notes = [f"{fact} {_clock(at)}" for fact, at in facts.items() if at is not None]
+    notes += [f"{way} is away: messages wait for it" for way, at in state.ways.items() if at is None]
+    notes += [f"`{kept.name}` is kept until a worker knows its words" for kept in state.unread]
+    return notes
 
 
 def _became(past: PastTouch) -> str:

@@ -8,13 +8,14 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Annotated, Any, Final
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationInfo, model_validator
 
+from journey.authoring import Limits, published
 from journey.base import Authored, Span
-from journey.conditions import check_condition
+from journey.conditions import ConditionError, check_condition
 from journey.contact_rules import Channel, Purpose, Topic, added
 
-Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+Name = Annotated[str, Limits(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
 
 
 class Anchor(StrEnum):
@@ -175,18 +176,24 @@ class Touch(Authored):
     late: Late = Late()
     ends_on: frozenset[Ending] = frozenset()
     patience: Span = timedelta(days=3)
-    priority: int = Field(default=50, ge=0, le=100)
+    priority: Annotated[int, Limits(ge=0, le=100)] = 50
     offer: Name | None = None
     falls_through: bool = added(True)
     merge: Name | None = added(None)
     gather: Span | None = added(None)
     alert: bool = added(False)
-    most_segments: int | None = added(None, ge=1)
+    most_segments: Annotated[int, Limits(ge=1)] | None = added(None)
 
     @model_validator(mode="after")
-    def _condition_compiles(self) -> "Touch":
-        if self.when is not None:
+    def _condition_compiles(self, info: ValidationInfo) -> "Touch":
+        if self.when is None:
+            return self
+        try:
             check_condition(self.when)
+        except ConditionError:
+            # A published one that is refused by now holds its touch back, by the rule `condition_error`.
+            if not published(info):
+                raise
         return self
 
     @property

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel
 from temporalio.client import Client, WorkflowHandle, WorkflowQueryFailedError
@@ -17,8 +16,8 @@ from temporalio.service import RPCError
 
 from journey.base import Instant, workflow_id
 from journey.estimates import Estimate
-from journey.hours import possible_zones
 from journey.timeline import Ahead, RemedyView, Timeline
+from journey.zones import possible_zones, zone_named
 from starters.fast_forward import Clocks, NotAllowedError
 from store import accounts
 from store.accounts import LedgerRow, OrderRow, ParcelRow
@@ -145,7 +144,7 @@ async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -
         # A workflow's own clock stands still between its tasks: what a person wants is the present.
         with suppress(NotAllowedError, RPCError):
             now = max(now, await Clocks(client).now(shop, order_id))
-    zone = ZoneInfo(possible_zones(row.zone, row.country)[0])
+    zone = zone_named(possible_zones(row.zone, row.country)[0])
     async with pool.acquire() as connection:
         expected = await estimates(connection, shop, order_id, now=now, zone=zone)
     return _told(timeline, messages, expected, now)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from pydantic import ValidationError
+
 from activities.shops.standard import StandardWebhooks
 from journey import events as facts
 from journey.base import TrackingNumber
@@ -22,8 +24,12 @@ from store.pool import Connection, Pool
 UNKNOWN_MESSAGE = "unknown message"
 READ_LATE = timedelta(days=7)
 """An order that is first heard of this long after it was placed has no journey: its customer has the goods, or has
-asked. Platforms and their APIs tell of old orders whenever one is touched; a backend of the shop's own says
-`order.created` when it means it. What the order tells of lanes and habits counts all the same."""
+asked. Platforms and their APIs tell of old orders whenever one is touched. What the order tells of lanes and habits
+counts all the same."""
+COMMAND = "cli"
+"""The source of orders that an operator starts from a file."""
+_MEANT = frozenset({StandardWebhooks.name, COMMAND})
+"""A backend of the shop's own, or an operator, names an order in order to start its journey, however old it is."""
 _HEARD = frozenset({"replied", "opted_out"})
 
 
@@ -38,7 +44,10 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     fetch: Fetch = no_shop,
     unheard: Unheard = nobody,
 ) -> str:
-    """Bring a row's fact where it belongs and mark the row; what became of it: `dispatched`, `waiting`, or `ignored`.
+    """Bring a row's fact where it belongs and mark the row; what became of it.
+
+    That is `dispatched`, `waiting`, `ignored`, or `unread`: a newer version wrote it, and it waits for one that knows
+    its words.
 
     `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
     answer to messages, `fetch` reads an order that is only said to have changed, `unheard` is told of a delivery that
@@ -47,7 +56,11 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
     """
-    event = intake.from_json(row.event)
+    try:
+        event = intake.from_json(row.event)
+    except ValidationError as error:
+        await inbox.set_aside(pool, row, why=intake.unknown(error))
+        return "unread"
     if isinstance(event, intake.OrderCreated):
         return await _order_created(pool, journeys, row, event, now, ahead=orders_ahead)
     if isinstance(event, intake.ShipmentUpdated):
@@ -73,7 +86,7 @@ async def _order_created(
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
         placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
-        late = row.source != StandardWebhooks.name and row.received_at - placed.facts.placed_at > READ_LATE
+        late = row.source not in _MEANT and row.received_at - placed.facts.placed_at > READ_LATE
         if placed.new and late:
             await orders.end(connection, event.shop, event.order_id, now=now, why="read too late for a journey")
             placed = replace(placed, ended=True)

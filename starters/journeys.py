@@ -1,6 +1,5 @@
 """Starts journeys and tells them facts; every call may be repeated without harm."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -9,20 +8,8 @@ from temporalio.common import WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from journey.base import workflow_id
-from journey.events import (
-    CustomerReordered,
-    DeliveryDenied,
-    Event,
-    OrderCancelled,
-    OrderEdited,
-    OrderRefunded,
-    RemedyChosen,
-    RemedySettled,
-    ReviewPosted,
-    ShipmentCreated,
-    ShipmentUpdated,
-)
+from journey.base import cut, workflow_id
+from journey.events import FACTS, Event
 from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
 from journey.state import JourneyState
@@ -35,18 +22,7 @@ from workflows.remedy_case import search_attributes as remedy_attributes
 
 _RPC = timedelta(seconds=10)
 
-SIGNALS: dict[type, Callable[..., None]] = {
-    OrderCancelled: OrderJourney.order_cancelled,
-    OrderEdited: OrderJourney.order_edited,
-    OrderRefunded: OrderJourney.order_refunded,
-    ShipmentCreated: OrderJourney.shipment_created,
-    ShipmentUpdated: OrderJourney.shipment_updated,
-    DeliveryDenied: OrderJourney.delivery_denied,
-    RemedyChosen: OrderJourney.remedy_chosen,
-    RemedySettled: OrderJourney.remedy_settled,
-    ReviewPosted: OrderJourney.review_posted,
-    CustomerReordered: OrderJourney.customer_reordered,
-}
+_SIGNALS = {kind: name for name, kind in FACTS.items()}
 
 
 class TemporalJourneys:
@@ -70,9 +46,9 @@ class TemporalJourneys:
                 id=workflow_id(facts.shop, facts.order_id),
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                search_attributes=search_attributes(state, "transactional"),
-                static_summary=f"Order {facts.shop}/{facts.order_id}",
-                static_details=about(facts),
+                search_attributes=search_attributes(state),
+                static_summary=cut(f"Order {facts.shop}/{facts.order_id}"),
+                static_details=cut(about(facts), 10_000),
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:
@@ -93,7 +69,7 @@ class TemporalJourneys:
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=remedy_attributes(request),
-                static_summary=f"Remedy for {request.part} of {request.shop}/{request.order_id}",
+                static_summary=cut(f"Remedy for {request.part} of {request.shop}/{request.order_id}"),
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:
@@ -110,7 +86,7 @@ class TemporalJourneys:
         """
         handle = self._client.get_workflow_handle(workflow_id(shop, order_id))
         try:
-            await handle.signal(SIGNALS[type(event)], args=[event], rpc_timeout=_RPC)
+            await handle.signal(_SIGNALS[type(event)], args=[event], rpc_timeout=_RPC)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND or not await _closed(handle):
                 raise

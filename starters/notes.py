@@ -13,7 +13,6 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 from urllib.parse import parse_qs
-from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import APIRouter, Request
@@ -23,7 +22,7 @@ from starlette.requests import ClientDisconnect
 from activities.links import Links
 from activities.messaging.language import day, locale_of
 from activities.messaging.push.subscription import Subscription
-from journey.hours import is_zone
+from journey.zones import is_zone, zone_named
 from starters.portal import Pages
 from starters.words import asked_for, language_of
 from store import devices, notes, people
@@ -105,7 +104,7 @@ class _Desk:
         wanted = _known(await people.locale_of(self.pool, *ids))
         language = language_of(wanted)
         locale = locale_of(wanted, language)
-        zone = ZoneInfo(order.time_zone) if order.time_zone and is_zone(order.time_zone) else ZoneInfo("UTC")
+        zone = zone_named(order.time_zone) if order.time_zone and is_zone(order.time_zone) else zone_named("UTC")
         return self.pages.render(
             "notes.html",
             language=language,

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, tzinfo
 from itertools import groupby
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from babel import Locale
 from babel.dates import format_time
@@ -99,7 +98,7 @@ class Reader:
 
     words: Mapping[str, Any]
     locale: Locale
-    zone: ZoneInfo
+    zone: tzinfo
     now: datetime
 
     def day(self, moment: date | datetime) -> str:

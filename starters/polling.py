@@ -3,14 +3,11 @@
 from collections.abc import Collection
 from datetime import timedelta
 
-import structlog
 from temporalio.client import Client
 from temporalio.common import AutoUpgradeVersioningOverride, WorkflowIDConflictPolicy
-from temporalio.service import RPCError, RPCStatusCode
 
+from starters.ending import end_running
 from workflows.carrier_polling import CarrierPolling, polling_id
-
-log = structlog.get_logger()
 
 _RPC = timedelta(seconds=10)
 
@@ -42,12 +39,10 @@ async def keep_polling(client: Client, vendors: Collection[str], *, task_queue: 
             rpc_timeout=_RPC,
         )
     wanted = {polling_id(vendor) for vendor in vendors}
-    running = f"WorkflowType = 'CarrierPolling' AND ExecutionStatus = 'Running' AND TaskQueue = '{task_queue}'"
-    async for execution in client.list_workflows(running, rpc_timeout=_RPC):
-        if execution.id not in wanted:
-            try:
-                await client.get_workflow_handle(execution.id).cancel(rpc_timeout=_RPC)
-            except RPCError as error:
-                if error.status is not RPCStatusCode.NOT_FOUND:
-                    raise
-            log.info("polling_ended", workflow=execution.id)
+    await end_running(
+        client,
+        "CarrierPolling",
+        task_queue=task_queue,
+        unwanted=lambda execution: execution.id not in wanted,
+        reason="its vendor is not in POSTLUDE_CARRIER_URLS any more",
+    )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 import structlog
 from fastapi import APIRouter, Request
@@ -16,9 +15,9 @@ from activities.links import Links
 from activities.messaging.brand import Brand
 from activities.messaging.language import locale_of, money
 from journey.consent import How
-from journey.hours import possible_zones
 from journey.order import LineKind
 from journey.playbook import Channel
+from journey.zones import possible_zones, zone_named
 from starters import denials
 from starters.parcel_page import Reader, show, still_to_be_sent
 from starters.preference_form import read_form
@@ -117,7 +116,7 @@ class Pages:
         """
         language = language_of(wanted)
         words, locale = words_of(language)["order"], locale_of(wanted, language)
-        zone = ZoneInfo(possible_zones(order.time_zone, order.country)[0])
+        zone = zone_named(possible_zones(order.time_zone, order.country)[0])
         reader = Reader(words, locale, zone, now)
 
         def price(amount: Decimal) -> str:

@@ -7,9 +7,8 @@ loaded again sends nothing again. There is no script: what is left of a form is 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
-from zoneinfo import ZoneInfo
 
 from babel.dates import format_date
 from fastapi import APIRouter, Request
@@ -196,5 +195,5 @@ def _page(pages: Pages, known: Standing, offers: Sequence[Offer], *, now: dateti
         ],
         wishes=known.preferences,
         addressed=[channel.value for channel in preferences.MARKETED if channel in known.addressed],
-        paused_until=format_date(rests.astimezone(ZoneInfo("UTC")).date(), "long", locale=language) if rests else None,
+        paused_until=format_date(rests.astimezone(UTC).date(), "long", locale=language) if rests else None,
     )

@@ -15,13 +15,16 @@ from starters.dispatch import dispatch
 from starters.ports import Fetch, Journeys, Replies, Unheard, no_shop, nobody
 from store import feedback, inbox, privacy
 from store.inbox import Claimed
-from store.intake import Malformed
+from store.intake import Malformed, readable
 from store.playbooks import NoPlaybookError
 from store.pool import AWAY, Pool
 
 _log = structlog.get_logger(__name__)
 
 DEAD_AFTER = timedelta(days=7)
+UNREAD_DEAD_AFTER = timedelta(days=30)
+"""For what a newer version stored: nothing is amiss with it, and a deploy may take its time."""
+_UNREAD_AT_ONCE = 1000
 # What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
 # what was dispatched, a season for a dead letter, which somebody has yet to look into. What was ignored nobody asks
 # for, and it has no subject that says whom it names: a day is for whoever sets a shop up.
@@ -30,7 +33,9 @@ FORGET_DEAD_AFTER = timedelta(days=90)
 FORGET_IGNORED_AFTER = timedelta(days=1)
 _FORGET_EVERY = timedelta(hours=1)
 _FORGET_AT_ONCE = 1000
-_POLL_SECONDS = 1.0
+_POLL = timedelta(seconds=1)
+_LONGEST_PAUSE = timedelta(seconds=10)
+_HAND_BACK_SECONDS = 1.0
 _SLOTS = 8
 _FETCHES = 3
 """Slots of their own for reading orders from shops: one that is slow keeps no fact waiting."""
@@ -74,6 +79,7 @@ class Relay:
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
     messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more.
+    `poll` is how long it waits for `wake` before it looks by itself.
     """
 
     def __init__(
@@ -82,6 +88,7 @@ class Relay:
         journeys: Journeys,
         *,
         clock: Callable[[], datetime] = _now,
+        poll: timedelta = _POLL,
         orders_ahead: bool = False,
         replies: Replies = feedback.unheard,
         fetch: Fetch = no_shop,
@@ -90,6 +97,7 @@ class Relay:
         self._pool = pool
         self._journeys = journeys
         self._clock = clock
+        self._poll = poll
         self._orders_ahead = orders_ahead
         self._replies = replies
         self._fetch = fetch
@@ -118,10 +126,10 @@ class Relay:
                 away += 1
                 known = isinstance(error, (*AWAY, asyncpg.PostgresError))
                 _log.warning("database away" if known else "relay stumbled", error=type(error).__name__)
-            pause = min(_POLL_SECONDS * 2 ** min(away, 4), 10.0)
+            pause = self._poll if not away else min(self._poll * 2 ** min(away, 4), _LONGEST_PAUSE)
             if not taken and not self._stopping:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), pause)
+                    await asyncio.wait_for(self._woken.wait(), pause.total_seconds())
         if self._running:
             await asyncio.wait(self._running)
         if self._erasing is not None:
@@ -150,7 +158,8 @@ class Relay:
             self._next_sweep = now + _SWEEP_EVERY
             if self._erasing is None or self._erasing.done():
                 self._erasing = asyncio.create_task(self._erase(now))
-            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER):
+            await inbox.take_up(self._pool, readable=readable, now=now, limit=_UNREAD_AT_ONCE)
+            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER, unread_age=UNREAD_DEAD_AFTER):
                 _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
         if now >= self._next_forget:
             forgotten = await inbox.forget(
@@ -197,7 +206,8 @@ class Relay:
                     fetch=self._fetch,
                     unheard=self._unheard,
                 )
-            _log.info(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
+            log = _log.warning if outcome == "unread" else _log.info
+            log(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))
         except Exception as error:  # noqa: BLE001  # one row's trouble must not stop the others
             await self._put_off(row, error)
 
@@ -221,7 +231,7 @@ class Relay:
                 else:
                     await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {said}")
             except Exception:  # noqa: BLE001  # the lease hands the row back in any case
-                await asyncio.sleep(_POLL_SECONDS)
+                await asyncio.sleep(_HAND_BACK_SECONDS)
             else:
                 return
 

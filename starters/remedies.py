@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import structlog
 from babel.dates import format_time
@@ -17,8 +16,8 @@ from fastapi.responses import RedirectResponse, Response
 
 from activities.links import Links
 from activities.messaging.language import day, locale_of, money
-from journey.hours import is_zone
 from journey.remedies import By, Choice, Stand
+from journey.zones import is_zone, zone_named
 from starters.portal import Pages
 from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
@@ -92,7 +91,7 @@ class _Desk:
         language = language_of(found.locale)
         locale = locale_of(found.locale, language)
         known = found.time_zone is not None and is_zone(found.time_zone)
-        zone = ZoneInfo(found.time_zone if known and found.time_zone else "UTC")
+        zone = zone_named(found.time_zone if known and found.time_zone else "UTC")
         until = remedy.choose_by.astimezone(zone)
         hour = format_time(until.timetz(), "short", locale=locale)
         said = words_of(language)["remedy"]

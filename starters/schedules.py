@@ -16,31 +16,42 @@ from temporalio.client import (
     ScheduleSpec,
     ScheduleUpdate,
     ScheduleUpdateInput,
+    WorkflowExecution,
 )
+from temporalio.common import SearchAttributeKey
 
 from activities.shop_sync import SyncRequest
+from starters.ending import end_running
+from workflows.book_closing import BookClosing
 from workflows.lane_learning import LaneLearning
 from workflows.shop_sync import ShopSync, sync_id
 
 _HOUR: Final = timedelta(hours=1)
 _DAY: Final = timedelta(days=1)
 _RPC: Final = timedelta(seconds=10)
+_SCHEDULED_BY: Final = SearchAttributeKey.for_keyword("TemporalScheduledById")
+"""What the server says of a workflow that a schedule started."""
 LEARNING: Final = "learn:lanes"
 """The schedule of learning, and the workflows it starts."""
+CLOSING: Final = "close:books"
+"""The schedule that closes the books of orders whose journey was ended from outside, and the workflows it starts."""
 
 
 async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: str, every: timedelta = _HOUR) -> None:
-    """Have each shop read by a schedule `sync:{shop}`, and what is usual learnt anew every day by `learn:lanes`.
+    """Have what is done again and again done by schedules.
+
+    `sync:{shop}` reads a shop, `learn:lanes` learns every day what is usual, and `close:books` closes every hour the
+    books of journeys that were ended from outside.
 
     Each is made where there is none, else brought to this version's shape. A new one begins at once. One that is still
     at it is not started again; of the turns that an outage swallowed one is made up for, since each goes on where the
     last one ended. Whether one is paused stays as it is. Those of shops that are not configured any more
-    end; those of other task queues are left alone.
+    end, and the readings that they have begun; those of other task queues are left alone.
 
     Args:
         client: of the namespace.
         shops: whose APIs are configured.
-        task_queue: where workers serve `ShopSync` and `LaneLearning`.
+        task_queue: where workers serve `ShopSync`, `LaneLearning` and `BookClosing`.
         every: how often shops are read; they are spread over it.
 
     Raises:
@@ -48,6 +59,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     """
     wanted = {sync_id(shop): _schedule(_reading(shop, task_queue), every) for shop in shops}
     wanted[LEARNING] = _schedule(_learning(task_queue), _DAY)
+    wanted[CLOSING] = _schedule(_closing(task_queue), _HOUR)
     for name, schedule in wanted.items():
         try:
             await client.create_schedule(name, schedule, trigger_immediately=True, rpc_timeout=_RPC)
@@ -65,6 +77,18 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
             if isinstance(action, ScheduleActionStartWorkflow) and action.task_queue == task_queue:
                 await handle.delete(rpc_timeout=_RPC)
 
+    def unwanted(execution: WorkflowExecution) -> bool:
+        schedule = execution.typed_search_attributes.get(_SCHEDULED_BY)
+        return schedule is not None and schedule not in wanted
+
+    await end_running(
+        client,
+        "ShopSync",
+        task_queue=task_queue,
+        unwanted=unwanted,
+        reason="its shop is not in POSTLUDE_SHOP_URLS any more",
+    )
+
 
 def _reading(shop: str, task_queue: str) -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
@@ -79,6 +103,12 @@ def _reading(shop: str, task_queue: str) -> ScheduleActionStartWorkflow:
 def _learning(task_queue: str) -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
         LaneLearning.run, id=LEARNING, task_queue=task_queue, static_summary="Learn what is usual on each lane"
+    )
+
+
+def _closing(task_queue: str) -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(
+        BookClosing.run, id=CLOSING, task_queue=task_queue, static_summary="Close the books of journeys that are over"
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any
 
 from store.history import Echo, against, echoes
-from store.pool import Pool
+from store.pool import Pool, joining_whole_tables
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +62,29 @@ class LedgerRow:
 _ORDER = """
 SELECT o.shop, o.order_id, o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
        (SELECT count(*) FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent') AS sent
-FROM orders o JOIN customers c USING (shop, customer_id)
+FROM ({orders}) o JOIN customers c USING (shop, customer_id)
 """
+_ONE_ORDER = _ORDER.format(orders="SELECT * FROM orders WHERE shop = $1 AND order_id = $2")
+# Customers and ledger are looked up for the orders of the list alone.
+_LIST = """
+SELECT * FROM orders WHERE ($1::text IS NULL OR shop = $1) AND CASE $2
+    WHEN 'running' THEN ended_at IS NULL WHEN 'finished' THEN ended_at IS NOT NULL
+    WHEN 'cancelled' THEN status = 'cancelled' ELSE true END
+ORDER BY placed_at DESC, order_id LIMIT $3
+"""
+_ORDERS = _ORDER.format(orders=_LIST) + "ORDER BY o.placed_at DESC, o.order_id"
 
 
 async def order(pool: Pool, shop: str, order_id: str) -> OrderRow | None:
     """One order; None when there is none."""
-    row = await pool.fetchrow(f"{_ORDER} WHERE o.shop = $1 AND o.order_id = $2", shop, order_id)
+    row = await pool.fetchrow(_ONE_ORDER, shop, order_id)
     return None if row is None else OrderRow(**row)
 
 
 async def orders(pool: Pool, *, shop: str | None = None, status: str | None = None, limit: int = 100) -> list[OrderRow]:
     """Orders, newest first; `status` is running, finished or cancelled."""
     rows = await pool.fetch(
-        f"""{_ORDER} WHERE ($1::text IS NULL OR o.shop = $1) AND CASE $2
-              WHEN 'running' THEN o.ended_at IS NULL WHEN 'finished' THEN o.ended_at IS NOT NULL
-              WHEN 'cancelled' THEN o.status = 'cancelled' ELSE true END
-            ORDER BY o.placed_at DESC, o.order_id LIMIT $3""",
+        _ORDERS,
         shop,
         status,
         limit,
@@ -112,13 +118,15 @@ async def messages(pool: Pool, shop: str, order_id: str) -> list[LedgerRow]:
 
 async def waiting(pool: Pool) -> list[tuple[str, str | None, int]]:
     """Running journeys counted by playbook digest and the touch last sent (None before the first)."""
-    rows = await pool.fetch(
-        """SELECT o.playbook, last.touch, count(*) AS journeys
-           FROM orders o LEFT JOIN LATERAL (
-               SELECT touch FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent'
-               ORDER BY l.at DESC, l.id DESC LIMIT 1) last ON true
-           WHERE o.ended_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"""
-    )
+    async with pool.acquire() as connection, connection.transaction(readonly=True):
+        await joining_whole_tables(connection)
+        rows = await connection.fetch(
+            """WITH last AS (
+                   SELECT DISTINCT ON (shop, order_id) shop, order_id, touch FROM ledger WHERE status = 'sent'
+                   ORDER BY shop, order_id, at DESC, id DESC)
+               SELECT playbook, touch, count(*) AS journeys FROM orders LEFT JOIN last USING (shop, order_id)
+               WHERE ended_at IS NULL GROUP BY 1, 2 ORDER BY 1, 2"""
+        )
     return [(row["playbook"], row["touch"], row["journeys"]) for row in rows]
 
 

@@ -49,11 +49,8 @@ WHERE (subject = ANY($1) OR status NOT IN ('pending', 'waiting')) AND {personal.
 
 _SOME_CUSTOMERS: Final = "SELECT customer_id FROM customers WHERE shop = $1 ORDER BY customer_id LIMIT $2 FOR UPDATE"
 _THEIR_ORDERS: Final = "SELECT order_id FROM orders WHERE shop = $1 AND customer_id = ANY($2)"
-_THEIR_PARCELS: Final = """
-SELECT DISTINCT 'tracking:' || tracking_number FROM shipments mine WHERE shop = $1 AND order_id = ANY($2)
-  AND NOT EXISTS (SELECT FROM shipments other
-                  WHERE other.tracking_number = mine.tracking_number AND other.shop <> $1)
-"""
+_THEIR_PARCELS: Final = "SELECT DISTINCT tracking_number FROM shipments WHERE shop = $1 AND order_id = ANY($2)"
+_OTHERS_TOO: Final = "SELECT DISTINCT tracking_number FROM shipments WHERE shop <> $1 AND tracking_number = ANY($2)"
 _FORGET_PARCELS: Final = f"""
 UPDATE inbox SET body = '', event = NULL, status = CASE WHEN open THEN 'ignored' ELSE inbox.status END,
     note = CASE WHEN open THEN $2 ELSE note END, done_at = CASE WHEN open THEN $3 ELSE done_at END
@@ -147,7 +144,9 @@ async def erase_shop(connection: Connection, shop: str, *, now: datetime, limit:
     people = [row[0] for row in await connection.fetch(_SOME_CUSTOMERS, shop, limit)]
     if people:
         orders = [row[0] for row in await connection.fetch(_THEIR_ORDERS, shop, people)]
-        parcels = [row[0] for row in await connection.fetch(_THEIR_PARCELS, shop, orders)]
+        numbers = {row[0] for row in await connection.fetch(_THEIR_PARCELS, shop, orders)}
+        numbers -= {row[0] for row in await connection.fetch(_OTHERS_TOO, shop, list(numbers))}
+        parcels = [f"tracking:{number}" for number in sorted(numbers)]
         await erased.mark(connection, shop, "customer", people, now=now)
         await erased.mark(connection, shop, "order", orders, now=now)
         await connection.execute(

@@ -7,10 +7,10 @@ from typing import Any
 
 from journey.consent import Policy
 from journey.contact import WEEK, Contact, Evidence, Reach
-from journey.hours import possible_zones
 from journey.outcomes import DeliverRequest
 from journey.playbook import Channel, Playbook, Purpose, Touch
 from journey.send_time import best_hour
+from journey.zones import possible_zones
 from store.standing import Standing, standing_of
 
 Providers = Callable[[Channel, str], str | None]

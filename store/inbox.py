@@ -4,9 +4,12 @@ A row is `pending` until its fact has reached the tables and the journey (`dispa
 subject is unknown, or `ignored`, or `dead` when its subject never came. Within a subject rows go by the moment
 they speak of; one that fails holds up its own subject alone. A row given out is leased: its `next_attempt` lies
 ahead, so that no other relay takes it or a later one of its subject, and a relay that dies gives it back.
+
+What a newer version stored in words that this one does not know waits, too, and its subject's other rows go on: facts
+reach the tables and the journey in any order. A relay that can read it takes it up.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +17,9 @@ import asyncpg
 
 from store.intake import Event
 from store.pool import Connection, Pool
+
+UNREAD = "not read by this version"
+"""The beginning of the note of a row in words that are not known."""
 
 LEASE = timedelta(seconds=30)
 """How long a relay may work on a row; its own time limit must be shorter."""
@@ -23,22 +29,26 @@ INSERT INTO inbox (source, event_id, topic, body, subject, event, occurred_at, r
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10) ON CONFLICT (source, event_id) DO NOTHING
 """
 
-# `starts_with` tells an order that is to be read from its shop by the subject of `OrderChanged`.
+# `starts_with` tells an order that is to be read from its shop by the subject of `OrderChanged`. With `OFFSET` the
+# look at a subject's other rows stays one look by index for each row, and does not become a join, which is planned by
+# what is known of a table that a shop's first reading has just filled. `status` is written as the index by subject has
+# it, so that no other index will do.
 _DUE = """
 SELECT mine.id FROM inbox mine
 WHERE mine.status = 'pending' AND mine.next_attempt <= $1 AND {fetch} starts_with(mine.subject, 'changed:')
   AND NOT EXISTS (
     SELECT 1 FROM inbox other
-    WHERE other.subject = mine.subject AND other.status = 'pending' AND other.id <> mine.id
+    WHERE other.subject = mine.subject AND other.id <> mine.id
+      AND other.status IN ('pending', 'waiting') AND other.status <> 'waiting'
       AND ((other.occurred_at, other.id) < (mine.occurred_at, mine.id)
-           OR (other.attempts > 0 AND other.next_attempt > $1)))
+           OR (other.attempts > 0 AND other.next_attempt > $1)) OFFSET 0)
 ORDER BY mine.next_attempt, mine.id LIMIT {limit} FOR UPDATE OF mine SKIP LOCKED
 """
 _CLAIM = f"""
-WITH facts AS ({_DUE.format(fetch="NOT", limit="$2")}), fetches AS ({_DUE.format(fetch="", limit="$3")}),
-due AS (SELECT id FROM facts UNION ALL SELECT id FROM fetches)
-UPDATE inbox SET attempts = attempts + 1, next_attempt = $1 + $4::interval FROM due WHERE inbox.id = due.id
-RETURNING inbox.id, source, topic, subject, event, occurred_at, received_at, attempts
+WITH facts AS ({_DUE.format(fetch="NOT", limit="$2")}), fetches AS ({_DUE.format(fetch="", limit="$3")})
+UPDATE inbox SET attempts = attempts + 1, next_attempt = $1 + $4::interval
+WHERE id = ANY (ARRAY(SELECT id FROM facts UNION ALL SELECT id FROM fetches))
+RETURNING id, source, topic, subject, event, occurred_at, received_at, attempts
 """  # noqa: S608  two limits, and no value of anybody's
 
 # What a relay says about a row counts only while the row is its own: one whose lease ran out was given out again,
@@ -49,10 +59,13 @@ WHERE id = $1 AND attempts = $2 AND status = 'pending'
 """
 
 _EXPIRE = """
-UPDATE inbox SET status = 'dead', note = 'its ' || split_part(subject, ':', 1) || ' never came', done_at = $1
-WHERE status = 'waiting' AND received_at <= $2
+UPDATE inbox SET status = 'dead', done_at = $1,
+    note = CASE WHEN starts_with(note, $4) THEN note ELSE 'its ' || split_part(subject, ':', 1) || ' never came' END
+WHERE status = 'waiting' AND received_at <= CASE WHEN starts_with(note, $4) THEN $3::timestamptz ELSE $2 END
 RETURNING id, source, topic
 """
+
+_UNREAD = "SELECT id, event FROM inbox WHERE status = 'waiting' AND starts_with(note, $1) ORDER BY id LIMIT $2"
 
 # A webhook names people, and the tables know by then what it said. The row itself stays, so that a late repeat is
 # still known for one. An empty body and no event is what was forgotten already.
@@ -182,9 +195,28 @@ async def bury(pool: Pool, row: Claimed, *, now: datetime, note: str) -> None:
     await pool.execute(_SETTLE, row.id, row.attempts, "dead", note, now, None)
 
 
-async def expire(pool: Pool, *, now: datetime, age: timedelta) -> list[asyncpg.Record]:
-    """Bury what has waited since `age` ago; the rows' id, source and topic."""
-    return list(await pool.fetch(_EXPIRE, now, now - age))
+async def set_aside(pool: Pool, row: Claimed, *, why: str) -> None:
+    """Put a row that this version cannot read aside until `take_up`, if it is still this relay's."""
+    await pool.execute(_SETTLE, row.id, row.attempts, "waiting", f"{UNREAD}: {why}", None, None)
+
+
+async def take_up(pool: Pool, *, readable: Callable[[str], bool], now: datetime, limit: int) -> int:
+    """Let go what was set aside and is `readable` here; how many of at most `limit` rows that were."""
+    rows = await pool.fetch(_UNREAD, UNREAD, limit)
+    known = [row["id"] for row in rows if row["event"] is not None and readable(row["event"])]
+    if known:
+        await pool.execute(
+            "UPDATE inbox SET status = 'pending', next_attempt = $2, attempts = 0, note = NULL"
+            " WHERE id = ANY($1) AND status = 'waiting'",
+            known,
+            now,
+        )
+    return len(known)
+
+
+async def expire(pool: Pool, *, now: datetime, age: timedelta, unread_age: timedelta) -> list[asyncpg.Record]:
+    """Bury what has waited since `age` ago, or `unread_age` where it cannot be read; the rows' id, source and topic."""
+    return list(await pool.fetch(_EXPIRE, now, now - age, now - unread_age, UNREAD))
 
 
 async def forget(

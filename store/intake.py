@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
-from journey.hours import is_zone
 from journey.order import LineKind
+from journey.zones import is_zone
 from store import cleaning
 from store.fields import (
     ID_LENGTH,
@@ -63,6 +63,8 @@ __all__ = [
     "ShopRedacted",
     "build",
     "from_json",
+    "readable",
+    "unknown",
 ]
 
 MAX_LINES = 1000
@@ -264,6 +266,21 @@ def from_json(text: str) -> Event:
         pydantic.ValidationError: the row was written by hand, or by a newer version.
     """
     return _ANY.validate_json(text)
+
+
+def readable(text: str) -> bool:
+    """Whether this version knows every word of an event that the inbox kept."""
+    try:
+        _ANY.validate_json(text)
+    except ValidationError:
+        return False
+    return True
+
+
+def unknown(error: ValidationError) -> str:
+    """What of a kept event is not known here: the first field, and never its value, which may name a person."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    return ".".join(str(part) for part in first["loc"]) or "type"
 
 
 def build(

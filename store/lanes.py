@@ -10,7 +10,7 @@ from journey import lanes
 from journey.estimates import Estimate, estimate
 from journey.lanes import LEAST_SAMPLES, PROBABILITIES, Expectation, Lane, Learnt, expectation, lane_of, widening
 from journey.parcels import ParcelStatus, Reason
-from store.pool import Connection, Pool
+from store.pool import Connection, Pool, joining_whole_tables
 
 LEARNT_FROM = timedelta(days=180)
 """Parcels that arrived within this long: long enough for a thin lane, short enough that a new depot shows."""
@@ -132,6 +132,7 @@ async def relearn(pool: Pool, *, now: datetime, least_samples: int = LEAST_SAMPL
     """
     since = now - LEARNT_FROM
     async with pool.acquire() as connection, connection.transaction():
+        await joining_whole_tables(connection)
         said = await connection.fetch(_SPELLINGS, since, now, timeout=_PATIENCE)
         spelt = [lane_of(row["carrier"] or None, row["service"] or None, None) for row in said]
         learnt = await connection.execute(

@@ -4,11 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from journey.hours import possible_zones
 from journey.parcels import Method
 from journey.playbook import Channel
+from journey.zones import possible_zones, zone_named
 from store.lanes import estimates
 from store.pool import Pool
 
@@ -171,7 +170,7 @@ def _by_channel(devices: Iterable[str]) -> Mapping[Channel, tuple[str, ...]]:
 
 async def with_revised_days(pool: Pool, facts: MessageFacts, *, now: datetime) -> MessageFacts:
     """The facts with the day by which each parcel under way is there almost surely, as known at `now` (UTC)."""
-    zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
+    zone = zone_named(possible_zones(facts.time_zone, facts.country)[0])
     async with pool.acquire() as connection:
         found = await estimates(connection, facts.shop, facts.order_id, now=now, zone=zone)
     return replace(facts, revised={number: estimate.latest for number, estimate in found.items()})

@@ -11,6 +11,7 @@ from decimal import Decimal
 from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
+from journey.zones import RELEASE
 from store import intake, lanes, people
 from store.pool import Connection, Pool
 
@@ -118,6 +119,7 @@ async def create(
         time_zone=kept["time_zone"],
         buyer=Buyer(kept["buyer"]),
         dispatch_within=await _dispatch_within(connection, event.shop),
+        zone_rules=RELEASE,
         lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
     )
     return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=bool(new))

@@ -6,7 +6,7 @@ Whoever writes parcels down need not know of any of this: a parcel with no momen
 webhook told about meanwhile is put off by `take`, both by `journey.polling.next_poll`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
@@ -19,10 +19,12 @@ from store.pool import Connection, Pool
 LEASE = timedelta(minutes=5)
 """How long a poller may take over its request; the request's own time limits must be shorter."""
 _PLANNED_AT_ONCE = 1000
+_KEY = ("shop", "order_id", "tracking_number")
 
 _REACHED = "($1::text[] IS NULL OR carrier_code = ANY($1)) AND coalesce(carrier_code <> ALL($2::text[]), true)"
 # The predicate of the index `shipments_unplanned`, word for word.
 _OPEN = "poll_at IS NULL AND method = 'delivery' AND status NOT IN ('delivered', 'returned', 'cancelled')"
+_TO_PLAN = f"{_OPEN} AND created_at > $3 AND (polled_at IS NULL OR last_scan_at > polled_at) AND {_REACHED}"
 
 # Nobody waits to hear of the parcels of an order whose journey has ended.
 _ENDED = """
@@ -30,11 +32,16 @@ EXISTS (SELECT FROM orders WHERE orders.shop = shipments.shop AND orders.order_i
     AND orders.ended_at IS NOT NULL)
 """
 
-# One that was polled to its end comes back when a webhook tells of it again.
+# One that was polled to its end comes back when a webhook tells of it again. The ended orders are gathered once and not
+# joined: how a join is done depends on what is known of tables that a shop's first reading has just filled.
 _UNPLANNED = f"""
+WITH open AS MATERIALIZED (SELECT shop, order_id FROM shipments WHERE {_TO_PLAN})
 SELECT shop, order_id, tracking_number, status, created_at, last_scan_at, estimated_delivery, polled_at
 FROM shipments
-WHERE {_OPEN} AND created_at > $3 AND (polled_at IS NULL OR last_scan_at > polled_at) AND {_REACHED} AND NOT {_ENDED}
+WHERE {_TO_PLAN} AND (shop, order_id) NOT IN (
+    SELECT shop, order_id FROM orders
+    WHERE ended_at IS NOT NULL AND shop = ANY (ARRAY(SELECT shop FROM open))
+      AND order_id = ANY (ARRAY(SELECT order_id FROM open)))
 LIMIT $4 FOR UPDATE SKIP LOCKED
 """  # noqa: S608  only this module's own words
 
@@ -51,33 +58,21 @@ ORDER BY poll_at LIMIT $5 FOR UPDATE SKIP LOCKED
 
 _NEXT = f"SELECT min(poll_at) FROM shipments WHERE poll_at > $3 AND {_REACHED}"  # noqa: S608  own words
 
-_MOVE = """
-UPDATE shipments SET poll_at = moved.poll_at
-FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[]) AS moved (shop, order_id, tracking_number, poll_at)
-WHERE (shipments.shop, shipments.order_id, shipments.tracking_number)
-    = (moved.shop, moved.order_id, moved.tracking_number)
-"""
+_MOVE = "UPDATE shipments SET poll_at = $4 WHERE shop = $1 AND order_id = $2 AND tracking_number = $3"
 
-# Also ends what was leased, so it has to find the lease as it was. Whoever writes a scan down locks a number's parcels
-# one after another, by shop and order: here they are locked in the same order.
+# Also ends what was leased, so it has to find the lease as it was.
 _SETTLE = """
-WITH asked AS (
-    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[])
-        AS a (shop, order_id, tracking_number, lease, poll_at, polled_at)),
-locked AS MATERIALIZED (
-    SELECT shop, order_id, tracking_number FROM shipments JOIN asked USING (shop, order_id, tracking_number)
-    ORDER BY shop, order_id, tracking_number FOR UPDATE OF shipments)
-UPDATE shipments SET poll_at = asked.poll_at, polled_at = coalesce(asked.polled_at, shipments.polled_at),
-    polls = polls + (asked.polled_at IS NOT NULL)::int
-FROM asked JOIN locked USING (shop, order_id, tracking_number)
-WHERE (shipments.shop, shipments.order_id, shipments.tracking_number)
-    = (asked.shop, asked.order_id, asked.tracking_number) AND shipments.poll_at = asked.lease
+UPDATE shipments SET poll_at = $5, polled_at = coalesce($6::timestamptz, polled_at),
+    polls = polls + ($6::timestamptz IS NOT NULL)::int
+WHERE shop = $1 AND order_id = $2 AND tracking_number = $3 AND poll_at = $4
 """
 
 _KNOWN = """
-SELECT shop, order_id, tracking_number, occurred_at, status, reason
-FROM scans JOIN unnest($1::text[], $2::text[], $3::text[]) AS asked (shop, order_id, tracking_number)
-    USING (shop, order_id, tracking_number)
+SELECT asked.*, said.*
+FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (shop, order_id, tracking_number), LATERAL (
+    SELECT occurred_at, status, reason FROM scans
+    WHERE scans.shop = asked.shop AND scans.order_id = asked.order_id
+      AND scans.tracking_number = asked.tracking_number OFFSET 0) AS said
 """
 
 
@@ -158,7 +153,7 @@ async def take(pool: Pool, reach: Reach, *, now: datetime, limit: int) -> list[T
 
 async def known(pool: Pool, turns: Sequence[Turn]) -> set[KnownScan]:
     """The scans that are written down already."""
-    rows = await pool.fetch(_KNOWN, *_keys(turns))
+    rows = await pool.fetch(_KNOWN, *([getattr(turn, name) for turn in turns] for name in _KEY))
     return {
         (
             row["shop"],
@@ -174,13 +169,12 @@ async def known(pool: Pool, turns: Sequence[Turn]) -> set[KnownScan]:
 
 async def settle(pool: Pool, settled: Sequence[Settled]) -> None:
     """End these turns, where their leases still hold."""
-    await pool.execute(
-        _SETTLE,
-        *_keys([one.turn for one in settled]),
-        [one.turn.lease for one in settled],
-        [one.poll_at for one in settled],
-        [one.polled_at for one in settled],
-    )
+    # Whoever writes a scan down locks a number's parcels one after another, by shop and order: here they are locked in
+    # the same order.
+    in_order = sorted(settled, key=lambda one: _key(one.turn))
+    rows = [(*_key(one.turn), one.turn.lease, one.poll_at, one.polled_at) for one in in_order]
+    async with pool.acquire() as connection:
+        await connection.executemany(_SETTLE, rows)
 
 
 async def next_due(pool: Pool, reach: Reach, *, now: datetime) -> datetime | None:
@@ -206,17 +200,12 @@ def _next(row: asyncpg.Record, now: datetime) -> datetime | None:
 
 
 async def _move(connection: Connection, moves: Sequence[tuple[asyncpg.Record, datetime | None]]) -> None:
-    columns = [[row[name] for row, _ in moves] for name in ("shop", "order_id", "tracking_number")]
-    await connection.execute(_MOVE, *columns, [at for _, at in moves])
+    rows = [(*(row[name] for name in _KEY), at) for row, at in moves]
+    await connection.executemany(_MOVE, rows)
 
 
-def _keys(turns: Iterable[Turn]) -> tuple[list[str], list[str], list[str]]:
-    kept = list(turns)
-    return (
-        [turn.shop for turn in kept],
-        [turn.order_id for turn in kept],
-        [turn.tracking_number for turn in kept],
-    )
+def _key(turn: Turn) -> tuple[str, str, str]:
+    return turn.shop, turn.order_id, turn.tracking_number
 
 
 def _turn(row: asyncpg.Record, lease: datetime) -> Turn:

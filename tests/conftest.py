@@ -39,8 +39,12 @@ def say(record_property: Callable[[str, object], None]) -> Callable[[str], None]
     return lambda text: record_property("said", text)
 
 
+LONG_LIMIT = 900
+"""Seconds for a test that takes a minute on an idle machine; `timeout` in `pyproject.toml` is every other's limit."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that one process is not left alone with them at the end."""
+    """The longest first, so that one process is not left alone with them at the end, and with a limit of their own."""
     longest = (
         "test_workers_killed",
         "test_shuffled_webhooks",
@@ -56,6 +60,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((place for place, name in enumerate(longest) if name in item.nodeid), len(longest))
 
     items.sort(key=turn)
+    for item in items:
+        if turn(item) < len(longest):
+            item.add_marker(pytest.mark.timeout(LONG_LIMIT))
 
 
 def pytest_collection_finish() -> None:

@@ -12,12 +12,14 @@ from typing import Final
 import asyncpg
 import structlog
 from temporalio.client import Client
-from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
+from temporalio.common import MetricMeter, VersioningBehavior, WorkerDeploymentVersion
+from temporalio.runtime import Runtime
 from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.alerts import Alerts
 from activities.carriers.pollers import Pollers
+from activities.closing import Closing
 from activities.deliver import Deliveries, Gap, Sender, no_gap
 from activities.learning import LaneLearning as Learning
 from activities.links import Links
@@ -32,13 +34,14 @@ from activities.shop_sync import ShopSyncs
 from activities.shops.apis import ShopApis
 from activities.ways import Ways
 from journey.intervals import THROTTLE
-from journey.playbook import Channel, PlaybookError, load_playbook
+from journey.playbook import Channel, PlaybookError, read_published
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
 from workers.lean import LeanHeaders, LeanRunner
 from workers.settings import SettingMissingError, Settings, shipped_playbooks
+from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
@@ -60,21 +63,31 @@ SETTING_OF: Final = {
 
 _NO_SHOPS: Final = ShopApis([])
 _NO_POLLERS: Final = Pollers([])
+_NO_METER: Final = MetricMeter.noop
 
 
 async def load_playbooks(pool: Pool) -> None:
-    """Make every published playbook known to this process."""
+    """Make every published playbook known to this process.
+
+    One that a newer version wrote is not to be read: its journeys wait for a worker that can, all others go on. It is
+    logged once, counted in `postlude_playbooks_unreadable`, and named in each failed task of such a journey.
+    """
     for digest, content in (await playbooks.unknown_to(pool, PLAYBOOKS.digests())).items():
         try:
-            PLAYBOOKS.add(digest, load_playbook(content))
-        except PlaybookError:
-            # Written by a newer version: its journeys wait for a worker that can read it, all others go on.
-            log.error("playbook_unreadable", playbook=digest)  # noqa: TRY400  the content says nothing a log needs
+            PLAYBOOKS.add(digest, read_published(content))
+        except PlaybookError as error:
+            why = str(error).partition("\n")[0]
+            PLAYBOOKS.refuse(digest, why)
+            log.error("playbook_unreadable", playbook=digest, why=why)  # noqa: TRY400  a traceback says no more
 
 
 @asynccontextmanager
-async def playbooks_kept_fresh(pool: Pool) -> AsyncIterator[None]:
-    """Load what is published, again every few seconds and at once when a journey misses one."""
+async def playbooks_kept_fresh(pool: Pool, meter: MetricMeter = _NO_METER) -> AsyncIterator[None]:
+    """Load what is published, again every few seconds and at once when a journey misses one.
+
+    `meter` counts those that this process cannot read.
+    """
+    unreadable = meter.create_gauge("postlude_playbooks_unreadable", "Published playbooks this worker cannot read")
     loop, missed = asyncio.get_running_loop(), asyncio.Event()
     PLAYBOOKS.on_miss = lambda: loop.call_soon_threadsafe(missed.set)
 
@@ -85,10 +98,12 @@ async def playbooks_kept_fresh(pool: Pool) -> AsyncIterator[None]:
             missed.clear()
             try:
                 await load_playbooks(pool)
+                unreadable.set(PLAYBOOKS.unreadable)
             except (*AWAY, asyncpg.PostgresError) as error:
                 log.warning("playbooks_not_refreshed", error=type(error).__name__)
 
     await load_playbooks(pool)
+    unreadable.set(PLAYBOOKS.unreadable)
     task = asyncio.create_task(refresh())
     try:
         yield
@@ -122,7 +137,7 @@ def build_worker(
     gap: Gap = no_gap,
     remedy_gap: RemedyGap = no_remedy_gap,
 ) -> Worker:
-    """A worker for one task queue: journeys, remedies, polling and learning, over this pool and these vendors."""
+    """A worker for one task queue: journeys and all that is done beside them, over this pool and these vendors."""
     domain = templates.brand.sender.address.rpartition("@")[2]
     sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
@@ -138,11 +153,12 @@ def build_worker(
         Polling(pool, pollers).poll_carrier,
         ShopSyncs(pool, shops).sync,
         Learning(pool).learn,
+        Closing(pool, client).close_books,
     ]
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning],
+        workflows=[OrderJourney, RemedyCase, CarrierPolling, ShopSync, LaneLearning, BookClosing],
         activities=activities,
         workflow_runner=_runner(settings),
         interceptors=[LeanHeaders()],
@@ -253,7 +269,8 @@ async def run_worker(
     pool = await database(settings.needed("database_url"), size=min(settings.concurrent_activities, 20))
     try:
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
-        async with playbooks_kept_fresh(pool):
+        runtime = client.service_client.config.runtime or Runtime.default()
+        async with playbooks_kept_fresh(pool, runtime.metric_meter):
             worker = build_worker(
                 client,
                 pool,

@@ -1,4 +1,4 @@
-"""What a journey's runs begin with: its input, what operators can find it by, and how long its activities may take."""
+"""What a journey's runs begin with: its input, what operators can find it by, and how its activities are retried."""
 
 from datetime import timedelta
 from typing import Any
@@ -13,20 +13,13 @@ with workflow.unsafe.imports_passed_through():
 ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
 SHOP = SearchAttributeKey.for_keyword("Shop")
 COUNTRY = SearchAttributeKey.for_keyword("Country")
-PHASE = SearchAttributeKey.for_keyword("Phase")
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
-SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY, PHASE)} | {ATTENTION.name: "KeywordList"}
+SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY)} | {ATTENTION.name: "KeywordList"}
 
-# A worker that dies mid-send is noticed by its silence; `deliver` beats while it waits for a provider. Long enough
-# that a busy machine is not taken for a dead one: that would put a message in doubt that is on its way.
-HEARTBEAT = timedelta(seconds=15)
-# A mail relay may take minutes over its last word (RFC 5321 4.5.3.2.6); the heartbeat finds the dead much sooner.
-ATTEMPT = timedelta(minutes=10)
-CLOSING = timedelta(seconds=15)
-MENDING = timedelta(minutes=1)
-# Only what Postlude itself lacks for a moment (its database) is retried here, for ever: giving up would lose a
-# message. Providers' troubles have their own, patient schedule inside `deliver`.
+ONCE = RetryPolicy(maximum_attempts=1)
+"""What decides is not retried with the decision it was made with: the journey decides again."""
 RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1))
+"""What only asks, waits or closes the books is retried for ever."""
 
 
 class JourneyInput(Frozen):
@@ -35,7 +28,7 @@ class JourneyInput(Frozen):
     state: JourneyState
 
 
-def search_attributes(state: JourneyState, current_phase: str, wants: tuple[str, ...] = ()) -> TypedSearchAttributes:
+def search_attributes(state: JourneyState, wants: tuple[str, ...] = ()) -> TypedSearchAttributes:
     """What operators can filter by; set at the start of each run, where it costs nothing.
 
     `wants` is what a person may want to look at; it changes on the way.
@@ -43,7 +36,6 @@ def search_attributes(state: JourneyState, current_phase: str, wants: tuple[str,
     pairs: list[SearchAttributePair[Any]] = [
         SearchAttributePair(ORDER_ID, state.order.order_id),
         SearchAttributePair(SHOP, state.order.shop),
-        SearchAttributePair(PHASE, current_phase),
     ]
     if state.order.country:
         pairs.append(SearchAttributePair(COUNTRY, state.order.country))

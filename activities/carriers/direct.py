@@ -16,14 +16,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 from activities.carriers.protocol import Asked, Told
 from activities.carriers.reading import Meaning, place
 from activities.shops.protocol import Malformed
 from activities.vendors.http import VendorBusyError
-from journey.hours import zones_by_country
 from journey.parcels import ParcelStatus
+from journey.zones import zone_named, zones_by_country
 from store.intake import ShipmentUpdated, build
 
 SETTING: Final = "POSTLUDE_CARRIER_URLS"
@@ -115,7 +114,7 @@ def resolved(clock: datetime, countries: Collection[str]) -> tuple[datetime, boo
 
 @lru_cache(maxsize=512)
 def _zones(country: str) -> tuple[tzinfo, ...]:
-    return tuple(ZoneInfo(name) for name in zones_by_country().get(country, ()))
+    return tuple(zone_named(name) for name in zones_by_country().get(country, ()))
 
 
 def newest_first(dated: list[tuple[dict[str, Any], datetime]]) -> list[tuple[dict[str, Any], datetime]]:

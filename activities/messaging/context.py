@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from activities.links import Links
 from activities.messaging.language import day as written_day
@@ -12,9 +11,9 @@ from activities.messaging.language import money as written_money
 from activities.messaging.mime import header_text
 from activities.messaging.protocol import Mail
 from activities.messaging.templates import Short, Templates
-from journey.hours import possible_zones
 from journey.order import Buyer
 from journey.playbook import ABSENCES, Anchor, Channel, Touch
+from journey.zones import possible_zones, zone_named
 from store.messages import MessageFacts, MessageLine, MessageParcel, MessageRemedy
 
 
@@ -135,7 +134,7 @@ def message_context(
     `through` is the way of a link that leads to the shop, such as the one that counts clicks.
     """
     locale = locale_of(facts.locale, templates.language(facts.locale))
-    zone = ZoneInfo(possible_zones(facts.time_zone, facts.country)[0])
+    zone = zone_named(possible_zones(facts.time_zone, facts.country)[0])
 
     def money(amount: Decimal) -> str:
         return written_money(amount, facts.currency, locale)

@@ -10,14 +10,29 @@ import httpx
 from activities.messaging.exchange import MAX_RETRY_AFTER, Answer, exchange, failure
 from activities.messaging.protocol import Receipt, Unclear
 
-__all__ = ["MAX_RETRY_AFTER", "client", "post"]
+__all__ = ["MAX_RETRY_AFTER", "OverHttp", "client", "post"]
 
 _TIMEOUTS = httpx.Timeout(20.0, connect=5.0)
+_KNOCK = httpx.Timeout(5.0)
 
 
 def client(base_url: str, headers: dict[str, str], *, transport: httpx.AsyncBaseTransport | None = None) -> Any:
     """A client that keeps its connections; `transport` is for tests."""
     return httpx.AsyncClient(base_url=base_url, headers=headers, timeout=_TIMEOUTS, transport=transport)
+
+
+class OverHttp:
+    """A provider with an HTTP API: `_http` is its `client`."""
+
+    _http: Any
+
+    async def answers(self) -> bool:
+        """See `Answering`: the API's root answers, whatever it thinks of the question."""
+        try:
+            answer = await self._http.get("/", timeout=_KNOCK)
+        except httpx.HTTPError:
+            return False
+        return not answer.is_server_error
 
 
 async def post(

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Generic, TypeVar
 
-from activities.messaging.protocol import Busy, Message, Provider, Receipt
+from activities.messaging.protocol import Answering, Busy, Message, Provider, Receipt
 from journey.intervals import TURN
 
 M = TypeVar("M", bound=Message)
@@ -87,6 +87,10 @@ class Paced(Generic[M]):
             LookupUnavailableError: as the provider's own.
         """
         return await self._provider.find(key, message_id)
+
+    async def answers(self) -> bool:
+        """As the provider's own; one that cannot be asked is taken to be there."""
+        return not isinstance(self._provider, Answering) or await self._provider.answers()
 
     async def aclose(self) -> None:
         """Close the provider."""

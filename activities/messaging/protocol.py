@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,15 @@ class Provider(Protocol[M_contra]):
 
     async def aclose(self) -> None:
         """Give connections back."""
+        ...
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A provider that can be asked whether it is there, without sending anything."""
+
+    async def answers(self) -> bool:
+        """Whether it answers, with anything but an error of its own. Nothing is raised."""
         ...
 
 

@@ -1,7 +1,12 @@
-"""Order files: the canonical `order.created` event, or its bare data, as JSON."""
+"""Order files: the canonical `order.created` event, or its bare data, as JSON.
+
+A file may leave out when its order was placed: then it is placed at the moment the file is read. So an example stays
+an order of today.
+"""
 
 import base64
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,13 +22,17 @@ _UNUSED_SECRET: Final = "whsec_" + base64.b64encode(bytes(24)).decode()
 def read_order(file: Path, *, secret_key: str) -> tuple[OrderCreated, bytes]:
     """The order in a file, and the event as JSON bytes; `secret_key` keys the ids of guests.
 
+    The bytes are those of the file, also where it names no moment: the same file is the same order another day.
+
     Raises:
         CommandError: the file cannot be read, is not JSON, or holds another event.
         Malformed: a field is wrong; named.
     """
     body = json.dumps(_envelope(file)).encode()
     adapter = StandardWebhooks(_UNUSED_SECRET, secret_key=secret_key)
-    match adapter.translate(Delivery({}, body)):
+    # As a webhook that is sent now: its own header says when, where the body does not.
+    headers = {"webhook-timestamp": str(datetime.now(UTC).timestamp())}
+    match adapter.translate(Delivery(headers, body)):
         case [OrderCreated() as event]:
             return event, body
     raise CommandError(f"{file} is no order: its type must be order.created")
@@ -40,4 +49,4 @@ def _envelope(file: Path) -> dict[str, Any]:
         raise CommandError(f"{file} is no order: it must be a JSON object")
     if "type" in given:
         return given
-    return {"type": "order.created", "timestamp": given.get("placed_at"), "data": given}
+    return {"type": "order.created", "data": given}

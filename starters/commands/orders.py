@@ -30,6 +30,7 @@ from starters.commands.support import (
     settings_from_environment,
     split_order,
 )
+from starters.dispatch import COMMAND
 from starters.fast_forward import Clocks
 from starters.local import resolved
 from store import accounts, inbox
@@ -38,7 +39,6 @@ from workflows.order_journey import OrderJourney
 
 app = typer.Typer(help="Orders and their journeys.", no_args_is_help=True)
 
-_SOURCE: Final = "cli"
 _START_SECONDS: Final = 5.0
 _UPDATE: Final = timedelta(seconds=15)
 
@@ -71,7 +71,7 @@ async def _start(settings: Settings, file: Path) -> str:
     async with connected_database(settings) as pool:
         new = await inbox.keep(
             pool,
-            source=_SOURCE,
+            source=COMMAND,
             event_id=event_id,
             topic=event.type,
             body=body,
@@ -82,7 +82,7 @@ async def _start(settings: Settings, file: Path) -> str:
             return f"order {order} was taken in before: postlude order show {order}"
         deadline = asyncio.get_running_loop().time() + _START_SECONDS
         while asyncio.get_running_loop().time() < deadline:
-            if not await accounts.undelivered(pool, _SOURCE, [event_id]):
+            if not await accounts.undelivered(pool, COMMAND, [event_id]):
                 return f"order {order} is on its way: postlude order show {order}"
             await asyncio.sleep(0.1)
     return f"order {order} is kept in the inbox; it starts as soon as a gateway and Temporal are up"

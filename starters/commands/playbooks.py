@@ -1,10 +1,9 @@
-"""`postlude playbook …`: lint, simulate, publish, diff, schema."""
+"""`postlude playbook …`: lint, simulate, publish, list, diff, schema."""
 
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
-from zoneinfo import ZoneInfo
 
 import typer
 from rich.console import Console
@@ -13,8 +12,9 @@ from rich.table import Table
 from journey.durations import parse_duration
 from journey.lint import Finding, Level, lint
 from journey.order import Buyer, LineFacts, OrderFacts
-from journey.playbook import Playbook, PlaybookError, load_playbook
+from journey.playbook import Playbook, PlaybookError, load_playbook, read_published
 from journey.simulate import Recipient, Simulation, one_parcel, simulate
+from journey.zones import zone_named
 from starters.commands.files import read_order
 from starters.commands.support import CommandError, connected_database, run_async, settings_from_environment
 from starters.playbook_schema import playbook_schema
@@ -86,6 +86,13 @@ def publish(file: File) -> None:
         typer.echo(line)
 
 
+@app.command("list")
+def list_published() -> None:
+    """Show which playbooks are published, how many journeys follow each, and which this version cannot read."""
+    for line in run_async(_published(settings_from_environment())):
+        typer.echo(line)
+
+
 @app.command()
 def diff(old: File, new: File) -> None:
     """Compare two playbooks touch by touch."""
@@ -131,13 +138,44 @@ async def _publish(settings: Settings, playbook: Playbook) -> list[str]:
 
 async def _waiting(pool: Pool) -> dict[tuple[str, str], int]:
     """Running journeys by playbook and by the phase of the message they got last."""
-    rules = {digest: load_playbook(content) for digest, content in (await playbooks.unknown_to(pool, ())).items()}
+    rules = {digest: _readable(content) for digest, content in (await playbooks.unknown_to(pool, ())).items()}
     counted: dict[tuple[str, str], int] = {}
     for digest, touch, journeys in await accounts.waiting(pool):
-        known = rules[digest].by_id.get(touch) if touch is not None else None
-        place = (digest, known.phase if known is not None else rules[digest].phases[0].id)
+        book = rules.get(digest)
+        if isinstance(book, Playbook):
+            known = book.by_id.get(touch) if touch is not None else None
+            place = (digest, known.phase if known is not None else book.phases[0].id)
+        else:
+            place = (digest, "unknown")
         counted[place] = counted.get(place, 0) + journeys
     return counted
+
+
+async def _published(settings: Settings) -> list[str]:
+    async with connected_database(settings) as pool:
+        contents = await playbooks.unknown_to(pool, ())
+        following: dict[str, int] = {}
+        for digest, _, journeys in await accounts.waiting(pool):
+            following[digest] = following.get(digest, 0) + journeys
+        try:
+            current = await playbooks.current(pool)
+        except playbooks.NoPlaybookError:
+            return ["no playbook is published"]
+    lines = []
+    for digest, content in contents.items():
+        book = _readable(content)
+        name = book.name if isinstance(book, Playbook) else f"cannot be read by this version: {book}"
+        newest = ", new journeys follow it" if digest == current else ""
+        lines.append(f"{digest} {name}: {_count(following.get(digest, 0), 'open journey')}{newest}")
+    return lines
+
+
+def _readable(content: str) -> Playbook | str:
+    """The playbook, or the first reason why this version cannot read it."""
+    try:
+        return read_published(content)
+    except PlaybookError as error:
+        return str(error).partition("\n")[0]
 
 
 def _differences(old: Playbook, new: Playbook) -> list[str]:
@@ -194,7 +232,7 @@ def _recipient(event: OrderCreated) -> Recipient:
 
 
 def _print(found: Simulation, placed: datetime, zone: str) -> None:
-    here = ZoneInfo(zone)
+    here = zone_named(zone)
     console = Console(highlight=False)
     console.print(f"[bold]{found.order}[/] under playbook {found.playbook}, by the customer's clock ({zone})")
     table = Table("Day", "When", "Touch", "What becomes of it", box=None, pad_edge=False)

@@ -8,9 +8,10 @@ from typing import Final
 from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import Client
 
-from journey.hours import end_of_quiet, possible_zones
+from journey.hours import end_of_quiet
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held
 from journey.playbook import QuietHours
+from journey.zones import possible_zones
 from store.accounts import LedgerRow, OrderRow
 
 _WAITED: Final = timedelta(minutes=1)

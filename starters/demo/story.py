@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 from journey.remedies import Choice
+from journey.zones import zone_named
 from starters.demo.wire import Post, Senders
 
 Said = Callable[[Senders, datetime], Post]
@@ -41,7 +41,7 @@ class Beat:
 
     def at(self, placed: datetime, zone: str) -> datetime:
         """The moment, for an order placed at `placed` (aware)."""
-        here = ZoneInfo(zone)
+        here = zone_named(zone)
         day = placed.astimezone(here).date() + timedelta(days=self.day)
         return datetime.combine(day, self.clock, here)
 
@@ -74,7 +74,7 @@ class Story:
 
     def day(self, placed: datetime, at: datetime) -> int:
         """The day of the order's calendar, by the customer's own clock; 0 is the day of the order."""
-        here = ZoneInfo(self.zone)
+        here = zone_named(self.zone)
         return (at.astimezone(here).date() - placed.astimezone(here).date()).days
 
 

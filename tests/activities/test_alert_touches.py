@@ -28,7 +28,7 @@ PROBLEM = "parcel_problem:T1:customs"
 @pytest.fixture
 def alerts(catcher: MailCatcher) -> Alerts:
     """The shop's people, at a mail server of their own."""
-    return Alerts("mailto:ops@shop.test", sender="hello@shop.test", email=Smtp(urlsplit(catcher.url), timeout=1))
+    return Alerts("mailto:ops@shop.test", sender="hello@shop.test", email=Smtp(urlsplit(catcher.url)))
 
 
 def heard(catcher: MailCatcher) -> list[str | None]:

@@ -50,7 +50,7 @@ async def alerts(slack: SlackChannel) -> AsyncIterator[Alerts]:
 
 @pytest.fixture
 def by_mail(catcher: MailCatcher) -> Alerts:
-    return Alerts("mailto:ops@shop.test", sender=SENDER, email=Smtp(urlsplit(catcher.url), timeout=0.5))
+    return Alerts("mailto:ops@shop.test", sender=SENDER, email=Smtp(urlsplit(catcher.url)))
 
 
 async def test_a_channel_hears_what_happened_and_where_to_look(alerts: Alerts, slack: SlackChannel) -> None:

@@ -10,6 +10,7 @@ from journey.lanes import Lane
 from journey.learning import LearnAnswer, LearnRequest
 from store import lanes
 from tests.store.parcels import SENT, hear, hours, sent, word
+from tests.support.patience import PATIENCE
 from workflows.lane_learning import LaneLearning
 
 MOMENTS = (("in_transit", 6), ("out_for_delivery", 40), ("delivered", 46))
@@ -40,7 +41,7 @@ async def test_the_workflow_learns_by_its_own_clock(client, pool):
             LaneLearning.run,
             id=queue,
             task_queue=queue,
-            execution_timeout=timedelta(seconds=60),
+            execution_timeout=timedelta(seconds=PATIENCE),
             result_type=LearnAnswer,
         )
     assert answer == LearnAnswer(lanes=3, shops=1, forgotten=0)

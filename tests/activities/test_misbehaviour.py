@@ -229,7 +229,7 @@ async def test_only_a_mailbox_that_is_not_there_is_suppressed(
 async def test_each_step_of_smtp_blames_whom_it_is_about(replies: dict[str, str], expected: Receipt) -> None:
     """A refused recipient is the customer's address; a refused sender or log-in is ours to mend."""
     async with relay(replies) as port:
-        assert await Smtp(urlsplit(f"smtp://127.0.0.1:{port}"), timeout=1).send(message()) == expected
+        assert await Smtp(urlsplit(f"smtp://127.0.0.1:{port}")).send(message()) == expected
 
 
 async def test_an_address_beyond_ascii_needs_a_server_that_takes_it(catcher: MailCatcher) -> None:
@@ -238,7 +238,7 @@ async def test_an_address_beyond_ascii_needs_a_server_that_takes_it(catcher: Mai
     (mail,) = catcher.messages()
     assert mail.recipients == ("jörg@xn--exmple-cua.de",)
     async with relay({}) as port:
-        plain = Smtp(urlsplit(f"smtp://127.0.0.1:{port}"), timeout=1)
+        plain = Smtp(urlsplit(f"smtp://127.0.0.1:{port}"))
         assert await plain.send(message("jörg@example.com")) == Rejected("address_needs_smtputf8")
         assert await plain.send(message("ada@exämple.de")) == Accepted(None)
 

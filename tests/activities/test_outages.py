@@ -81,7 +81,7 @@ async def test_a_day_without_a_provider_is_a_hold_that_can_be_read(
 ) -> None:
     """While the relay is away a whole day the journey holds by its rule, others go on, and then it is sent, once."""
     await catcher.stop()
-    async with worlds(Smtp(urlsplit(catcher.url), timeout=1)) as away, worlds(resend.provider()) as fine:
+    async with worlds(Smtp(urlsplit(catcher.url))) as away, worlds(resend.provider()) as fine:
         waiting, other = order(), order()
         await away.place(waiting)
         await away.forward(waiting, 1)
@@ -102,7 +102,7 @@ async def test_a_provider_away_for_longer_than_a_touch_is_patient_fails_that_tou
 ) -> None:
     """After the touch's own patience the ledger says failed, and the next touch is sent when its time comes."""
     await catcher.stop()
-    async with worlds(Smtp(urlsplit(catcher.url), timeout=1), rules=hurried) as made:
+    async with worlds(Smtp(urlsplit(catcher.url)), rules=hurried) as made:
         one = order()
         await made.place(one)
         await made.forward(one, 0.1)
@@ -160,7 +160,7 @@ async def test_a_bounce_ends_what_lies_ahead_and_a_busy_relay_does_not(worlds: W
     """451 is tried again; 550 for an unknown mailbox refuses that touch and all that follow, by name."""
     replies = iter(["451 4.7.1 later", None, "550 5.1.1 no such user"])
     catcher.behaviour = lambda _mail: next(replies)
-    async with worlds(Smtp(urlsplit(catcher.url), timeout=1)) as made:
+    async with worlds(Smtp(urlsplit(catcher.url))) as made:
         one = order()
         await made.place(one)
         await made.forward(one, 0.1)

@@ -1,6 +1,7 @@
 """Shops' own APIs read into the inbox: whole, again, interrupted, and beside what webhooks said."""
 
 import asyncio
+import dataclasses
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,7 @@ from store.intake import OrderCancelled, ShopRedacted
 from store.pool import connect
 from tests.gateway.kit import Clock, Recorder
 from tests.shops.api.backend_server import FIRST, BackendServer, Sold, answered, created, moment
+from tests.support.patience import PATIENCE
 from workflows.shop_sync import ShopSync, sync_id
 
 ACME = SyncRequest(shop="acme", since=FIRST)
@@ -129,7 +131,7 @@ async def test_a_cancelled_run_goes_on_from_its_page(shop):
     shop.server.sell(1000)
     shop.server.hold_at = 4
     running = asyncio.create_task(ActivityEnvironment().run(shop.syncs.sync, ACME))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await shop.server.held.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -197,11 +199,14 @@ async def test_the_activity_waits_as_the_shop_asks(shop):
     assert str(caught.value) == "VendorBusyError: backend: http_429"
 
 
-async def test_a_shop_nobody_configured_is_looked_for_again_in_a_minute(shop):
-    """Another worker may know its API, or this one after its next start."""
+@pytest.mark.parametrize(("minutes", "over"), [(59, False), (61, True)])
+async def test_a_shop_nobody_configured_is_looked_for_again_in_a_minute(shop, minutes, over):
+    """Another worker may know its API, or this one after its next start; a run that began an hour ago ends."""
+    here = ActivityEnvironment()
+    here.info = dataclasses.replace(here.info, scheduled_time=shop.clock() - timedelta(minutes=minutes))
     with pytest.raises(ApplicationError, match="POSTLUDE_SHOP_URLS") as caught:
-        await ActivityEnvironment().run(shop.syncs.sync, SyncRequest(shop="bolt"))
-    assert (caught.value.next_retry_delay, caught.value.non_retryable) == (timedelta(minutes=1), False)
+        await here.run(shop.syncs.sync, SyncRequest(shop="bolt"))
+    assert (caught.value.next_retry_delay, caught.value.non_retryable) == (timedelta(minutes=1), over)
 
 
 async def test_one_shop_is_read_by_one_process_at_a_time(shop):
@@ -362,7 +367,7 @@ async def test_a_run_under_way_ends_when_its_shop_leaves(shop):
     shop.server.sell(300)
     shop.server.hold_at = 2
     running = asyncio.create_task(shop.syncs.run(ACME))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await shop.server.held.wait()
     await leave(shop)
     shop.server.release.set()
@@ -386,7 +391,7 @@ async def test_reading_takes_no_connection_of_the_pool_and_lets_go_of_its_lock(d
         async with pool.acquire():
             with pytest.raises(KeyError):
                 await lose_the_connection(pool)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 async with shop_sync.alone(pool, "acme") as again:
                     assert again is not None
     finally:
@@ -400,7 +405,7 @@ async def test_live_webhooks_go_before_what_is_read(shop):
     waiting = asyncio.Event()
     patient = ShopSyncs(shop.pool, shop.apis, clock=shop.clock, nap=timedelta(seconds=0.05))
     running = asyncio.create_task(patient.run(ACME, held=lambda _delay: waiting.set()))
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await waiting.wait()
     assert (shop.pages(), await shop.pool.fetchval("SELECT count(*) FROM inbox")) == (["", "600"], 1200)
     await shop.pool.execute("UPDATE inbox SET status = 'dispatched'")
@@ -491,6 +496,37 @@ async def test_schedules_are_kept_and_not_doubled(client, queue, shop):
         assert [one.action.workflow_id.startswith(f"sync:{name}") for one in started] == [True]
     finally:
         await handle.delete()
+
+
+async def test_the_run_of_a_shop_that_is_taken_out_ends(client, queue, shop):
+    """With the schedule goes the run that it has begun, which says why; another shop's run goes on."""
+    gone, kept = f"gone{queue}", f"kept{queue}"
+    here = f"TaskQueue = '{queue}' AND ExecutionStatus = '{{}}'"
+
+    async def found(status, count):
+        while True:
+            runs = [run async for run in client.list_workflows(here.format(status))]
+            if len(runs) == count:
+                return runs
+            await asyncio.sleep(0.1)
+
+    try:
+        async with asyncio.timeout(PATIENCE), worker(client, queue, shop.syncs):
+            await keep_schedules(client, [gone, kept], task_queue=queue)
+            await found("Running", 2)
+            await keep_schedules(client, [kept], task_queue=queue)
+            (ended,) = await found("Canceled", 1)
+            assert ended.id.startswith(sync_id(gone))
+            history = await client.get_workflow_handle(ended.id).fetch_history()
+            (asked,) = [
+                one for one in history.events if one.HasField("workflow_execution_cancel_requested_event_attributes")
+            ]
+            why = asked.workflow_execution_cancel_requested_event_attributes.cause
+            assert why == "its shop is not in POSTLUDE_SHOP_URLS any more"
+            (going,) = await found("Running", 1)
+            assert going.id.startswith(sync_id(kept))
+    finally:
+        await keep_schedules(client, [], task_queue=queue)
 
 
 def test_the_clock_of_requests_is_utc():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.patience import PATIENCE
 from workers.embedded import EmbeddedStack
 
 PROGRAM = Path(sys.executable).with_name("postlude")
@@ -22,7 +23,7 @@ class Ran:
     err: str
 
 
-def postlude(*arguments: str, environment: Mapping[str, str], timeout: float = 60) -> Ran:
+def postlude(*arguments: str, environment: Mapping[str, str], timeout: float = PATIENCE) -> Ran:
     """Run `postlude …` with nothing of ours in its environment but what is given."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("POSTLUDE_", "TEMPORAL_"))}
     done = subprocess.run(

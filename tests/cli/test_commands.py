@@ -1,8 +1,7 @@
 import asyncio
 import json
-import shutil
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -17,7 +16,8 @@ from tests.support.orders import Order
 from workers.settings import shipped_playbooks
 
 DEFAULT = shipped_playbooks() / "default.yaml"
-ORDER = ROOT / "examples" / "orders" / "first-order.json"
+EXAMPLES = ROOT / "examples" / "orders"
+ORDER = EXAMPLES / "first-order.json"
 
 
 @pytest.fixture
@@ -59,9 +59,9 @@ def test_a_command_without_servers_says_what_to_do(nowhere):
 
 
 def test_a_database_that_is_not_there_is_one_line_without_its_password(nowhere):
-    """A refused connection names no secret, and takes a person's patience, not a minute."""
+    """A refused connection names no secret, and the command ends by itself."""
     url = "postgresql://u:hunter2@127.0.0.1:1/postlude"
-    ran = postlude("order", "list", environment=nowhere | {"POSTLUDE_DATABASE_URL": url}, timeout=30)
+    ran = postlude("order", "list", environment=nowhere | {"POSTLUDE_DATABASE_URL": url})
     assert ran.code == 1
     assert "Traceback" not in ran.err
     assert "hunter2" not in ran.err
@@ -88,9 +88,12 @@ def test_a_playbook_that_is_none_is_one_line(here, tmp_path):
     assert "bad.yaml: touch 'miss_you' → offset: 'soon' is not a length of time" in ran.err
 
 
-def test_simulate_needs_no_server_and_can_answer_in_json(here):
-    """The calendar of an order file is one JSON object, made by the rules alone."""
-    ran = here("playbook", "simulate", str(ORDER), "--delivered-after", "5d", "--json")
+def test_simulate_needs_no_server_and_can_answer_in_json(here, tmp_path):
+    """The calendar of an order file is one JSON object, made by the rules alone, from the moment that the file says."""
+    order = json.loads(ORDER.read_text())
+    order["data"]["placed_at"] = "2026-11-22T09:59:58Z"
+    (tmp_path / "order.json").write_text(json.dumps(order))
+    ran = here("playbook", "simulate", str(tmp_path / "order.json"), "--delivered-after", "5d", "--json")
     assert ran.code == 0
     found = json.loads(ran.out)
     days = {entry["touch"].partition(":")[0]: entry["at"][:10] for entry in found["entries"]}
@@ -188,10 +191,20 @@ async def test_publishing_says_who_keeps_the_old_rules(environment, journeys, tm
 
 def test_order_files_may_hold_the_event_or_its_data_alone(tmp_path):
     """Both forms of an order file are the same order."""
-    bare = tmp_path / "bare.json"
-    bare.write_text(json.dumps(json.loads(ORDER.read_text())["data"]))
-    shutil.copy(ORDER, tmp_path / "event.json")
-    assert read_order(bare, secret_key="k")[0] == read_order(tmp_path / "event.json", secret_key="k")[0]
+    order = json.loads(ORDER.read_text()) | {"timestamp": "2026-11-22T10:00:00Z"}
+    order["data"]["placed_at"] = "2026-11-22T09:59:58Z"
+    bare, event = tmp_path / "bare.json", tmp_path / "event.json"
+    bare.write_text(json.dumps(order["data"]))
+    event.write_text(json.dumps(order))
+    assert read_order(bare, secret_key="k")[0] == read_order(event, secret_key="k")[0]
+    assert read_order(bare, secret_key="k")[0].at == datetime(2026, 11, 22, 9, 59, 58, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.glob("*.json")), ids=lambda file: file.name)
+def test_an_example_is_an_order_of_the_moment_it_is_read(file):
+    """The examples name no moment: on any day each is an order that was placed just now."""
+    earliest = datetime.now(UTC)
+    assert timedelta() <= read_order(file, secret_key="k")[0].at - earliest < timedelta(minutes=10)
 
 
 async def later(*arguments, environment):

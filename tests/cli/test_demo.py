@@ -12,6 +12,7 @@ from activities.shops import backend as shops
 from activities.shops.api import Done, Wanted
 from starters.demo.backend import Backend
 from tests.cli.commands import postlude
+from tests.support.patience import PATIENCE
 from workers.mail_catcher import MailFolder
 
 OPERATORS = "operators@fernhill.example"
@@ -29,7 +30,7 @@ def played(tmp_path_factory, worker_id):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not told.exists():
             environment = {"POSTLUDE_HOME": str(folder / "demo"), "POSTLUDE_LISTEN": "127.0.0.1:0"}
-            ran = postlude("demo", "--exit", "--json", environment=environment, timeout=180)
+            ran = postlude("demo", "--exit", "--json", environment=environment, timeout=2 * PATIENCE)
             assert ran.code == 0, ran.err
             told.write_text(ran.out)
     return json.loads(told.read_text()), MailFolder(folder / "demo" / "mail")

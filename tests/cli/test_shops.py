@@ -10,6 +10,7 @@ import pytest
 
 from tests.cli.commands import PROGRAM, ROOT, postlude, servers
 from tests.shops.api.backend_server import FIRST, BackendServer, answered
+from tests.support.patience import PATIENCE
 
 SINCE = "2026-11-01"
 
@@ -61,7 +62,7 @@ async def test_a_stopped_run_goes_on_from_its_page(environment, server, number, 
     command = [PROGRAM, "shop", "sync", "acme", "--since", SINCE]
     silent = {"stdout": asyncio.subprocess.DEVNULL, "stderr": asyncio.subprocess.DEVNULL}
     stopped = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=kept | environment, **silent)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE):
         await server.held.wait()
         stopped.send_signal(number)
         await stopped.wait()

@@ -12,6 +12,7 @@ from journey.remedies import Choice, Stand
 from store import remedies
 from tests.faults.remedy_process import JOBS
 from tests.support.counter import Counter, Odd
+from tests.support.patience import PATIENCE
 from tests.support.processes import forks
 from tests.support.remedies import Case, until
 from workflows.remedy_case import RemedyCase
@@ -25,7 +26,7 @@ async def nothing_more(_here, _handle):
 
 async def approve(_here, handle):
     """A person says yes."""
-    await until(handle, "waits for `approve`", seconds=120)
+    await until(handle, "waits for `approve`")
     await handle.execute_update(RemedyCase.approve, "Grace")
 
 
@@ -99,11 +100,11 @@ async def play(case, jobs, workers, way, gap):
     handle = await case.start(order)
     said = asyncio.create_task(way.then(case, handle))
     if dies == "stall":
-        await asyncio.wait_for(case.shop.stalled.wait(), 120)
+        await asyncio.wait_for(case.shop.stalled.wait(), PATIENCE)
         assert await asyncio.to_thread(workers.kill, pid)
     await gone(pid)
     hire(workers, jobs, job | {"dies": None})
-    ended = await asyncio.wait_for(handle.result(), 180)
+    ended = await asyncio.wait_for(handle.result(), PATIENCE)
     await said
     row = await remedies.get(case.pool, "acme", order.order_id, "T1")
     return ended, row, dict(case.shop.standing(order.order_id)), dict(case.shop.ever(order.order_id))

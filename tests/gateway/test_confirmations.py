@@ -51,7 +51,7 @@ async def counter(gate, brand, tmp_path):
     await gate.relay.drain()
     twilio = TwilioApi()
     await twilio.start()
-    mail = Smtp(urlsplit(catcher.url), timeout=2)
+    mail = Smtp(urlsplit(catcher.url))
     senders = Senders({Channel.EMAIL: Route([mail], [1]), Channel.SMS: Route([twilio.sms()], [1])})
     confirmations = Confirmations(gate.pool, senders, lambda _language: brand)
     services = Services(

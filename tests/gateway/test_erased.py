@@ -9,6 +9,7 @@ from journey.base import workflow_id
 from starters.dispatch import dispatch
 from starters.relay import Relay
 from store import erasure, inbox, intake, privacy
+from tests.support.patience import PATIENCE
 
 MINE = "acme.myshopify.com"
 
@@ -107,7 +108,7 @@ async def test_an_erasure_that_is_under_way_is_waited_for(gate, about):
         dispatching = asyncio.create_task(dispatch(gate.pool, gate.journeys, row, now=gate.clock.now))
         await asyncio.sleep(0.3)
         assert not dispatching.done()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         assert await dispatching == "ignored"
     assert (await gate.states())[1:] == ["ignored"]
     assert await nobody(gate)

@@ -7,9 +7,19 @@ from journey import events
 from journey.base import workflow_id
 from journey.order import Buyer
 from starters.relay import Relay
+from tests.cli.commands import ROOT
 from tests.gateway.kit import Recorder, order_data
 
 AT = "2026-11-23T08:00:00Z"
+
+
+async def test_an_order_that_says_no_moment_is_placed_when_it_is_sent(gate):
+    """The README's webhook, sent on any day, is an order of that day: its signed header says when."""
+    answer = await gate.send.standard((ROOT / "examples" / "orders" / "first-order.json").read_bytes())
+    assert answer.is_success
+    await gate.relay.drain()
+    # The gateway's clock stands in the past, where no order is placed later than it comes.
+    assert gate.journeys.started[workflow_id("acme", "1001")].placed_at == gate.clock.now
 
 
 async def test_a_parcel_of_two_orders_tells_both(gate):

@@ -15,6 +15,7 @@ from journey.base import workflow_id
 from starters.relay import Relay
 from store import inbox
 from tests.gateway.kit import SECRET_KEY, ShopApi, changed, placed
+from tests.support.patience import PATIENCE
 
 
 async def test_an_order_that_changed_is_read_from_its_shop_once(gate):
@@ -142,19 +143,26 @@ async def test_a_slow_shop_keeps_no_fact_waiting(gate):
     running = asyncio.create_task(relay.run())
     await gate.send.order()
     relay.wake()
-    await asyncio.wait_for(gate.journeys.first.wait(), 5)
+    await asyncio.wait_for(gate.journeys.first.wait(), PATIENCE)
     assert len(asked) == 3
     answers.set()
     relay.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
 
 
 @pytest.mark.parametrize(
     ("source", "begins"),
-    [("woocommerce", False), ("bigcommerce:api", False), ("sync:shopify", False), ("shopify", False), ("events", True)],
+    [
+        ("woocommerce", False),
+        ("bigcommerce:api", False),
+        ("sync:shopify", False),
+        ("shopify", False),
+        ("events", True),
+        ("cli", True),
+    ],
 )
 async def test_an_old_order_begins_no_journey(gate, source, begins):
-    """Platforms tell of an order whenever it is touched, years later too; a backend's own word is meant as it is."""
+    """Platforms tell of an order whenever it is touched, years later too; a backend or an operator means it."""
     placed_at = gate.clock.now - timedelta(days=700)
     (event, _) = placed(placed_at=placed_at)
     await inbox.keep(

@@ -11,6 +11,7 @@ from starters.relay import Relay, passes
 from store import inbox
 from store.playbooks import NoPlaybookError
 from tests.gateway.kit import Clock, Recorder
+from tests.support.patience import PATIENCE
 
 AT = "2026-11-23T08:00:00Z"
 
@@ -175,9 +176,9 @@ async def test_a_relay_survives_what_nobody_thought_of(gate):
     await gate.send.order()
     relay = Relay(gate.pool, gate.journeys, clock=_Stumbling())
     running = asyncio.create_task(relay.run())
-    await asyncio.wait_for(gate.journeys.first.wait(), 10)
+    await asyncio.wait_for(gate.journeys.first.wait(), PATIENCE)
     relay.stop()
-    await asyncio.wait_for(running, 5)
+    await asyncio.wait_for(running, PATIENCE)
     assert await gate.states() == ["dispatched"]
 
 

@@ -11,6 +11,7 @@ from starters.serving import listen, serving
 from tests.feedback import payloads, signers
 from tests.gateway.kit import SECRET_KEY
 from tests.messaging.text.standins import ACCOUNT, TwilioApi
+from tests.support.patience import PATIENCE
 from tests.support.sockets import HOST
 from workers.settings import SettingMissingError, Settings
 
@@ -36,7 +37,7 @@ async def test_a_text_is_answered_by_the_served_gateway(pool, client, templates)
         ):
             answer = await http.post(sent.target, content=sent.body, headers=sent.headers)
             assert answer.status_code == 200
-            await asyncio.wait_for(twilio.asked.wait(), 10)
+            await asyncio.wait_for(twilio.asked.wait(), PATIENCE)
             nowhere = [(await http.get(f"/{path}/x")).status_code for path in ("notes", "p", "confirm", "c", "o", "u")]
     finally:
         await twilio.stop()

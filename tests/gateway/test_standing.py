@@ -6,6 +6,7 @@ import pytest
 from temporalio.service import RPCError, RPCStatusCode
 
 from starters.standing import kept_at_work
+from tests.support.patience import PATIENCE
 
 
 class Namespace:
@@ -40,5 +41,5 @@ async def test_whatever_goes_wrong_is_tried_again(failure):
     """Temporal away, a connection lost, or a fault that nobody thought of: the next try is not far."""
     namespace = Namespace(failure)
     async with kept_at_work(namespace, shops=[], vendors=[], task_queue="journeys", again=0.01):
-        await asyncio.wait_for(namespace.swept.wait(), 5)
-    assert namespace.made == ["learn:lanes"]
+        await asyncio.wait_for(namespace.swept.wait(), PATIENCE)
+    assert namespace.made == ["learn:lanes", "close:books"]

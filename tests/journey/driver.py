@@ -5,13 +5,13 @@ continue-as-new does between any two steps.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from journey.answers import mended, report, settle
+from journey.answers import closed_ways, found_out, mended, opened, report, settle, unanswered
 from journey.base import TouchKey
 from journey.events import Event, Resumed
-from journey.itinerary import Deliver, Finish, Step, Wait, left_over, next_step, passed_over
+from journey.itinerary import Deliver, FindOut, Finish, Step, Wait, left_over, next_step, passed_over
 from journey.mending import Mend
 from journey.outcomes import DeliverRequest, Held, Outcome, Refused, Sent
 from journey.playbook import Playbook
@@ -22,6 +22,29 @@ from journey.telling import apply
 
 Arrival = tuple[datetime, Event]
 Answer = Callable[[Deliver, datetime], Outcome]
+
+
+_OPENS_AFTER = timedelta(hours=5)
+
+
+class LostError(Exception):
+    """The attempt gives no answer; `found` is what the ledger says of it, at the moment it is asked."""
+
+    def __init__(self, found: Callable[[datetime], Outcome]) -> None:
+        super().__init__("no answer")
+        self.found = found
+
+
+def _lost(found: Callable[[datetime], Outcome]) -> Callable[[datetime], Outcome]:
+    def answer(_now: datetime) -> Outcome:
+        raise LostError(found)
+
+    return answer
+
+
+LOST_BEHIND_THE_SEND = _lost(lambda now: Sent(at=now))
+LOST_BEFORE_IT = _lost(lambda now: Held(until=now, rule="attempt_lost"))
+LOST_IN_DOUBT = _lost(lambda now: Held(until=now, rule="in_doubt", doubtful=True))
 
 
 class NeverEndsError(AssertionError):
@@ -53,6 +76,8 @@ class Drive:
     heard: list[tuple[datetime, Event]] = field(default_factory=list)
     mended: list[tuple[Action, str, datetime]] = field(default_factory=list)
     finished: str | None = None
+    opens: datetime | None = None
+    lost: dict[str, tuple[Asked, Callable[[datetime], Outcome]]] = field(default_factory=dict)
 
     @property
     def sent(self) -> list[str]:
@@ -83,24 +108,33 @@ class Drive:
             match step:
                 case Deliver():
                     self._deliver(step)
+                case FindOut():
+                    self._find_out(step)
                 case Mend():
                     self._mend(step)
                 case Finish():
                     over = left_over(self.state, self.playbook, now=self.now)
                     self._note(over)
-                    self.state = report(self.state, over)
+                    self.state = report(self.state, over, now=self.now)
                     self.finished = step.why
-                case Wait(until=None):
-                    self.now = end or self.now
-                    return
-                case Wait(until=due):
-                    assert due is not None
-                    assert due > self.now, "a wait into the past would spin"
-                    if end is not None and due > end:
-                        self.now = end
+                case Wait():
+                    if not self._wait(step, end):
                         return
-                    self.now = due
         raise NeverEndsError(self.state.model_dump_json(exclude_unset=True))
+
+    def _wait(self, step: Wait, end: datetime | None) -> bool:
+        """Let time pass until the step's moment, or until a way opens; False when `end` or nothing comes before."""
+        assert step.until is None or step.until > self.now, "a wait into the past would spin"
+        closed = closed_ways(self.state)
+        due = min(filter(None, [step.until, self.opens if closed else None]), default=None)
+        if due is None or (end is not None and due > end):
+            self.now = end or self.now
+            return False
+        self.now = max(due, self.now)
+        if due == self.opens:
+            for way in closed:
+                self.state = opened(self.state, way, now=self.now)
+        return True
 
     def _mend(self, step: Mend) -> None:
         """Write the offer down; with no choice in time the money goes back at once."""
@@ -127,9 +161,26 @@ class Drive:
             passed_over=over,
         )
         self._note(over)
-        outcome = self.answer(step, self.now)
+        assert not self.state.unanswered, "something is decided before it is known what went out"
+        try:
+            outcome = self.answer(step, self.now)
+        except LostError as lost:
+            nothing = Asked(stop, self.now, step.forced, Held(until=self.now, rule="lost"), asked_on)
+            self.asked.append(nothing)
+            self.lost[stop.key] = nothing, lost.found
+            self.state = unanswered(self.state, stop.key, request.along, now=self.now)
+            return
         self.asked.append(Asked(stop, self.now, step.forced, outcome, asked_on))
+        if isinstance(outcome, Held) and outcome.waits_for is not None:
+            self.opens = self.now + _OPENS_AFTER
         self.state = settle(self.state, request, outcome, now=self.now)
+
+    def _find_out(self, step: FindOut) -> None:
+        attempt, found = self.lost.pop(step.key)
+        outcome = found(self.now)
+        if not isinstance(outcome, Held):
+            self.asked.append(replace(attempt, outcome=outcome))
+        self.state = found_out(self.state, step.key, outcome, now=self.now)
 
     def _note(self, over: Iterable) -> None:  # type: ignore[type-arg]  # PassedOver rows
         for one in over:

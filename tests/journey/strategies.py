@@ -29,6 +29,7 @@ from journey.order import Buyer, LineKind, OrderFacts
 from journey.outcomes import Failed, Held, InDoubt, Outcome, Refused, Sent
 from journey.parcels import Method, ParcelStatus, Reason
 from journey.remedies import By, Choice, Stand
+from tests.journey.driver import LOST_BEFORE_IT, LOST_BEHIND_THE_SEND, LOST_IN_DOUBT
 from tests.journey.makers import PLACED, default_playbook, line, order
 
 numbers = st.sampled_from([TrackingNumber("T1"), TrackingNumber("T2"), TrackingNumber("T3")])
@@ -174,6 +175,8 @@ outcomes: st.SearchStrategy[list[Callable[[datetime], Outcome]]] = st.lists(
         st.just(lambda _: Refused(rule="no_consent")),
         st.just(lambda _: Failed(rule="provider_500")),
         st.just(lambda _: InDoubt(rule="crash_between_send_and_record")),
+        st.just(lambda now: Held(until=now + timedelta(days=2), rule="provider_unreachable", waits_for="email")),
+        st.sampled_from([LOST_BEHIND_THE_SEND, LOST_BEFORE_IT, LOST_IN_DOUBT]),
     ),
     max_size=12,
 )

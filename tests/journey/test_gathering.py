@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from journey.base import TrackingNumber
 from journey.events import Paused, Resumed, SendNow, ShipmentCreated, ShipmentUpdated, TouchSkipped
 from journey.itinerary import find_stop, outlook
-from journey.outcomes import Sent, Status
+from journey.outcomes import Held, Sent, Status
 from journey.parcels import ParcelStatus as S
 from tests.journey.driver import Drive, drive
 from tests.journey.makers import PLACED, after, begun, delivered, folded, key, line, order, scan, shipped
@@ -220,3 +220,19 @@ def test_each_parcels_news_is_told_once_whatever_the_order_and_however_late(hear
     called_for = {f"shipped:{number}" for number, parcel in numbers.items() if parcel.shipped_at}
     called_for |= {f"{touch}:{n}" for touch in ("delivered", "care") for n, p in numbers.items() if p.delivered_at}
     assert called_for <= went.keys() | journey.rules.keys()
+
+
+def test_a_message_that_was_asked_for_keeps_its_name_when_an_earlier_parcel_joins():
+    """A held notice of T2 stays T2's when T1, which left earlier, is heard of: its row and its doubt have that name."""
+    held = Held(until=LEFT + 3 * 60 * MINUTES, rule="provider_unreachable")
+    journey = drive(
+        begun(THREE),
+        PLAYBOOK,
+        [(LEFT + 20 * MINUTES, left("T2", "MUG", 20)), (LEFT + 100 * MINUTES, left("T1", "MAT", 0))],
+        now=PLACED,
+        answer=lambda step, now: held if step.stop.key == "shipped:T2" and now < held.until else Sent(at=now),
+        end=after(2),
+    )
+
+    asked = [one.stop.keys for one in journey.asked if one.stop.touch.id == "shipped"]
+    assert asked == [("shipped:T2",), ("shipped:T2", "shipped:T1")]

@@ -5,9 +5,9 @@ from datetime import date, time, timedelta
 import pytest
 
 from journey.calendars import french, rhode_island
-from journey.hours import zones_by_country
 from journey.jurisdictions import RULES, WHOLE_DAY, Kind, Window, allowed_windows, meet, regulated
 from journey.playbook import Channel
+from journey.zones import zones_by_country
 
 MONDAY = date(2026, 11, 9)
 SATURDAY, SUNDAY = date(2026, 11, 14), date(2026, 11, 15)

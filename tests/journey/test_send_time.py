@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from journey.hours import zones_by_country
 from journey.send_time import ENOUGH, best_hour, nudge
+from journey.zones import zones_by_country
 
 NOW = datetime(2026, 11, 11, 11, tzinfo=UTC)
 BERLIN = "Europe/Berlin"

@@ -66,8 +66,8 @@ async def history(pool, parcels):
     moment = lambda row, name: None if row[name] is None else row["left"] + timedelta(hours=row[name])  # noqa: E731
     async with pool.acquire() as connection, connection.transaction():
         await connection.executemany(
-            """INSERT INTO customers (shop, customer_id, country, time_zone) VALUES ($1, $2, $3, $4)""",
-            [(row["shop"], row["id"], row["country"], row["zone"]) for row in rows],
+            """INSERT INTO customers (shop, customer_id, country, time_zone, updated_at) VALUES ($1, $2, $3, $4, $5)""",
+            [(row["shop"], row["id"], row["country"], row["zone"], row["left"]) for row in rows],
         )
         await connection.executemany(
             """INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)

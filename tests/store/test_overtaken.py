@@ -35,6 +35,7 @@ from tests.store.meanwhile import (
     within,
 )
 from tests.support.orders import Order, Person
+from tests.support.patience import PATIENCE
 from tests.support.world import order_id
 
 Write = Callable[[Books, Order], Awaitable[None]]
@@ -118,7 +119,7 @@ async def test_many_journeys_of_one_busy_customer_all_get_their_answer(books: Bo
                 await books.pool.execute("UPDATE customers SET first_name = $1", name)
 
     restless = asyncio.create_task(change_your_mind())
-    answers = await asyncio.wait_for(asyncio.gather(*(asked(books, order, LOWER) for order in many)), 60)
+    answers = await asyncio.wait_for(asyncio.gather(*(asked(books, order, LOWER) for order in many)), PATIENCE)
     restless.cancel()
     assert Counter(type(answer).__name__ for answer in answers) == {"Claim": 1, "Held": 19}
 

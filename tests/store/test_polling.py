@@ -140,7 +140,8 @@ async def test_turns_end_in_the_order_in_which_scans_are_written_down(pool: Pool
     turns = await polling.take(pool, UPS, now=NOON, limit=2)
     settled = [Settled(turn, None, NOON) for turn in sorted(turns, key=lambda turn: turn.order_id, reverse=True)]
     lock = "SELECT FROM shipments WHERE order_id = $1 FOR UPDATE"
-    waits = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%asked.lease%')"
+    waits = """SELECT EXISTS (
+        SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%AND poll_at = $4%')"""
     async with pool.acquire() as scanning, asyncio.TaskGroup() as tasks, scanning.transaction():
         await scanning.execute(lock, "o-1")
         tasks.create_task(polling.settle(pool, settled))

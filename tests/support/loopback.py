@@ -91,6 +91,10 @@ class Api(SocketServer):
 
     async def answer(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """Answer as the vendor does, or as a misdeed says."""
+        if request.method == "GET" and request.target == "/":
+            # Vendors' APIs have nothing there; who is away does not answer at all.
+            writer.write(_http(404, b"{}"))
+            return True
         if request.method == "GET":
             status, answer = self.get(parse_qs(urlsplit(request.target).query))
             writer.write(_http(status, json.dumps(answer).encode()))

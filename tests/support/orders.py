@@ -70,8 +70,8 @@ async def put(pool: Pool, order: Order, playbook: str) -> None:
     person = order.person
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "INSERT INTO customers (shop, customer_id, email, first_name, locale, time_zone, country, phone, region)"
-            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+            "INSERT INTO customers (shop, customer_id, email, first_name, locale, time_zone, country, phone, region,"
+            " updated_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING",
             order.shop,
             person.customer_id,
             person.email,
@@ -81,6 +81,7 @@ async def put(pool: Pool, order: Order, playbook: str) -> None:
             person.country,
             person.phone,
             person.region,
+            order.placed_at,
         )
         said = {"email": person.consent} | ({"sms": True} if person.texts else {})
         for channel, granted in said.items():

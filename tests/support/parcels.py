@@ -83,9 +83,10 @@ async def ship(pool: Pool, number: str, *, shop: str = "acme", order_id: str | N
     given["carrier_code"] = normal(given["carrier"])
     async with pool.acquire() as connection, connection.transaction():
         await connection.execute(
-            "INSERT INTO customers (shop, customer_id, locale, country) VALUES ($1, 'c-1', 'de', 'DE')"
-            " ON CONFLICT DO NOTHING",
+            "INSERT INTO customers (shop, customer_id, locale, country, updated_at)"
+            " VALUES ($1, 'c-1', 'de', 'DE', $2) ON CONFLICT DO NOTHING",
             shop,
+            NOON,
         )
         await connection.execute(
             "INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)"

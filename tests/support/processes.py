@@ -13,6 +13,7 @@ from typing import Any
 import psutil
 import uvicorn
 
+from tests.support.patience import PATIENCE
 from workers.embedded_temporal import free_ports
 
 SEED = "POSTLUDE_TEST_SEED"
@@ -78,7 +79,7 @@ class Forks:
             alive = process.ppid() == self._process.pid and process.status() != psutil.STATUS_ZOMBIE
             if alive:
                 process.kill()
-                process.wait(10)
+                process.wait(PATIENCE)
         except psutil.NoSuchProcess:
             return False
         return alive
@@ -100,7 +101,7 @@ def forks(module: str, environment: Mapping[str, str], log: Path) -> Iterator[Fo
         yield Forks(process, log)
     finally:
         with suppress(OSError):
-            process.communicate(timeout=10)
+            process.communicate(timeout=PATIENCE)
 
 
 class _Server(uvicorn.Server):

@@ -1,4 +1,4 @@
-"""Resend and Postmark on loopback, and what really reached the receiving side, whoever took it.
+"""Resend and Postmark on loopback, a provider that loses its answers, and what really arrived.
 
 The stand-ins speak the vendors' own wire formats (https://resend.com/docs/api-reference/errors,
 https://postmarkapp.com/developer/api/overview).
@@ -7,7 +7,7 @@ https://postmarkapp.com/developer/api/overview).
 import asyncio
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -15,6 +15,7 @@ import httpx
 
 from activities.messaging.email.postmark import Postmark
 from activities.messaging.email.resend import Resend
+from activities.messaging.protocol import EmailProvider, Mail, Receipt, Unclear, Unsearchable
 from tests.support.loopback import Api, Arrival
 from tests.support.sockets import HOST
 from workers.mail_catcher import MailCatcher
@@ -40,6 +41,24 @@ class CaughtMails:
             Arrival("", mail.message_id, mail.order or "", mail.touch or "", mail.recipients[0])
             for mail in self._catcher.messages()
         ]
+
+
+class WithoutAnswer(Unsearchable):
+    """A mail provider that takes some touches' mails and loses its answer on the way back."""
+
+    def __init__(self, inner: EmailProvider, touches: Collection[str]) -> None:
+        self.name = inner.name
+        self._inner = inner
+        self._touches = touches
+
+    async def send(self, message: Mail) -> Receipt:
+        """Send, and answer unless this touch's answer is lost."""
+        receipt = await self._inner.send(message)
+        return Unclear("answer_lost") if dict(message.headers)["X-Postlude-Touch"] in self._touches else receipt
+
+    async def aclose(self) -> None:
+        """Close what is behind it."""
+        await self._inner.aclose()
 
 
 class ResendApi(Api):

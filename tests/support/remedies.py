@@ -21,6 +21,7 @@ from store import remedies
 from store.pool import Pool
 from tests.support.counter import Counter, LookFirst, Only
 from tests.support.orders import Order, put, put_parcel
+from tests.support.patience import PATIENCE
 from workflows.remedy_case import RemedyCase
 
 PLAIN = RemedyTerms()
@@ -135,9 +136,9 @@ async def case(
     await shop.stop()
 
 
-async def until(handle, text, *, seconds=10):
+async def until(handle, text):
     """Wait until the saga's own details say so; a saga without a worker says nothing."""
-    said, deadline = "", time.monotonic() + seconds
+    said, deadline = "", time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         with suppress(RPCError):
             said = (

@@ -34,8 +34,13 @@ def buyer(story: str) -> dict[str, object]:
     special: dict[str, dict[str, object]] = {
         "first_order": {"buyer": Buyer.FIRST},
         "digital": {"kind": LineKind.DIGITAL},
+        "held_at_customs": {"buyer": Buyer.FIRST},
     }
     return {"person": person, **special.get(story, {})}
+
+
+UNANSWERED: dict[str, frozenset[str]] = {"unanswered": frozenset({"check_in"})}
+"""By story, the touches that the provider takes without saying so."""
 
 
 async def shipped(world: World, order: Order, *numbers: str) -> None:
@@ -195,6 +200,65 @@ async def never_came(world: World, order: Order) -> None:
     await world.forward(order, 90)
 
 
+async def paused_for_days(world: World, order: Order) -> None:
+    """Paused while messages fall due. After that they go one a day, and one that comes too soon is held."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 3)
+    handle = world.handle(order)
+    await handle.execute_update(OrderJourney.pause)
+    await world.forward(order, 6.5)
+    await handle.execute_update(OrderJourney.resume)
+    await world.forward(order, 90)
+
+
+async def held_at_customs(world: World, order: Order) -> None:
+    """A first order stands at customs on the day of its welcome, which waits until the parcel moves again."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.CUSTOMS)
+    await world.forward(order, 0.75)
+    await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.CUSTOMS)
+    await world.forward(order, 0.5)
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 90)
+
+
+async def silent(world: World, order: Order) -> None:
+    """The promised day passes less than two days before the parcel counts as stuck: only the first is told.
+
+    A part of the price comes back on the day after, so that the journey looks about while the parcel is silent.
+    """
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await world.forward(order, 5.5)
+    part = OrderRefunded(at=await world.now(order), refund_id="r1", amount=order.total / 10)
+    await world.tell(order, part)
+    await world.forward(order, 0.5)
+    await scan(world, order, ParcelStatus.OUT_FOR_DELIVERY)
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 90)
+
+
+async def turned_up(world: World, order: Order) -> None:
+    """Given up by the carrier, and moving again before anybody chose: no money is sent, and the parcel arrives."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.LOST)
+    await world.forward(order, 1)
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await world.forward(order, 4)
+    await scan(world, order, ParcelStatus.IN_TRANSIT)
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 90)
+
+
+async def unanswered(world: World, order: Order) -> None:
+    """The provider does not say whether it took a marketing message: it stays in doubt and does not go again."""
+    await shipped(world, order, "T1")
+    await scan(world, order, ParcelStatus.DELIVERED)
+    await world.forward(order, 90)
+
+
 STORIES: dict[str, Story] = {
     story.__name__: story
     for story in (
@@ -209,5 +273,10 @@ STORIES: dict[str, Story] = {
         split_within_the_hour,
         given_up,
         never_came,
+        paused_for_days,
+        held_at_customs,
+        silent,
+        turned_up,
+        unanswered,
     )
 }

@@ -18,12 +18,13 @@ import pytest
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.client import Client
 
+from tests.support.patience import PATIENCE
 from workers.embedded import StackInUseError, embedded_stack, read_stack
 from workers.embedded_postgres import EmbeddedPostgres
 from workers.embedded_temporal import EmbeddedTemporal, EmbeddedTemporalError, free_ports
 from workers.mail_catcher import MailCatcher
 
-KEYWORDS = {"OrderId": "Keyword", "Shop": "Keyword", "Country": "Keyword", "Phase": "Keyword"}
+KEYWORDS = {"OrderId": "Keyword", "Shop": "Keyword", "Country": "Keyword"}
 
 
 @pytest.fixture
@@ -244,7 +245,7 @@ async def test_nothing_outlives_an_owner_that_is_killed(home):
     finally:
         owner.kill()
         await owner.wait()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while processes_of(home):  # noqa: ASYNC110  # other processes tell us nothing
             await asyncio.sleep(0.05)
     async with embedded_stack(home, mail=False):

@@ -20,6 +20,7 @@ from activities.vendors.http import VendorBusyError
 from starters.polling import keep_polling
 from store.pool import Pool
 from tests.support.parcels import AskedVendor, scan, ship
+from tests.support.patience import PATIENCE
 from workers.connecting import DATA_CONVERTER
 from workers.settings import Settings
 from workers.worker import deployment
@@ -27,7 +28,6 @@ from workflows.carrier_polling import CarrierPolling, polling_id
 
 SOON = timedelta(milliseconds=50)
 LATER = timedelta(hours=1)
-PATIENCE = 60.0
 BEGUN = [
     EventType.EVENT_TYPE_WORKFLOW_EXECUTION_STARTED,
     EventType.EVENT_TYPE_WORKFLOW_TASK_SCHEDULED,

@@ -20,7 +20,7 @@ from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
-from activities.messaging.http import client
+from activities.messaging.http import OverHttp, client
 from activities.messaging.mime import address, header_text, mailbox
 from activities.messaging.protocol import Accepted, Busy, LookupUnavailableError, Mail, Receipt, Rejected, Unclear
 
@@ -36,7 +36,7 @@ _TRUSTWORTHY = timedelta(minutes=30)
 _KEPT = timedelta(days=3)  # "at least 3 days", says the API
 
 
-class Mailgun:
+class Mailgun(OverHttp):
     """The Mailgun API. `clock` is the wall clock, by which a search in the events says since when."""
 
     name = "mailgun"

@@ -11,7 +11,7 @@ from urllib.parse import SplitResult, unquote
 import httpx
 
 from activities.messaging.email.resend import base_url
-from activities.messaging.http import client, post
+from activities.messaging.http import OverHttp, client, post
 from activities.messaging.mime import address, header_text, mailbox
 from activities.messaging.protocol import (
     Accepted,
@@ -29,7 +29,7 @@ _OURS = frozenset({400, 401, 405, 412, 413})  # sender not confirmed, out of cre
 _METADATA_LENGTH = 80
 
 
-class Postmark:
+class Postmark(OverHttp):
     """The Postmark API."""
 
     name = "postmark"

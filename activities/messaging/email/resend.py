@@ -12,7 +12,7 @@ from urllib.parse import SplitResult, unquote
 
 import httpx
 
-from activities.messaging.http import client, post
+from activities.messaging.http import OverHttp, client, post
 from activities.messaging.mime import address, header_text, mailbox
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
@@ -20,7 +20,7 @@ from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejecte
 _OURS = frozenset({"invalid_from_address", "invalid_access", "invalid_region"})
 
 
-class Resend(Unsearchable):
+class Resend(OverHttp, Unsearchable):
     """The Resend API."""
 
     name = "resend"

@@ -16,12 +16,12 @@ from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
-from activities.messaging.http import MAX_RETRY_AFTER, client
+from activities.messaging.http import MAX_RETRY_AFTER, OverHttp, client
 from activities.messaging.mime import address, header_text
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
 
-class SendGrid(Unsearchable):
+class SendGrid(OverHttp, Unsearchable):
     """The SendGrid API, version 3. `clock` is the wall clock, by which SendGrid says when to come back."""
 
     name = "sendgrid"

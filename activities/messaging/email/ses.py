@@ -26,7 +26,7 @@ from activities.messaging.clock import utc_now
 from activities.messaging.email.answers import body_of, post
 from activities.messaging.email.resend import base_url
 from activities.messaging.exchange import Answer
-from activities.messaging.http import client
+from activities.messaging.http import OverHttp, client
 from activities.messaging.mime import address, as_bytes
 from activities.messaging.protocol import Accepted, Busy, Mail, Receipt, Rejected, Unclear, Unsearchable
 
@@ -45,7 +45,7 @@ _OURS = frozenset(
 _QUOTA, _RATE = timedelta(minutes=10), timedelta(seconds=1)
 
 
-class Ses(Unsearchable):
+class Ses(OverHttp, Unsearchable):
     """The SES API, version 2. `clock` is the wall clock, which a signature needs: AWS refuses one minutes old."""
 
     name = "ses"

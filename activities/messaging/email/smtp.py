@@ -52,6 +52,17 @@ class Smtp(Unsearchable):
         self._timeout = timeout
         self._answer_timeout = answer_timeout
 
+    async def answers(self) -> bool:
+        """See `Answering`: the relay takes a connection and greets."""
+        client = self._client()
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await _connected(client) is None
+        except TimeoutError:
+            return False
+        finally:
+            client.close()
+
     async def send(self, message: Mail) -> Receipt:
         """Hand the message over; see `Receipt` for what can come of it."""
         try:
@@ -59,14 +70,7 @@ class Smtp(Unsearchable):
             sender, to = address(message.sender).addr_spec, address(message.to).addr_spec
         except ValueError:
             return Rejected("address_invalid")
-        client = aiosmtplib.SMTP(
-            hostname=self._host,
-            port=self._port,
-            use_tls=self._tls,
-            username=self._user,
-            password=self._password,
-            timeout=self._timeout,
-        )
+        client = self._client()
         try:
             async with asyncio.timeout(self._timeout):
                 stopped = await _connected(client) or await _envelope(client, sender, to, utf8=utf8)
@@ -75,6 +79,16 @@ class Smtp(Unsearchable):
             return Busy("smtp_unreachable" if client.protocol is None else "smtp_dropped_before_data")
         finally:
             client.close()
+
+    def _client(self) -> aiosmtplib.SMTP:
+        return aiosmtplib.SMTP(
+            hostname=self._host,
+            port=self._port,
+            use_tls=self._tls,
+            username=self._user,
+            password=self._password,
+            timeout=self._timeout,
+        )
 
     async def _hand_over(self, client: aiosmtplib.SMTP, body: bytes) -> Receipt:
         """Write the message to a server that waits for it."""

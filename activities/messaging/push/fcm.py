@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from activities.messaging.clock import utc_now
 from activities.messaging.exchange import Answer, exchange, failure
-from activities.messaging.http import client, post
+from activities.messaging.http import OverHttp, client, post
 from activities.messaging.protocol import Accepted, Busy, Push, Receipt, Rejected, Unclear, Unsearchable
 from activities.messaging.push.topic import fold
 
@@ -57,7 +57,7 @@ class _Token:
     until: datetime
 
 
-class Fcm(Unsearchable):
+class Fcm(OverHttp, Unsearchable):
     """The FCM HTTP v1 API; `Push.to` is a registration token.
 
     There is no idempotency key and no search. A message that goes twice shows once: the second has the topic of the

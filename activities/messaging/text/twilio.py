@@ -19,7 +19,7 @@ from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlen
 import httpx
 
 from activities.messaging.email.resend import base_url
-from activities.messaging.http import client, post
+from activities.messaging.http import OverHttp, client, post
 from activities.messaging.protocol import (
     Accepted,
     Busy,
@@ -88,7 +88,7 @@ def placeholders(values: tuple[str, ...]) -> tuple[str, ...] | None:
     return flat if all(flat) else None
 
 
-class _Twilio(Unsearchable):
+class _Twilio(OverHttp, Unsearchable):
     """What SMS and WhatsApp by Twilio have in common."""
 
     name = "twilio"

@@ -15,7 +15,7 @@ from urllib.parse import SplitResult, parse_qs, unquote
 import httpx
 
 from activities.messaging.email.resend import base_url
-from activities.messaging.http import client, post
+from activities.messaging.http import OverHttp, client, post
 from activities.messaging.protocol import (
     Accepted,
     Busy,
@@ -73,7 +73,7 @@ def verdict(code: int) -> Receipt | None:
     return Busy(rule, _LATER[code], everyone=code not in _OF_ONE) if code in _LATER else None
 
 
-class WhatsAppCloud(Unsearchable):
+class WhatsAppCloud(OverHttp, Unsearchable):
     """The WhatsApp Cloud API; `POSTLUDE_WHATSAPP_URL`."""
 
     name = "whatsapp"

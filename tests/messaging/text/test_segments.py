@@ -137,9 +137,15 @@ def test_typography_goes_where_that_saves_the_alphabet(body, expected) -> None:
 
 
 @given(st.one_of(texts, typography))
+@example("Ada\u02bcs")
 def test_plain_never_costs_more_and_keeps_every_letter(body) -> None:
     """Never more messages than before, every letter and digit in place, and done once is done."""
     simple, joined = plain(body), unicodedata.normalize("NFC", body)
     assert count(simple).segments <= count(joined).segments
-    assert [one for one in simple if one.isalnum()] == [one for one in joined if one.isalnum()]
+    assert _letters(simple) == _letters(joined)
     assert plain(simple) == simple
+
+
+def _letters(text: str) -> list[str]:
+    """Letters and digits. Unicode counts the modifier letter apostrophe among them, which is written `'` in a text."""
+    return [one for one in text if one.isalnum() and one != "\u02bc"]
