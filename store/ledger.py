@@ -40,6 +40,7 @@ from store.ledger_rows import Question, always_open, latest, look_it_up, nothing
 from store.pool import Connection, Pool
 
 _LEAST = Policy()
+SENT_AGAIN = "sent_again"
 _LOOKED_AFTER = timedelta(minutes=15)
 """How long a message that went along waits until it is asked whether the other one has gone."""
 CRASHED = "crash_between_send_and_record"
@@ -251,7 +252,7 @@ class Ledger:
             again=claim.again + 1,
             rings_until=answer.until,
         )
-        left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, "sent_again")
+        left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, SENT_AGAIN)
         if left is None:
             return UnderWay(timedelta())
         row = await write(connection, asked, customer, Go(answer.channel), anew, lease=self.lease)

@@ -17,7 +17,6 @@ RECEIPTS = {"Rejected", "Busy", "Unclear"}
 WRITERS = {
     "_wait",
     "_hold",
-    "fetchval",
     "_end",
     "_leave_in_doubt",
     "record_in_doubt",
@@ -27,7 +26,7 @@ WRITERS = {
     "fetchrow",
 }
 """Calls whose texts are rules."""
-NAMES = {"why", "rule", "verdict", "blocked", "refusal", "CRASHED", "SKIPPED", "NO_WORKER"}
+NAMES = {"why", "rule", "verdict", "blocked", "refusal", "CRASHED", "SKIPPED", "NO_WORKER", "SENT_AGAIN"}
 """Variables that hold one."""
 DECIDERS = {"itinerary.py", "stops.py", "contact.py"}
 """Whose functions that return a text return a rule."""
