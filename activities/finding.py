@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.handover import PROVIDER
 from activities.messaging.protocol import LookupUnavailableError
 from activities.sending import Parts, under_way
-from journey.outcomes import Failed, FindOutRequest, Held, InDoubt, Outcome, Refused, Sent
+from journey.outcomes import Failed, FindOutRequest, Held, InDoubt, Outcome, Sent
 from journey.playbook import touch_id
 from store.claims import Claim, Latest, message_key
 from store.ledger import CRASHED
@@ -45,12 +45,12 @@ def _settled(parts: Parts, request: FindOutRequest, row: Latest, now: datetime) 
         return InDoubt(rule=rule)
     touch = parts.sender.playbook(request.playbook).by_id[touch_id(request.key)]
     served = [channel for channel in touch.channels if parts.sender.senders.names(channel)]
-    if row.provider is not None and touch.falls_through and len(served) > 1:
-        # The attempt may have died on its way to the next channel.
-        return Held(until=now, rule="attempt_lost")
-    if row.status == "failed":
+    falls_through = row.provider is not None and touch.falls_through and len(served) > 1
+    if row.status == "failed" and not falls_through:
         return Failed(rule=rule)
-    return Refused(rule=rule, why=row.why) if row.why and rule != "merged" else Refused(rule=rule)
+    # A refusal may be older than the attempt: the message was passed over, and then wanted again. And the attempt may
+    # have died on its way to the next channel. The ledger decides both on what is so now.
+    return Held(until=now, rule="attempt_lost")
 
 
 async def _doubtful(parts: Parts, request: FindOutRequest, row: Latest, claim: Claim, now: datetime) -> Outcome:

@@ -34,6 +34,7 @@ from journey.playbook import ABSENCES, Channel, Playbook, touch_id
 from store import messages
 from store.claims import AlreadySent, Claim, Doubt, Final, Settling, Shut, UnderWay, message_key
 from store.ledger import Ledger
+from store.ledger_rows import always_open
 from store.messages import MessageFacts
 from store.pool import Pool
 
@@ -109,7 +110,9 @@ class Attempt:
             providers=lambda channel, key: ways.name_for(channel, key, now),
             segments=await self._segments(),
             going=self._going,
-            is_shut=lambda channel, provider: ways.is_shut(channel, provider, now),
+            is_shut=(lambda channel, provider: ways.is_shut(channel, provider, now))
+            if self._request.once
+            else always_open,
             settles=self._settles,
         )
         if isinstance(ask, Claim):
@@ -285,7 +288,7 @@ class Attempt:
         last = since + self._touch.patience
         if self._now >= last:
             return await self._end(claim, Failed(rule=rule))
-        if shut is not None:
+        if shut is not None and self._request.once:
             return await self._hold(claim, rule, last, waits_for=shut.waits_for)
         return await self._hold(claim, rule, min(last, hold_until(self._now, since, shortest, wished)))
 

@@ -79,11 +79,6 @@ class Way:
         """Whether the last that was heard of it was a message that came through."""
         return self._known and self.since is None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether messages are known to go this way."""
-        return self._known and self.since is None
-
     def enter(self, now: datetime) -> Entry:
         """A message is about to be handed over. A `PROBE` tries the way for all; what comes of it is to be told."""
         if self.since is None:
@@ -271,7 +266,7 @@ class Ways:
         for name in (provider,) if provider else self._senders.names(Channel(channel)):
             way = self._to(Channel(channel), name)
             there = self._senders.named(Channel(channel), name)
-            if way.is_open or not isinstance(there, Answering) or await there.answers():
+            if way.works or not isinstance(there, Answering) or await there.answers():
                 return None
             way.failed(now, way.rule or "provider_unreachable", who=who)
         return self.wait(waits_for, now, who)

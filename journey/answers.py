@@ -7,7 +7,20 @@ from typing import Any
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, Status, unsent
 from journey.remedies import ENDS, Action, RemedyAnswer, RemedyStep
-from journey.state import DATABASE, JourneyState, Lost, Remedy, Settled, paced, with_remedy, without
+from journey.state import (
+    DATABASE,
+    NO_WORKER,
+    SKIPPED,
+    WORKER,
+    JourneyState,
+    Lost,
+    Remedy,
+    Settled,
+    paced,
+    unmade,
+    with_remedy,
+    without,
+)
 
 
 def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, now: datetime) -> JourneyState:
@@ -19,7 +32,9 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
     reported = state.reported | {passed.key for passed in request.passed_over}
     send_now = tuple(wanted for wanted in state.send_now if wanted != key and wanted not in request.along)
     if isinstance(outcome, Held):
-        return _hold(state, key, outcome, reported).but(send_now=send_now)
+        # What an operator wants at once is forgotten where the rules hold it, not where it could not be sent.
+        kept = state.send_now if unmade(outcome) else send_now
+        return _hold(state, key, outcome, reported, now).but(send_now=kept)
     # What stays as it was is not mentioned: fields that nobody set are left out when a state is written down.
     changes: dict[str, Any] = {}
     if isinstance(outcome, Sent):
@@ -43,15 +58,26 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
     return state.but(settled={**state.settled, **settling}, **changes)
 
 
-def _hold(state: JourneyState, key: TouchKey, hold: Held, reported: frozenset[str]) -> JourneyState:
+def not_taken(state: JourneyState, key: TouchKey, *, until: datetime) -> JourneyState:
+    """The state after no worker took the attempt at a message: it waits for one, until `until` at the latest."""
+    if key in state.settled:
+        return state
+    hold = Held(until=until, rule=NO_WORKER, waits_for=WORKER)
+    return state.but(held={**state.held, key: hold}, ways={**state.ways, WORKER: None})
+
+
+def _hold(state: JourneyState, key: TouchKey, hold: Held, reported: frozenset[str], now: datetime) -> JourneyState:
     """The ledger's last word on it is now the hold: should it be passed over later, that is news again."""
     held = without(state.held, reported)
+    if key in state.settled:
+        # An operator skipped it while it was under way.
+        if hold.doubtful:
+            doubt = Settled(status=Status.IN_DOUBT, at=now, rule=SKIPPED)
+            state = state.but(settled={**state.settled, key: doubt})
+        return state.but(held=held, reported=reported - {key})
     if hold.waits_for is not None:
         state = state.but(ways={**state.ways, hold.waits_for: None})
-    # An operator may have skipped it while it was under way.
-    if key not in state.settled:
-        held = {**held, key: hold}
-    return state.but(held=held, reported=reported - {key})
+    return state.but(held={**held, key: hold}, reported=reported - {key})
 
 
 def found_out(state: JourneyState, key: TouchKey, outcome: Outcome, *, now: datetime) -> JourneyState:
@@ -88,7 +114,7 @@ def failed(state: JourneyState, name: str, *, now: datetime) -> JourneyState:
 
 def opened(state: JourneyState, way: str, *, now: datetime) -> JourneyState:
     """The state after a way that was closed opened at `now`; what nothing waits for is forgotten."""
-    waiting = {hold.waits_for for hold in state.held.values()}
+    waiting = {hold.waits_for for hold in state.held.values()} | ({DATABASE} - {way})
     return state.but(ways={name: now if name == way else at for name, at in state.ways.items() if name in waiting})
 
 

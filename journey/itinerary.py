@@ -13,7 +13,7 @@ from journey.facts import ended, order_delivered_at, troubled
 from journey.mending import Mend, mends
 from journey.outcomes import DeliverRequest, PassedOver, Status
 from journey.playbook import ABSENCES, Anchor, Ending, Playbook, touch_id
-from journey.state import DATABASE, SKIPPED, JourneyState, Settled
+from journey.state import DATABASE, NO_WORKER, SKIPPED, JourneyState, Settled, unmade
 from journey.stops import Stop, awake, ending_of, first_of, first_stop, rule_against, stops
 
 _OF_DELIVERY = frozenset({Anchor.ORDER_DELIVERED, Anchor.LINES_DELIVERED})
@@ -84,9 +84,16 @@ def next_step(state: JourneyState, playbook: Playbook, *, now: datetime) -> Step
 def _forced(state: JourneyState, playbook: Playbook, over: Sequence[Ending], now: datetime) -> Stop | None:
     """The first stop that an operator asked for and whose reason is not gone."""
     for stop in stops(state, playbook, now):
-        if any(key in state.send_now for key in stop.keys) and ending_of(playbook, over, stop) is None:
+        wanted = any(key in state.send_now for key in stop.keys) and ending_of(playbook, over, stop) is None
+        if wanted and not _must_wait(state, stop.key, now):
             return stop
     return None
+
+
+def _must_wait(state: JourneyState, key: TouchKey, now: datetime) -> bool:
+    """Whether a message cannot be sent yet, whatever an operator wants: its way is closed, or attempts are paced."""
+    hold, until = state.held.get(key), state.held_until(key)
+    return hold is not None and until is not None and unmade(hold) and until > now
 
 
 def _wait(
@@ -202,7 +209,8 @@ def request_for(state: JourneyState, playbook: Playbook, step: Deliver, *, now: 
     if stop.along:
         said["parcels"] = tuple(parcel.tracking_number for _, parcel in stop.along)
         said["along"] = tuple(key for key, _ in stop.along)
-    if stop.touch.alert and stop.key in state.held:
+    hold = state.held.get(stop.key)
+    if stop.touch.alert and hold is not None and hold.rule != NO_WORKER:
         said["again"] = True
     if step.forced:
         said["forced"] = True
@@ -239,7 +247,7 @@ def _skipped(state: JourneyState) -> tuple[PassedOver, ...]:
     return tuple(
         PassedOver(key=TouchKey(key), rule=settled.rule or "")
         for key, settled in state.settled.items()
-        if settled.status is Status.REFUSED and settled.rule == SKIPPED and key not in state.reported
+        if settled.rule == SKIPPED and key not in state.reported
     )
 
 

@@ -103,7 +103,8 @@ class DeliverRequest(Frozen):
     `parcels` are further parcels the message speaks about, `along` the keys of their own messages, which then need not
     go. `again`: the touch was held before. `passed_over` are non-sends not yet in the ledger; they ride along so that
     each becomes a row without an activity of its own. `last` says why the journey ends once this touch is settled, if
-    it does: the books are then closed in the same activity, with the non-sends in `left_over`.
+    it does: the books are then closed in the same activity, with the non-sends in `left_over`. `once`: the journey
+    decides again what cannot be done now, so the answer may name a way that it has to wait for.
     """
 
     shop: str
@@ -120,6 +121,7 @@ class DeliverRequest(Frozen):
     passed_over: tuple[PassedOver, ...] = ()
     last: str | None = None
     left_over: tuple[PassedOver, ...] = ()
+    once: bool = False
 
 
 class DeliverAnswer(Frozen):

@@ -55,6 +55,9 @@ WORKER = "worker"
 """The way that every activity needs: a worker that takes it."""
 SKIPPED = "skipped_by_operator"
 """The rule of a message that an operator does not want sent."""
+NO_WORKER = "no_worker"
+"""The rule of a message whose attempt no worker took in time."""
+_UNMADE = frozenset({NO_WORKER, "attempt_lost", "never_went_out"})
 
 
 class Lost(Frozen):
@@ -124,13 +127,15 @@ class JourneyState(Frozen):
     def held_until(self, key: str) -> datetime | None:
         """When a held message is to be asked for again; None for one that is not held.
 
-        One that waits for a way is asked for when the way opens, and at the end of its hold at the latest.
+        One that waits for a way is asked for when the way opens, and at the end of its hold at the latest; never sooner
+        than the pace of attempts that came to nothing allows.
         """
         hold = self.held.get(key)
         if hold is None:
             return None
         opened = None if hold.waits_for is None else self.ways.get(hold.waits_for)
-        return hold.until if opened is None else min(hold.until, opened)
+        until = hold.until if opened is None else min(hold.until, opened)
+        return max(until, paced(self.lost[key])) if key in self.lost else until
 
     def parcel(self, tracking_number: str) -> Parcel | None:
         """The parcel of that number, if the journey has heard of it."""
@@ -143,6 +148,11 @@ class JourneyState(Frozen):
         """Whether the parcel was made good: nobody waits for it any more."""
         remedy = self.remedies.get(parcel.tracking_number)
         return remedy is not None and remedy.stand is Stand.DONE
+
+
+def unmade(hold: Held) -> bool:
+    """Whether the message is held because it could not be sent, and not because the rules say so."""
+    return hold.waits_for is not None or hold.doubtful or hold.rule in _UNMADE
 
 
 def paced(lost: Lost | None) -> datetime:

@@ -173,7 +173,10 @@ def _resumed(state: JourneyState, _event: Resumed) -> JourneyState:
 def _skipped(state: JourneyState, event: TouchSkipped) -> JourneyState:
     if event.key in state.settled:
         return state
-    skipped = Settled(status=Status.REFUSED, at=event.at, rule=SKIPPED)
+    hold = state.held.get(event.key)
+    # One that may have gone out stays in doubt, as it does in the ledger.
+    status = Status.IN_DOUBT if hold is not None and hold.doubtful else Status.REFUSED
+    skipped = Settled(status=status, at=event.at, rule=SKIPPED)
     return state.but(
         settled={**state.settled, event.key: skipped},
         held=without(state.held, {event.key}),

@@ -56,6 +56,9 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "paused_by_customer": "the customer asked for a pause",
     "fewer_wished": "the customer asked for fewer messages",
     "merged": "it went along in another message",
+    "goes_along": "another message that has not gone yet tells of it; it is looked at again",
+    "left_behind": "the message that was to tell of it did not go; it is asked for by itself again",
+    "no_worker": "no worker took it within half a minute; it goes when one does",
     # Sending.
     "crash_between_send_and_record": "a worker died while it was sending: it may have gone out, and nobody can say",
     "sent_again": "it may have gone out; to be sure it was sent once more, see the next row",

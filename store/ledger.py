@@ -9,6 +9,7 @@ A decision, its claim and the non-sends that ride along are one transaction unde
 journeys of one customer cannot both take the last slot of a day.
 """
 
+import json
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -39,6 +40,9 @@ from store.ledger_rows import Question, always_open, latest, look_it_up, nothing
 from store.pool import Connection, Pool
 
 _LEAST = Policy()
+SENT_AGAIN = "sent_again"
+_LOOKED_AFTER = timedelta(minutes=15)
+"""How long a message that went along waits until it is asked whether the other one has gone."""
 CRASHED = "crash_between_send_and_record"
 """The rule of a message that an attempt left in doubt."""
 
@@ -108,6 +112,9 @@ class Ledger:
         over = _over(known, goes_on=fell and touch.falls_through and len(touch.channels) > 1)
         if over is not None:
             return over
+        along = await self._taken_along(connection, request, known, now) if known["rule"] == "merged" else None
+        if along is not None:
+            return along
         if row is not None and row.rest:
             return UnderWay(row.rest)
         evidence = gathered(
@@ -133,6 +140,23 @@ class Ledger:
             return Final("failed", known["rule"]) if known["status"] == "failed" else answer
         attempt_class = (known["attempt_class"] or 0) + fell
         return await self._write(connection, asked, known, evidence, answer, attempt_class, asked_at, last)
+
+    async def _taken_along(
+        self, connection: Connection, request: DeliverRequest, known: Any, now: datetime
+    ) -> Ask | None:
+        """What is to be said of a message that went along in another one; None where that one will not go."""
+        into = (json.loads(known["why"]) if known["why"] else {}).get("merged_into")
+        if into is None:
+            return Refused(rule="merged")
+        order_id, _, key = into.rpartition(" ")
+        other = await connection.fetchrow(sql.TAKEN_BY, request.shop, order_id, key)
+        if other is not None and (other["status"] in {"sent", "in_doubt"} or other["rule"] == "merged"):
+            return Refused(rule="merged")
+        if other is not None and other["status"] in {"claimed", "held"}:
+            return Held(until=max(now + _LOOKED_AFTER, other["until"] or now), rule="goes_along")
+        # What was to tell it did not go: it is a message of its own again.
+        await connection.execute(sql.LEFT_BEHIND, known["id"])
+        return None
 
     async def _write(  # noqa: PLR0917  one decision
         self,
@@ -228,7 +252,7 @@ class Ledger:
             again=claim.again + 1,
             rings_until=answer.until,
         )
-        left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, "sent_again")
+        left = await connection.fetchval(sql.LEAVE_IN_DOUBT, claim.row, claim.token, SENT_AGAIN)
         if left is None:
             return UnderWay(timedelta())
         row = await write(connection, asked, customer, Go(answer.channel), anew, lease=self.lease)
@@ -317,7 +341,7 @@ def _over(known: Any, *, goes_on: bool) -> Ask | None:
         return AlreadySent(known["at"])
     if known["status"] == "in_doubt" or (known["status"] == "failed" and not goes_on):
         return Final(known["status"], known["rule"] or "")
-    return Refused(rule="merged") if known["rule"] == "merged" else None
+    return None
 
 
 def _doubt(claim: Claim, row: Latest, answer: Go | Held | Refused) -> Doubt:

@@ -39,6 +39,13 @@ LEFT JOIN LATERAL (
     SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3 {_LATEST_FIRST}) l ON true
 WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  only constants are put in
+# Whether the message that took this one along went, or still may; `why` of a row names it as `ORDER TOUCH`.
+TAKEN_BY = """
+SELECT m.status, m.rule, m.until FROM ledger m
+WHERE m.shop = $1 AND m.order_id = $2 AND m.touch_key = $3
+ORDER BY (m.status = 'sent') DESC, m.attempt_class DESC LIMIT 1
+"""
+LEFT_BEHIND = "UPDATE ledger SET rule = 'left_behind', why = NULL WHERE id = $1 AND rule = 'merged'"
 LATEST = f"""
 SELECT {_LATEST.strip()} FROM ledger l WHERE shop = $1 AND order_id = $2 AND touch_key = $3 {_LATEST_FIRST}
 """  # noqa: S608  as above
@@ -67,8 +74,8 @@ RETURNING id
 """
 # Its holder is alive and at work on it.
 RENEW = """
-UPDATE ledger SET lease_until = clock_timestamp() + $3::interval WHERE id = $1 AND claim = $2 AND status = 'claimed'
-RETURNING id
+UPDATE ledger SET lease_until = clock_timestamp() + $3::interval
+WHERE id = $1 AND claim = $2 AND status = 'claimed' AND lease_until > clock_timestamp() RETURNING id
 """
 # Another provider takes the message over that the first was too busy for: the claim's age begins anew with it.
 HAND_OVER = """

@@ -17,7 +17,8 @@ with workflow.unsafe.imports_passed_through():
     from journey.state import JourneyState, Unread
 
 _READERS = {name: TypeAdapter[Event](kind) for name, kind in FACTS.items()}
-_LONGEST, _MOST = 20_000, 100
+_MOST = 200_000
+"""Bytes of kept facts that a journey carries along: a new run's input may have 2 MB in all."""
 
 
 class Facts:
@@ -46,7 +47,7 @@ class Facts:
             return
         workflow.logger.warning("a fact is kept for a newer worker: %s", name)
         unread = self._state.unread
-        if len(body) <= _LONGEST and len(unread) < _MOST:
+        if len(body.encode()) + sum(len(kept.body.encode()) for kept in unread) <= _MOST:
             number = unread[-1].number + 1 if unread else 1
             self._state = self._state.but(unread=(*unread, Unread(number=number, name=name, body=body)))
 

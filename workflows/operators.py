@@ -51,9 +51,11 @@ class Operators:
 
     @workflow.update
     async def skip_touch(self, key: TouchKey) -> Timeline:
-        """Never send this touch; refused when it leaves before it can be called back."""
+        """Never send this touch; refused when it leaves, or may have left, before it can be called back."""
         self._hear(TouchSkipped(at=workflow.now(), key=key))
         await workflow.wait_condition(lambda: key not in self._sending)
+        if any(key == lost or key in along for lost, along in self._state.unanswered.items()):
+            raise _refusal(f"touch {key!r} will not be sent again, but it may have left: that is being found out")
         became = self._state.settled[key]
         if became.rule != SKIPPED:
             raise _refusal(f"too late: touch {key!r} is {became.status}" + (f" ({became.rule})" if became.rule else ""))

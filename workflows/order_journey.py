@@ -13,6 +13,7 @@ with workflow.unsafe.imports_passed_through():
         found_out,
         mended,
         not_mended,
+        not_taken,
         opened,
         report,
         settle,
@@ -24,10 +25,10 @@ with workflow.unsafe.imports_passed_through():
     from journey.intervals import ATTEMPT, CLOSING, HEARTBEAT, MENDING, QUEUED
     from journey.itinerary import Deliver, FindOut, Finish, Step, Wait, left_over, next_step, request_for
     from journey.mending import Mend
-    from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, FindOutRequest, Status, WaitRequest
+    from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, FindOutRequest, WaitRequest
     from journey.playbook import ABSENCES, touch_id
     from journey.remedies import RemedyAnswer
-    from journey.state import WORKER, renewed
+    from journey.state import renewed
     from journey.state import start as begin
     from journey.telling import apply
     from journey.timeline import Timeline, markdown, tell
@@ -73,7 +74,7 @@ class OrderJourney(Facts, Operators):
         except asyncio.CancelledError:
             # The server's own cancel button: the tables hear of this end as they do of any other.
             for key, along in self._state.unanswered.items():
-                await self._find_out(FindOut(TouchKey(key), along))
+                await self._find_out(FindOut(TouchKey(key), along), ends=True)
             await self._close("cancelled in Temporal")
             raise
 
@@ -107,6 +108,8 @@ class OrderJourney(Facts, Operators):
     async def _deliver(self, step: Deliver) -> None:
         """Decide, claim and send in one attempt. What could not be done is decided again on what is so then."""
         request = request_for(self._state, self._playbook, step, now=workflow.now())
+        if self._decides_again:
+            request = request.but(once=True)
         self._sending, self._closed = step.stop.keys, False
         try:
             answer = await self._answer(step, request)
@@ -143,8 +146,8 @@ class OrderJourney(Facts, Operators):
             cause, now = error.cause, workflow.now()
         if isinstance(cause, failures.TimeoutError) and cause.type is failures.TimeoutType.SCHEDULE_TO_START:
             until = max(now, step.stop.due) + step.stop.touch.patience
-            return DeliverAnswer(status=Status.HELD, until=until, rule="no_worker", waits_for=WORKER)
-        if not isinstance(cause, failures.CancelledError):
+            self._state = not_taken(self._state, request.key, until=until)
+        elif not isinstance(cause, failures.CancelledError):
             self._state = unanswered(self._state, request.key, request.along, now=now)
         return None
 
@@ -183,7 +186,7 @@ class OrderJourney(Facts, Operators):
         again = next_step(self._state, self._playbook, now=workflow.now())
         return isinstance(again, Deliver) and again.stop.keys == step.stop.keys
 
-    async def _find_out(self, step: FindOut) -> None:
+    async def _find_out(self, step: FindOut, *, ends: bool = False) -> None:
         """Learn from the ledger what became of an attempt that gave no answer; facts are taken in meanwhile."""
         self._tell(step)
         order = self._state.order
@@ -203,7 +206,9 @@ class OrderJourney(Facts, Operators):
             summary=cut(step.key),
         )
         while not asking.done():
-            await workflow.wait_condition(lambda: asking.done() or workflow.info().is_continue_as_new_suggested())
+            await workflow.wait_condition(
+                lambda: asking.done() or (not ends and workflow.info().is_continue_as_new_suggested())
+            )
             if not asking.done():
                 # The next run asks again.
                 await self._continue_as_new()
@@ -318,9 +323,13 @@ class OrderJourney(Facts, Operators):
             why=why,
             left_over=over,
         )
-        await workflow.execute_activity(
-            "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=why
-        )
+        try:
+            await workflow.execute_activity(
+                "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=cut(why)
+            )
+        except ActivityError as error:
+            # It is retried for ever, so only the cancel button ends it: the books are then closed with that reason.
+            raise asyncio.CancelledError from error
         self._state = report(self._state, over, now=now)
 
     def _worth_a_new_run(self, step: Wait) -> bool:

@@ -62,13 +62,18 @@ class Life:
         await self.look_around()
 
     async def ask(self) -> None:
-        """One attempt at one message, which may die on the way."""
+        """One attempt at one message, which may die on the way; what became of it may be found out."""
         order, touch = self.dice.choice(self.orders), self.dice.choice(MARKETING + TRANSACTIONAL)
         due = self.due.setdefault((order.order_id, touch), self.now)
         gap = Crash([self.dice.choice(GAPS)] if self.dice.random() < 0.4 else [], spares=self.dice.choice((0, 0, 1)))
         request = self.street.request(order, touch).but(now=self.now, due=due)
-        with suppress(KilledError, ApplicationError):
+        try:
             await self.street.deliveries(gap).deliver(request)
+        except (KilledError, ApplicationError):
+            await self.street.lease_over(request)
+            if self.dice.random() < 0.7:
+                with suppress(ApplicationError):
+                    await self.street.found_out(request)
 
     async def ask_two(self) -> None:
         """Two journeys at once, or one message twice."""

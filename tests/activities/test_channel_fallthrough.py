@@ -2,7 +2,7 @@
 
 import pytest
 
-from journey.outcomes import InDoubt, Refused, Sent
+from journey.outcomes import Failed, Held, InDoubt, Refused, Sent
 from tests.activities.desk import GAPS, MARKETING, SEARCHES, TRANSACTIONAL, Crash, crashed
 from tests.activities.street import EMAIL, NUMBER, SMS, Street, suppressed
 from tests.support.loopback import REFUSED
@@ -163,3 +163,36 @@ async def test_a_doubt_is_settled_where_it_was_although_another_channel_is_prefe
     assert isinstance(await street.settle(request), Sent)
     assert await street.story(order) == [("email", "sent", None)]
     assert (len(street.mails(order)), street.texts(order)) == (1, [])
+
+
+# ---- a way by another route ---------------------------------------------------------------------------------
+
+
+async def test_a_channel_that_is_away_past_the_touchs_patience_gives_way_to_the_next(street: Street) -> None:
+    """The mail was waited for as long as it is worth; then the text goes, and the row of the mail says failed."""
+    street = street.with_touches(EMAIL, SMS)
+    order = await street.order()
+    await street.mail.stop()
+    request = street.request(order, TRANSACTIONAL)
+    last = street.patience(request)
+    held = Held(until=last, rule="provider_http_unreachable", waits_for="email")
+    assert await street.once(order, TRANSACTIONAL) == held
+    assert isinstance(await street.once(order, TRANSACTIONAL, now=last, due=request.due), Sent)
+    assert await street.story(order) == [("email", "failed", "provider_http_unreachable"), ("sms", "sent", None)]
+    assert len(street.texts(order)) == 1
+
+
+async def test_where_every_channel_is_away_it_has_failed(street: Street) -> None:
+    """Each had its chance at the end of the patience; a touch that does not fall through has one channel."""
+    for falls_through, rows in ((True, 2), (False, 1)):
+        there = street.with_touches(EMAIL, SMS, falls_through=falls_through)
+        order = await there.order()
+        await street.mail.stop()
+        await street.twilio.stop()
+        request = there.request(order, TRANSACTIONAL)
+        assert isinstance(await there.once(order, TRANSACTIONAL), Held)
+        last = there.patience(request)
+        failed = await there.once(order, TRANSACTIONAL, now=last, due=request.due)
+        assert isinstance(failed, Failed)
+        assert [status for _, status, _ in await there.story(order)] == ["failed"] * rows
+        assert await there.once(order, TRANSACTIONAL, now=last, due=request.due) == failed

@@ -14,9 +14,19 @@ from starters.reasons import in_words, sentence, table
 ROOT = Path(__file__).parents[2]
 RECEIPTS = {"Rejected", "Busy", "Unclear"}
 """What adapters answer with; the ledger has their rules as `provider_…`."""
-WRITERS = {"_wait", "_end", "_leave_in_doubt", "record_in_doubt", "release", "_release", "record_end", "fetchrow"}
+WRITERS = {
+    "_wait",
+    "_hold",
+    "_end",
+    "_leave_in_doubt",
+    "record_in_doubt",
+    "release",
+    "_release",
+    "record_end",
+    "fetchrow",
+}
 """Calls whose texts are rules."""
-NAMES = {"why", "rule", "verdict", "blocked", "refusal", "CRASHED"}
+NAMES = {"why", "rule", "verdict", "blocked", "refusal", "CRASHED", "SKIPPED", "NO_WORKER", "SENT_AGAIN"}
 """Variables that hold one."""
 DECIDERS = {"itinerary.py", "stops.py", "contact.py"}
 """Whose functions that return a text return a rule."""

@@ -1,7 +1,6 @@
 """The customer's own clock, through every change to and from summer time."""
 
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +15,7 @@ from journey.hours import (
 )
 from journey.jurisdictions import WHOLE_DAY, Window
 from journey.playbook import Channel, QuietHours
-from journey.zones import is_zone, possible_zones, zones_by_country
+from journey.zones import is_zone, possible_zones, zone_named, zones_by_country
 
 NIGHT = QuietHours(start=time(21), end=time(8))
 
@@ -178,7 +177,7 @@ def test_the_first_opening_is_the_first(change, others, minutes, week):
     now, zones = moment + minutes * MINUTE, (zone, *others)
 
     def is_open(at: datetime) -> bool:
-        there = [at.astimezone(ZoneInfo(one)) for one in zones]
+        there = [at.astimezone(zone_named(one)) for one in zones]
         return all(any(window.holds(local.time()) for window in week[local.weekday()]) for local in there)
 
     opens = first_open(now, lambda day: week[day.weekday()], zones)

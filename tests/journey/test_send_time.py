@@ -1,14 +1,13 @@
 """When a customer opens messages, and moving one there."""
 
 from datetime import UTC, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from journey.send_time import ENOUGH, best_hour, nudge
-from journey.zones import zones_by_country
+from journey.zones import zone_named, zones_by_country
 
 NOW = datetime(2026, 11, 11, 11, tzinfo=UTC)
 BERLIN = "Europe/Berlin"
@@ -16,7 +15,7 @@ BERLIN = "Europe/Berlin"
 
 def opens(*hours: int, every: int = 5) -> list[datetime]:
     """One open each few days back from now, at these hours of Berlin's clock, in turn."""
-    here = ZoneInfo(BERLIN)
+    here = zone_named(BERLIN)
     days = [(NOW - timedelta(days=every * (back + 1))).date() for back in range(len(hours))]
     return [datetime.combine(day, time(hour, 20), here) for day, hour in zip(days, hours, strict=True)]
 
@@ -84,4 +83,4 @@ def test_a_touch_never_moves_earlier_nor_past_its_patience(due, hour, zone, with
     then = nudge(due, hour, zone, within)
 
     assert due <= then <= due + within
-    assert then == due or then.astimezone(ZoneInfo(zone)).hour == hour
+    assert then == due or then.astimezone(zone_named(zone)).hour == hour

@@ -1,11 +1,13 @@
 """What an upgrade makes of the rows that it finds."""
 
+from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
 import pytest
 
 from journey.carriers import normal
+from store import ledger_rows, ledger_sql
 from store.migrate import migrations
 from workers.embedded import EmbeddedStack
 
@@ -65,3 +67,34 @@ async def test_carriers_of_before_are_matched_like_new_ones(before) -> None:
             await before.execute(sql)
     rows = await before.fetch("SELECT carrier, carrier_code FROM shipments ORDER BY tracking_number::int")
     assert [(carrier, normal(carrier)) for carrier in SPELLINGS] == [tuple(row) for row in rows]
+
+
+async def test_claims_of_before_are_in_doubt_and_nothing_moves_a_version_any_more(before) -> None:
+    """What an older worker claimed has no lease; a word of the customer is one row, and no write beside it."""
+    for file, sql in migrations():
+        if "0007" <= file < "0008":
+            await before.execute(sql)
+    await before.execute("INSERT INTO customers (shop, customer_id) VALUES ('acme', 'c-1')")
+    await before.execute(
+        """INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)
+           VALUES ('acme', '1', 'c-1', now(), 'EUR', 79, 'first', 'none')"""
+    )
+    await before.execute(
+        """INSERT INTO ledger (shop, order_id, touch_key, touch, purpose, channel, priority, customer_id, status, due,
+                               at, claim, claimed_at)
+           VALUES ('acme', '1', 'care', 'care', 'transactional', 'email', 1, 'c-1', 'claimed', now(), now(),
+                   gen_random_uuid(), now())"""
+    )
+    for file, sql in migrations():
+        if file >= "0008":
+            await before.execute(sql)
+    row = await before.fetchrow(ledger_sql.LATEST, "acme", "1", "care")
+    latest = ledger_rows.latest(row)
+    assert latest is not None
+    assert latest.claim is not None
+    assert latest.rest == timedelta()
+    await before.execute(
+        """INSERT INTO consents (shop, customer_id, channel, purpose, granted, source, at)
+           VALUES ('acme', 'c-1', 'email', 'marketing', false, 'test', now())"""
+    )
+    assert await before.fetchval("SELECT contact_version FROM customers") == 0

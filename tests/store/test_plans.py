@@ -83,7 +83,7 @@ async def claim_all(pool: Pool) -> None:
 
 
 async def tidy_inbox(pool: Pool) -> None:
-    await inbox.expire(pool, now=NOW, age=timedelta(days=7))
+    await inbox.expire(pool, now=NOW, age=timedelta(days=7), unread_age=timedelta(days=30))
     await inbox.forget(pool, finished_before=NOW, dead_before=NOW, ignored_before=NOW, limit=1000)
     await inbox.figures(pool)
 
