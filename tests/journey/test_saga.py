@@ -1,11 +1,10 @@
-"""The saga of a remedy as a state machine, against a shop that answers late or never and whose people act themselves."""
+"""The saga of a remedy as a state machine, against a shop that answers late or never, and people who act themselves."""
 
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -15,7 +14,6 @@ from journey.remedies import Bought, By, Choice, RemedyRequest, Stand
 from journey.remedy_steps import Answer, Asked, Made, RemedyDid, RemedyLook, Step
 from journey.saga.moves import (
     CHANGED,
-    AskPeople,
     AskShop,
     LookAgain,
     Over,
@@ -249,7 +247,8 @@ class Sagas(RuleBasedStateMachine):
         for what, key, amount, units, until in self.shop.late:
             if self.now < until and not everything:
                 rest.append((what, key, amount, units, until))
-            elif self.shop.find(key) is None:
+            else:
+                # It knows no keys: what it was asked for it makes, whatever there is by then.
                 self.shop.add(Choice.REFUND if what == "refund" else Choice.REPLACEMENT, key, amount, units)
         self.shop.late = rest
 
