@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from journey.base import TouchKey
+from journey.mending import came_undone
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, Status, unsent
 from journey.remedies import ENDS, Action, RemedyAnswer, RemedyStep
 from journey.state import (
@@ -138,9 +139,13 @@ def not_mended(state: JourneyState, part: str, *, now: datetime) -> JourneyState
 def mended(state: JourneyState, step: RemedyStep, answer: RemedyAnswer) -> JourneyState:
     """The state after the activity `remedy` answered one step; what was heard of it meanwhile is the later word."""
     known = state.remedies.get(step.part)
+    offer = Remedy(reason=step.reason, offered_at=step.at, choose_by=step.choose_by)
+    if known is not None and known.reopens and step.action is Action.OFFER:
+        parcel = state.parcel(step.part)
+        undone_at = came_undone(parcel, known) if parcel is not None else None
+        known = offer.but(times=known.times + 1, undone_at=undone_at)
     if known is not None and not known.open:
         return state
-    offer = Remedy(reason=step.reason, offered_at=step.at, choose_by=step.choose_by)
     remedy = known or offer
     changes: dict[str, Any] = {}
     if step.action is Action.OFFER:
@@ -153,6 +158,8 @@ def mended(state: JourneyState, step: RemedyStep, answer: RemedyAnswer) -> Journ
         changes["settled_at"] = step.at
     if step.part in state.lost:
         state = state.but(lost=_but(state.lost, step.part))
+    if answer.unoffered:
+        changes["unoffered"] = True
     return with_remedy(state, step.part, remedy.but(**changes))
 
 

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from journey.base import TrackingNumber
 from journey.deadlines import promised_until
-from journey.parcels import Parcel, ParcelStatus, Reason
+from journey.parcels import GOING_BACK, Parcel, ParcelStatus, Reason
 from journey.playbook import Playbook
 from journey.remedies import Action, RemedyStep, RemedyTerms, Stand
-from journey.state import JourneyState, paced
+from journey.state import JourneyState, Remedy, paced
 
 SEVERE_DELAY = "severe_delay"
 """The reason of a remedy for a parcel that is only late; the others are a parcel's own `Reason`."""
@@ -57,24 +57,62 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
     found: list[Mend] = []
     for parcel in state.parcels:
         remedy = state.remedies.get(parcel.tracking_number) if state.remedies else None
-        if remedy is None:
-            given_up = None if over or parcel.delivered_at is not None else _given_up(state, parcel, terms)
-            if given_up is not None and (until is None or given_up[1] <= until):
-                reason, at = given_up
-                # Asked from the day on which it is offered, however long ago the parcel was lost.
-                choose_by = max(at, now) + terms.choose_within
-                found.append(Mend(at, Action.OFFER, parcel.tracking_number, reason, choose_by, parcel.skus))
-        elif remedy.stand is Stand.OFFERED:
-            about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
-            if over or parcel.arrived_at is not None or parcel.void:
-                found.append(Mend(now, Action.WITHDRAW, *about))
-            elif not remedy.defaulted and (gone := still_gone(state, parcel, terms)) is not None:
-                found.append(Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about))
+        if remedy is not None and remedy.stand is Stand.OFFERED:
+            mend = _offered(state, parcel, remedy, terms, now=now)
+        else:
+            mend = None if over else _to_offer(state, parcel, remedy, terms, now=now)
+        if mend is not None and (until is None or not mend.averted or mend.at <= until):
+            found.append(mend)
     if state.lost:
         found = [replace(mend, at=max(mend.at, paced(state.lost.get(mend.part)))) for mend in found]
     if len(found) > 1:
         found.sort(key=lambda mend: (mend.at, mend.part))
     return found
+
+
+def _to_offer(
+    state: JourneyState, parcel: Parcel, remedy: Remedy | None, terms: RemedyTerms, *, now: datetime
+) -> Mend | None:
+    """The offer for a parcel that is given up, or given up again."""
+    if remedy is None:
+        given_up = None if parcel.delivered_at is not None else _given_up(state, parcel, terms)
+    else:
+        back = came_undone(parcel, remedy) if remedy.reopens else None
+        given_up = None if back is None or back == remedy.undone_at else (remedy.reason, back)
+    if given_up is None:
+        return None
+    reason, at = given_up
+    # Asked from the day on which it is offered, however long ago the parcel was lost.
+    return Mend(at, Action.OFFER, parcel.tracking_number, reason, max(at, now) + terms.choose_within, parcel.skus)
+
+
+def _offered(state: JourneyState, parcel: Parcel, remedy: Remedy, terms: RemedyTerms, *, now: datetime) -> Mend | None:
+    """What becomes of an offer: taken back, or left to the default."""
+    about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
+    over = state.cancelled_at is not None or state.fully_refunded_at is not None
+    if over or parcel.void or (parcel.arrived_at is not None and not _sent_back(parcel)):
+        return Mend(now, Action.WITHDRAW, *about)
+    gone = None if remedy.defaulted else still_gone(state, parcel, terms)
+    return None if gone is None else Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about)
+
+
+def came_undone(parcel: Parcel, remedy: Remedy) -> datetime | None:
+    """Since when an arrival that withdrew the offer is known to have been none; None where it still counts.
+
+    The customer denies it, or the carrier scans the parcel on its way back to the shop.
+    """
+    if parcel.void or remedy.settled_at is None or parcel.delivered_at is None:
+        return None
+    if parcel.denied:
+        return parcel.denied_at
+    return parcel.status_at if _sent_back(parcel) else None
+
+
+def _sent_back(parcel: Parcel) -> bool:
+    """Whether a parcel that counts as delivered was scanned on its way back after that."""
+    delivered, status_at = parcel.delivered_at, parcel.status_at
+    later = delivered is not None and status_at is not None and status_at > delivered
+    return later and parcel.status in GOING_BACK and parcel.reason is not Reason.REFUSED
 
 
 def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> datetime | None:
@@ -90,11 +128,9 @@ def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[
     """Why nobody waits for the parcel any longer, and since when, be it in the future; None where it may come."""
     if parcel.pickup or parcel.void:
         return None
-    if parcel.problems:
-        if parcel.lost_at is not None and parcel.troubled:
-            return Reason.LOST.value, parcel.lost_at
-        if parcel.damaged_at is not None and parcel.troubled:
-            return Reason.DAMAGED.value, parcel.damaged_at
+    told = _told(parcel)
+    if told is not None:
+        return told
     if parcel.going_back:
         # Whoever sent it back has what there is to say about it from a return.
         refused = any(reason is Reason.REFUSED for reason, _ in parcel.problems)
@@ -105,3 +141,16 @@ def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[
         return None
     late = promised_until(parcel, parcel.first_estimate, state.order.zones)
     return None if late is None else (SEVERE_DELAY, late + terms.severe_delay)
+
+
+def _told(parcel: Parcel) -> tuple[str, datetime] | None:
+    """That it will not come, where somebody said so: the customer, or a carrier whose last word that is."""
+    if parcel.denied and parcel.denied_at is not None:
+        return Reason.LOST.value, parcel.denied_at
+    if _sent_back(parcel) and parcel.status_at is not None:
+        return Reason.RETURNING.value, parcel.status_at
+    if parcel.lost_at is not None and parcel.troubled:
+        return Reason.LOST.value, parcel.lost_at
+    if parcel.damaged_at is not None and parcel.troubled:
+        return Reason.DAMAGED.value, parcel.damaged_at
+    return None

@@ -1,14 +1,16 @@
 """The facts that a journey's touches count from: for whom each holds, and since when."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from journey.deadlines import apart
 from journey.facts import deadlines, negative_review_at, order_delivered_at
+from journey.made_good import same
 from journey.parcels import Parcel, Reason
 from journey.playbook import ABSENCES, PARCEL_ANCHORS, Anchor, Groups, Playbook, Touch
 from journey.remedies import Choice, Stand
-from journey.state import JourneyState
+from journey.state import JourneyState, Remedy
 
 Moment = tuple[str | None, datetime, Parcel | None]
 """For whom (None: the order), since when, and with which parcel an anchor's fact holds."""
@@ -25,25 +27,44 @@ def _problems(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
         (f"{parcel.tracking_number}:{reason}", at, parcel)
         for parcel in state.parcels
         for reason, at in (() if parcel.pickup else parcel.problems)
-        if reason not in _TOLD_BY_OTHERS and not (reason in offered and parcel.tracking_number in state.remedies)
+        if reason not in _TOLD_BY_OTHERS and not (reason in offered and _offered(state, parcel))
     ]
+
+
+def _offered(state: JourneyState, parcel: Parcel) -> bool:
+    """Whether the customer was offered something for the parcel, in words that tell what happened to it."""
+    remedy = state.remedies.get(parcel.tracking_number)
+    return remedy is not None and not remedy.unoffered
 
 
 def _refunds(state: JourneyState) -> Sequence[Moment]:
     """The refunds to be told of by themselves: a remedy's own is told with the remedy.
 
-    While one is under way nobody knows whose a refund since its offer is.
+    While one is under way it is not known whose a refund since its offer is.
     """
     paid_back = [remedy for remedy in state.remedies.values() if remedy.choice is Choice.REFUND]
     since = min((remedy.offered_at for remedy in paid_back if remedy.open), default=None)
-    of_remedies = [remedy.reference for remedy in paid_back if remedy.reference is not None]
-    return [
-        (refund, at, None)
-        for refund, at in state.refunds
-        # Some shops call it gid://shopify/Refund/7 and some 7.
-        if (since is None or at < since)
-        and not any(reference == refund or reference.endswith(f"/{refund}") for reference in of_remedies)
-    ]
+    told = _of_remedies(state, paid_back) if paid_back else set()
+    return [(refund, at, None) for refund, at in state.refunds if (since is None or at < since) and refund not in told]
+
+
+def _of_remedies(state: JourneyState, paid_back: Sequence[Remedy]) -> set[str]:
+    """The refunds that are told with a remedy: by their id, or, where a person gave another name, by their time."""
+    found: set[str] = set()
+    unmatched: list[tuple[datetime, datetime]] = []
+    for remedy in paid_back:
+        reference = remedy.reference
+        if reference is None:
+            continue
+        matching = {refund for refund, _ in state.refunds if same(reference, refund)}
+        found |= matching
+        if not matching and remedy.settled_at is not None:
+            unmatched.append((remedy.offered_at, remedy.settled_at + BY_HAND))
+    by_time = sorted(state.refunds, key=lambda refund: (refund[1], refund[0]))
+    for since, until in sorted(unmatched):
+        own = next((one for one, at in by_time if one not in found and since <= at <= until), None)
+        found |= {own} if own is not None else set()
+    return found
 
 
 def _lines_delivered(state: JourneyState) -> Sequence[Moment]:
@@ -52,15 +73,25 @@ def _lines_delivered(state: JourneyState) -> Sequence[Moment]:
     return [(p.tracking_number, at, p) for p in state.parcels if (at := p.arrived_at) is not None]
 
 
+def _denial(parcel: Parcel) -> str:
+    """A denial after the parcel was found is another one, which is told again; a repeated one is not."""
+    found = parcel.found_at
+    return parcel.tracking_number if found is None else f"{parcel.tracking_number}:{found:%Y%m%dT%H%M%S}"
+
+
 def _remedies(state: JourneyState, stand: Stand) -> Sequence[Moment]:
     found: list[Moment] = []
     for part, remedy in state.remedies.items():
         at = remedy.offered_at if stand is Stand.OFFERED else remedy.settled_at
         if remedy.stand is stand and at is not None:
-            found.append((part, at, state.parcel(part)))
+            # Offered anew it is told anew.
+            again = stand is Stand.OFFERED and remedy.times > 1
+            found.append((f"{part}:{remedy.times}" if again else part, at, state.parcel(part)))
     return found
 
 
+BY_HAND: Final = timedelta(days=14)
+"""A refund that somebody made by hand is heard of no later than this after they said so."""
 _TOLD_BY_OFFER: frozenset[Reason] = frozenset({Reason.DAMAGED, Reason.RETURNING})
 _TOLD_BY_OTHERS = (Reason.DELAYED, Reason.LOST)
 """Problems with an anchor of their own."""
@@ -85,7 +116,7 @@ MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Sequence[Moment]]] = {
     Anchor.PARCEL_PROBLEM: _problems,
     Anchor.LINES_DELIVERED: lambda state, _: _lines_delivered(state),
     Anchor.DELIVERY_DENIED: lambda state, _: [
-        (p.tracking_number, p.denied_at, p) for p in state.parcels if p.denied and p.denied_at
+        (_denial(p), p.denied_at, p) for p in state.parcels if p.denied and p.denied_at
     ],
     Anchor.PICKUP_READY: lambda state, _: [
         (p.tracking_number, p.waiting_at, p)

@@ -30,7 +30,9 @@ class Settled(Frozen):
 class Remedy(Frozen):
     """How far the making good of one parcel has come; `by` and `choice` None while nobody chose.
 
-    `defaulted`: the time to choose ran out, and the playbook's default was asked for.
+    `defaulted`: the time to choose ran out, and the playbook's default was asked for. `times` it was offered, since one
+    that was withdrawn may be offered again, because of what was known at `undone_at` (`journey.mending.came_undone`);
+    `unoffered`: people were told instead of the customer.
     """
 
     reason: str
@@ -42,11 +44,19 @@ class Remedy(Frozen):
     defaulted: bool = False
     settled_at: Instant | None = None
     reference: str | None = None
+    times: int = 1
+    undone_at: Instant | None = None
+    unoffered: bool = False
 
     @property
     def open(self) -> bool:
         """Whether something is still to come of it."""
         return self.stand not in ENDS
+
+    @property
+    def reopens(self) -> bool:
+        """Whether it may be offered again: it was withdrawn, and nothing was ever chosen."""
+        return self.stand is Stand.WITHDRAWN and self.choice is None
 
 
 DATABASE = "database"

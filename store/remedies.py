@@ -86,7 +86,12 @@ WHERE shop = $1 AND order_id = $2 AND part <> $3 AND status NOT IN ('withdrawn',
 """  # noqa: S608  our own names
 _ARRIVED = """
 SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
-                 AND delivered_at IS NOT NULL AND denied_at IS NULL)
+                 AND delivered_at IS NOT NULL AND denied_at IS NULL
+                 AND NOT (status IN ('returning', 'returned') AND status_at > delivered_at))
+"""
+_DENIED = """
+SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
+                 AND denied_at IS NOT NULL)
 """
 MOST_TURNS: Final = 3
 """So many replacements of one remedy are looked for, where it is not known how many were begun."""
@@ -183,6 +188,7 @@ async def offer(
     )
     if order is None:
         return None
+    place = (step.shop, step.order_id, step.part)
     held = await _held(connection, step, total=order["total"], currency=order["currency"])
     books = await _books(connection, step.shop, step.order_id, step.part)
     verdict = books.judge(Thing(held.skus, held.amount), order["total"], order["currency"])
@@ -201,7 +207,8 @@ async def offer(
         verdict.amount,
         order["currency"],
         options,
-        held.sure and not verdict.concerns,
+        # Carrier and customer say different things: a person looks before anything is spent.
+        held.sure and not verdict.concerns and not await connection.fetchval(_DENIED, *place),
         Stand.WITHDRAWN if over or unoffered else Stand.OFFERED,
         over or unoffered,
         step.at,

@@ -18,8 +18,8 @@ LINES_AT_ONCE: Final = 6
 PARCELS_AT_ONCE: Final = 3
 NUMBERS_OF_A_PARCEL: Final = 20
 REFUNDS_AT_ONCE: Final = 2
-PAYMENTS_AT_ONCE: Final = 3
-REFUNDED_AT_ONCE: Final = 3
+PAYMENTS_AT_ONCE: Final = 2
+REFUNDED_AT_ONCE: Final = 2
 MOST: Final = 250
 """What a list that has no pages can be asked for at most."""
 

@@ -176,7 +176,7 @@ def _on(saga: Saga, look: RemedyLook, now: datetime) -> tuple[Saga, Move]:
 
 def _question(saga: Saga, look: RemedyLook) -> Asked | None:
     """What a person has to say before anything else is done."""
-    if look.wants_approval and saga.agreed is None:
+    if look.wants_approval and saga.agreed != Agreed.to(look):
         return Asked.APPROVAL
     if look.by_hand:
         return Asked.HAND

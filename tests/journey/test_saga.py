@@ -1,4 +1,4 @@
-"""The saga of a remedy as a state machine, against a shop that answers late or never and whose people act themselves."""
+"""The saga of a remedy as a state machine, against a shop that answers late or never, and people who act themselves."""
 
 import os
 from dataclasses import dataclass, field
@@ -247,7 +247,8 @@ class Sagas(RuleBasedStateMachine):
         for what, key, amount, units, until in self.shop.late:
             if self.now < until and not everything:
                 rest.append((what, key, amount, units, until))
-            elif self.shop.find(key) is None:
+            else:
+                # It knows no keys: what it was asked for it makes, whatever there is by then.
                 self.shop.add(Choice.REFUND if what == "refund" else Choice.REPLACEMENT, key, amount, units)
         self.shop.late = rest
 

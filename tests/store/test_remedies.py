@@ -18,6 +18,12 @@ from tests.support.remedies import book, choose, lose, step
 ORDER = Order("1001")
 
 
+class Unasked:
+    """The API of a shop that is configured; here it is asked for nothing."""
+
+    shop = "acme"
+
+
 @pytest.fixture
 async def lost(pool):
     await lose(pool, ORDER)
@@ -165,8 +171,9 @@ async def test_the_offers_of_a_number(lost):
 
 async def test_the_list_is_newest_first_and_may_be_of_open_ones_alone(lost):
     """What ended is left out then."""
-    await lost.execute("UPDATE orders SET total = 200")
-    await offer(lost, part="T2", skus=("YM-1",), at=ORDER.placed_at + timedelta(days=1))
+    await lost.execute("INSERT INTO lines VALUES ('acme', '1001', 1, 'B-1', 'Block', 1, 21, 'fitness', 'physical')")
+    await lost.execute("UPDATE orders SET total = 100")
+    await offer(lost, part="T2", skus=("B-1",), at=ORDER.placed_at + timedelta(days=1))
     await lost.execute("UPDATE remedies SET status = 'done' WHERE part = 'T1'")
     assert [row.part for row in await remedies.listed(lost)] == ["T2", "T1"]
     assert [row.part for row in await remedies.listed(lost, still_open=True)] == ["T2"]
@@ -180,7 +187,7 @@ async def test_a_journeys_steps_may_be_repeated(pool, playbook):
     """Offered twice, defaulted twice: one row, one choice by default, one event."""
     await put(pool, ORDER, "digest")
     await put_parcel(pool, ORDER, "T1", ORDER.placed_at)
-    ask = Remedies(pool, book(playbook), Only(None)).remedy
+    ask = Remedies(pool, book(playbook), Only(Unasked())).remedy
     for _ in range(2):
         assert await ask(step(ORDER)) == RemedyAnswer(status=Stand.OFFERED, choice=None, by=None)
     for _ in range(2):
@@ -192,7 +199,7 @@ async def test_a_journeys_steps_may_be_repeated(pool, playbook):
 async def test_a_default_behind_a_choice_changes_nothing(lost, playbook):
     """The customer was quicker, and so are they before it is withdrawn."""
     await choose(lost, ORDER, Choice.REPLACEMENT)
-    ask = Remedies(lost, book(playbook), Only(None)).remedy
+    ask = Remedies(lost, book(playbook), Only(Unasked())).remedy
     stands = RemedyAnswer(status=Stand.CHOSEN, choice=Choice.REPLACEMENT, by=By.CUSTOMER)
     assert await ask(step(ORDER, Action.DEFAULT)) == stands
     assert await ask(step(ORDER, Action.WITHDRAW)) == stands
@@ -202,13 +209,13 @@ async def test_a_default_of_a_person_leaves_it_open(pool, playbook):
     """Nobody chose and nobody will but a person: it stays offered."""
     await put(pool, ORDER, "digest")
     await put_parcel(pool, ORDER, "T1", ORDER.placed_at)
-    ask = Remedies(pool, book(playbook, RemedyTerms(default="person")), Only(None)).remedy
+    ask = Remedies(pool, book(playbook, RemedyTerms(default="person")), Only(Unasked())).remedy
     await ask(step(ORDER))
     assert await ask(step(ORDER, Action.DEFAULT)) == RemedyAnswer(status=Stand.OFFERED, choice=None, by=None)
 
 
 async def test_a_step_for_an_erased_order_is_withdrawn(pool, playbook):
     """The journey need not know why."""
-    ask = Remedies(pool, book(playbook), Only(None)).remedy
+    ask = Remedies(pool, book(playbook), Only(Unasked())).remedy
     assert (await ask(step(ORDER))).status is Stand.WITHDRAWN
     assert (await ask(step(ORDER, Action.DEFAULT))).status is Stand.WITHDRAWN

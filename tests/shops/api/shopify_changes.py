@@ -8,6 +8,7 @@ from typing import Any
 from activities.shops.payloads import rounded
 from tests.shops.api.graphql import Field, GraphqlError, resolved
 
+CANCELLED_AT = "2026-11-22T10:00:00Z"
 _REUSED = "The same idempotency key cannot be used with different operation parameters."
 _FAILED = "A previous request with this idempotency key failed. Retry with a new idempotency key."
 
@@ -111,7 +112,10 @@ class Changes:
         draft = next(one for one in self.drafts.values() if one["order"] and one["order"]["id"] == orderId)
         if draft["order"]["cancelledAt"]:
             return {"job": None, "orderCancelUserErrors": [{"code": "INVALID"}]}
-        draft["order"]["cancelledAt"] = "2026-11-22T10:00:00Z"
+        if self.cancels_later:
+            draft["cancelling"] = 1
+        else:
+            draft["order"]["cancelledAt"] = CANCELLED_AT
         for sku, quantity in draft["held"]:
             self.stock[sku] += quantity
         return {"job": {"done": not self.cancels_later}, "orderCancelUserErrors": []}

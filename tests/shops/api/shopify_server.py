@@ -16,7 +16,7 @@ from activities.shops.payloads import rounded
 from activities.shops.shopify_queries import VERSION
 from tests.shops.api.graphql import Document, GraphqlError, cost, project, read, resolved
 from tests.shops.api.misbehaving import Answer, MisbehavingShop
-from tests.shops.api.shopify_changes import ADDRESS, Changes, Stocked, presented
+from tests.shops.api.shopify_changes import ADDRESS, CANCELLED_AT, Changes, Stocked, presented
 from tests.support.sockets import Request
 
 TOKEN = "shpat_test"  # noqa: S105
@@ -232,12 +232,21 @@ class ShopifyServer(MisbehavingShop, Changes):
             case "Order":
                 return self.orders.get(number)
             case "DraftOrder":
-                return self.drafts.get(number)
+                return self._draft(number)
             case "Fulfillment" | "Refund":
                 parts = "fulfillments" if kind == "Fulfillment" else "refunds"
                 every = [part for order in self.orders.values() for part in order[parts]]
                 return next((part for part in every if part["id"] == arguments["id"]), None)
         raise GraphqlError("Invalid global id", "INVALID")
+
+    def _draft(self, number: str) -> dict[str, Any] | None:
+        """A draft; one whose order is being cancelled shows it from the second look on."""
+        draft = self.drafts.get(number)
+        if draft is not None and "cancelling" in draft:
+            if draft["cancelling"] == 0:
+                draft["order"]["cancelledAt"] = CANCELLED_AT
+            draft["cancelling"] -= 1
+        return draft
 
     def _line(self, number: str, position: int, line: tuple[str | None, int, str], money: Any) -> dict[str, Any]:
         sku, quantity, price = line

@@ -242,8 +242,8 @@ async def test_what_the_store_does_not_know_cannot_be_replaced(server, store, wa
     [
         ({}, Done("9000"), 5),
         ({"status_id": 5}, Done("9000"), 5),
-        ({"status_id": 2}, Cannot("already_sent"), 2),
-        ({"items_shipped": 1}, Cannot("already_sent"), 11),
+        ({"status_id": 2}, Cannot("already_sent", "9000"), 2),
+        ({"items_shipped": 1}, Cannot("already_sent", "9000"), 11),
     ],
 )
 async def test_a_replacement_is_cancelled_unless_it_was_sent(server, store, change, outcome, status):

@@ -228,7 +228,7 @@ async def test_a_replacement_that_was_sent_stays(woocommerce, rest):
     await rest.replace(wanted())
     woocommerce.replacements[0]["status"] = "completed"
 
-    assert await rest.cancel_replacement(wanted()) == Cannot("already_sent")
+    assert await rest.cancel_replacement(wanted()) == Cannot("already_sent", str(woocommerce.replacements[0]["id"]))
 
 
 async def test_a_code_is_the_buyers_alone(woocommerce, rest):
