@@ -26,7 +26,7 @@ from journey.remedy_steps import (
     Step,
 )
 from journey.saga.requests import Request, There, asked, undone
-from journey.saga.state import ERASED, NO_ANSWER, End, Saga
+from journey.saga.state import ERASED, NO_ANSWER, Agreed, End, Saga
 from journey.saga.words import take_words, turned, unturned, where
 
 REMIND: Final = timedelta(days=1)

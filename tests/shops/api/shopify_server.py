@@ -16,7 +16,7 @@ from activities.shops.payloads import rounded
 from activities.shops.shopify_queries import VERSION
 from tests.shops.api.graphql import Document, GraphqlError, cost, project, read, resolved
 from tests.shops.api.misbehaving import Answer, MisbehavingShop
-from tests.shops.api.shopify_changes import CANCELLED_AT, ADDRESS, Changes, Stocked, presented
+from tests.shops.api.shopify_changes import ADDRESS, CANCELLED_AT, Changes, Stocked, presented
 from tests.support.sockets import Request
 
 TOKEN = "shpat_test"  # noqa: S105
