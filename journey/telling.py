@@ -117,8 +117,8 @@ def _denied(state: JourneyState, event: DeliveryDenied) -> JourneyState:
 def _chosen(state: JourneyState, event: RemedyChosen) -> JourneyState:
     remedy = _remedy(state, event)
     changes: dict[str, Any] = {}
-    if remedy.stand is Stand.OFFERED:
-        changes["stand"] = Stand.CHOSEN
+    if remedy.stand is Stand.OFFERED or remedy.reopens:
+        changes |= {"stand": Stand.CHOSEN, "settled_at": None}
     if remedy.choice is None:
         changes["choice"] = event.choice
     if remedy.by is None:
@@ -128,7 +128,7 @@ def _chosen(state: JourneyState, event: RemedyChosen) -> JourneyState:
 
 def _settled(state: JourneyState, event: RemedySettled) -> JourneyState:
     remedy = _remedy(state, event)
-    if not remedy.open:
+    if not remedy.open and not remedy.reopens:
         first = _earliest(remedy.settled_at, event.at)
         return with_remedy(state, event.part, remedy if first == remedy.settled_at else remedy.but(settled_at=first))
     changes: dict[str, Any] = {"stand": event.stand, "settled_at": event.at}

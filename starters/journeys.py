@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
-from temporalio.common import WorkflowIDReusePolicy
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
@@ -69,12 +69,32 @@ class TemporalJourneys:
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=remedy_attributes(request),
-                static_summary=cut(f"Remedy for {request.part} of {request.shop}/{request.order_id}"),
+                static_summary=_summary(request),
                 rpc_timeout=_RPC,
             )
         except WorkflowAlreadyStartedError:
             return False
         return True
+
+    async def settle_anew(self, request: RemedyRequest) -> None:
+        """Stop the saga of a remedy where it is, whatever version runs it, and begin it again from its row.
+
+        The new one waits until what the old one asked the shop for can no longer be carried out, and then looks.
+
+        Raises:
+            RPCError: Temporal is away; call again later.
+        """
+        await self._client.start_workflow(
+            RemedySaga.run,
+            RemedyInput(request=request, restarted=True),
+            id=request.workflow_id,
+            task_queue=self._task_queue,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+            search_attributes=remedy_attributes(request),
+            static_summary=_summary(request),
+            rpc_timeout=_RPC,
+        )
 
     async def signal(self, shop: str, order_id: str, event: Event) -> bool:
         """Tell a journey one fact; False when it has closed.
@@ -92,6 +112,10 @@ class TemporalJourneys:
                 raise
             return False
         return True
+
+
+def _summary(request: RemedyRequest) -> str:
+    return cut(f"Remedy for {request.part} of {request.shop}/{request.order_id}")
 
 
 async def _closed(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -42,9 +42,11 @@ RETURNING {_COLUMNS}
 """  # noqa: S608  our own names
 # Two choices at the same moment: the second one waits for the first one's row and then finds it chosen.
 _CHOOSE = """
-UPDATE remedies SET choice = $4, chosen_by = $5, operator = $6, chosen_at = $7, status = 'chosen', updated_at = now()
-WHERE shop = $1 AND order_id = $2 AND part = $3 AND choice IS NULL AND status = 'offered' AND $4 = ANY(options)
-  AND ($5 IN ('operator', 'default') OR choose_by > $7)
+UPDATE remedies SET choice = $4, chosen_by = $5, operator = $6, chosen_at = $7, status = 'chosen', failure = NULL,
+    updated_at = now()
+WHERE shop = $1 AND order_id = $2 AND part = $3 AND choice IS NULL AND $4 = ANY(options)
+  AND (status = 'offered' AND ($5 IN ('operator', 'default') OR choose_by > $7)
+       OR status = 'withdrawn' AND failure = 'no_shop_api' AND $5 = 'operator')
 RETURNING true
 """
 _WITHDRAW = """
@@ -240,6 +242,7 @@ async def choose(
         part: the parcel's number.
         choice: what they want.
         by: who chooses. Customers may until `choose_by`; people of the shop, and the default, after that as well.
+            What was not offered for want of an API may be chosen by people of the shop, who then do it by hand.
         at: when, by the clock the offer was made by.
         received_at: now, by the relay's clock.
         operator: who of the shop's people.

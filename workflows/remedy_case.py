@@ -40,6 +40,8 @@ HEARTBEAT = timedelta(seconds=30)
 RETRIES = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=10))
 ONCE = RetryPolicy(maximum_attempts=1)
 """A step at the shop is one attempt: what became of it, and when there is another, the saga decides."""
+TYPE = "RemedySaga"
+"""Its name on the server. `RemedyCase` was an earlier workflow with other rules: see docs/decisions/0011."""
 _CANCELLED = "cancelled"
 """Who says the word that the server's own cancel button is taken for."""
 
@@ -61,7 +63,7 @@ def search_attributes(request: RemedyRequest) -> TypedSearchAttributes:
     return TypedSearchAttributes(pairs)
 
 
-@workflow.defn(name="RemedySaga")
+@workflow.defn(name=TYPE)
 class RemedySaga(Steered):
     """Makes one parcel good, once. Its details say what stands, and what is asked of whom."""
 

@@ -8,11 +8,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
-from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
+from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from journey.remedies import By, Choice, Stand, remedy_id
+from journey.remedies import ENDS, By, Choice, remedy_id
 from starters.commands.support import (
     CommandError,
     clock,
@@ -22,15 +22,17 @@ from starters.commands.support import (
     settings_from_environment,
     split_order,
 )
+from starters.journeys import TemporalJourneys
 from store import remedies
 from store.remedies import Remedy
 from workers.settings import Settings
-from workflows.remedy_case import RemedySaga
+from workflows.remedy_case import TYPE, RemedySaga
 
 app = typer.Typer(help="Replacements and refunds for parcels that will not come.", no_args_is_help=True)
 
 # A step at the shop that is under way is heard to its end before a word is taken up.
 _UPDATE: Final = timedelta(minutes=2)
+_MOST: Final = 10_000
 
 Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")]
 Part = Annotated[str | None, typer.Option(help="The parcel's number, where the order has several remedies.")]
@@ -81,7 +83,7 @@ def choose(order: Order, choice: Annotated[Choice, typer.Argument()], *, by: ByN
 
 async def _choose(settings: Settings, order: str, part: str | None, choice: Choice, by: str) -> str:
     row = await _find(settings, order, part)
-    if row.status is Stand.OFFERED:
+    if row.choice is None:
         now = datetime.now(UTC)
         async with connected_database(settings) as pool, pool.acquire() as connection, connection.transaction():
             chosen = await remedies.choose(
@@ -123,10 +125,11 @@ def done(
     *,
     by: ByName,
     reference: Annotated[str, typer.Option(help="What the new order or the refund is called at the shop.")],
+    what: Annotated[Choice | None, typer.Option(help="What was done; without it, what was chosen.")] = None,
     part: Part = None,
 ) -> None:
-    """Say that it was done by hand."""
-    _say(order, part, RemedySaga.done, [by, reference])
+    """Say that it was done by hand, and what was done: its customer is told just that."""
+    _say(order, part, RemedySaga.done, [by, reference, what])
 
 
 @app.command("call-off")
@@ -135,7 +138,57 @@ def call_off(order: Order, *, by: ByName, part: Part = None) -> None:
     _say(order, part, RemedySaga.call_off, [by])
 
 
-def _say(order: str, part: str | None, update: Any, arguments: list[str]) -> None:
+@app.command()
+def restart(
+    order: Annotated[str | None, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")] = None,
+    *,
+    part: Part = None,
+    all_open: Annotated[bool, typer.Option("--all-open", help="All that an older version's workflow runs.")] = False,
+) -> None:
+    """Stop what is under way for a remedy and begin it again from its row, as after an upgrade that says so.
+
+    Nothing is made twice: it waits until what the stopped one asked the shop for has been carried out, and then looks.
+    """
+    if (order is None) is not all_open:
+        raise CommandError("say which order, or --all-open")
+    for said in run_async(_restart(settings_from_environment(), order, part)):
+        typer.echo(said)
+
+
+async def _restart(settings: Settings, order: str | None, part: str | None) -> list[str]:
+    client = await connected_temporal(settings)
+    journeys = TemporalJourneys(client, settings.task_queue)
+    if order is not None:
+        rows = [await _find(settings, order, part)]
+    else:
+        async with connected_database(settings) as pool:
+            rows = await remedies.listed(pool, still_open=True, limit=_MOST)
+    said = []
+    for row in rows:
+        name = f"parcel {row.part} of order {row.shop}/{row.order_id}"
+        if row.choice is None or row.status in ENDS:
+            if order is not None:
+                raise CommandError(f"order {order} has no remedy under way: it is {row.status}")
+            continue
+        if order is None and await _of_today(client, row):
+            continue
+        await journeys.settle_anew(row.request)
+        said.append(f"{name}: begun again")
+    return said or ["nothing to begin again"]
+
+
+async def _of_today(client: Client, row: Remedy) -> bool:
+    """Whether this version's workflow runs it; also where the relay is still to start one."""
+    try:
+        found = await client.get_workflow_handle(row.request.workflow_id).describe()
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return True
+        raise
+    return found.workflow_type == TYPE
+
+
+def _say(order: str, part: str | None, update: Any, arguments: list[Any]) -> None:
     settings = settings_from_environment()
 
     async def work() -> str:
@@ -168,7 +221,8 @@ async def _update(settings: Settings, order: str, row: Remedy, update: Any, argu
         reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
         raise CommandError(f"order {order} refused: {reason}") from error
     except TimeoutError as error:
-        raise CommandError(f"order {order} did not answer: is a worker running?") from error
+        said = "the word is kept, and acted on once the shop has had its time: see postlude remedy show"
+        raise CommandError(f"order {order} did not answer yet: {said}; is a worker running?") from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise CommandError(f"order {order} has no remedy under way: it is {row.status}") from error

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -10,11 +11,12 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
 _PATH: Final = "/api/postlude"
+_GIVEN: Final = re.compile(rf"{_PATH}/orders/([^/]+)/given")
 # What its references begin with, by what was asked for.
 _REFERENCES: Final = {"reserve": "V", "replacement": "R", "refund": "P", "coupon": "MADEGOOD"}
 _UNDOES: Final = {"release": "reserve", "cancel_replacement": "replacement", "withdraw_coupon": "coupon"}
@@ -29,6 +31,7 @@ class Entry:
     reference: str
     amount: str
     currency: str
+    lines: list[dict[str, Any]]
 
 
 @dataclass
@@ -51,8 +54,30 @@ class Backend:
             if key not in self._done:
                 kind = asked["kind"]
                 made = self._reference(kind, asked["order_id"])
-                self._done[key] = Entry(kind, asked["order_id"], made, asked["amount"], asked["currency"])
+                self._done[key] = Entry(
+                    kind, asked["order_id"], made, asked["amount"], asked["currency"], asked["skus"]
+                )
             return self._done[key].reference
+
+    def given(self, order_id: str) -> list[dict[str, Any]]:
+        """What stands of the refunds and replacements of an order, as docs/shops.md has it."""
+        with self._lock:
+            undone = {
+                key.removesuffix(":cancel_replacement") for key in self._done if key.endswith("cancel_replacement")
+            }
+            return [
+                {
+                    "kind": entry.kind,
+                    "reference": entry.reference,
+                    "amount": entry.amount if entry.kind == "refund" else "0",
+                    "lines": entry.lines,
+                    "key": key.removesuffix(f":{entry.kind}"),
+                }
+                for key, entry in self._done.items()
+                if entry.order_id == order_id
+                and entry.kind in {"refund", "replacement"}
+                and key.removesuffix(f":{entry.kind}") not in undone
+            ]
 
     def _reference(self, kind: str, order_id: str) -> str:
         """Such as `R-1006`; what undoes is called what it undoes."""
@@ -94,8 +119,11 @@ class _Handler(BaseHTTPRequestHandler):
         if not self._signed(f"GET {self.path}"):
             return
         asked = urlsplit(self.path).path
+        given = _GIVEN.fullmatch(asked)
         if asked == f"{_PATH}/orders":
             self._answer(HTTPStatus.OK, {"events": [], "orders": 0})
+        elif given is not None:
+            self._answer(HTTPStatus.OK, {"given": self.backend.given(unquote(given[1]))})
         else:
             self._answer(HTTPStatus.NOT_FOUND, {})
 

@@ -60,6 +60,7 @@ class BackendServer(SocketServer):
         self.asked = []
         self.remedies = {}
         self.refuses = {}
+        self.given_back = []
         self.then = deque()
         self.hold_at = None
         self.held = asyncio.Event()
@@ -98,6 +99,8 @@ class BackendServer(SocketServer):
             return self._remedy(request.headers["idempotency-key"], json.loads(request.body))
         if path == "/orders":
             return self._page({name: values[0] for name, values in parse_qs(parts.query).items()})
+        if path.endswith("/given"):
+            return self._given(unquote(path.removeprefix("/orders/").removesuffix("/given")))
         sold = next((one for one in self.orders if one.order_id == unquote(path.removeprefix("/orders/"))), None)
         return answered(404, {"rule": "order_unknown"}) if sold is None else answered(200, {"events": sold.events})
 
@@ -123,3 +126,24 @@ class BackendServer(SocketServer):
             return answered(409, {"rule": self.refuses[body["kind"]]})
         made = self.remedies.setdefault(key, {"reference": f"R-{len(self.remedies) + 1}", "asked": body})
         return answered(200, {"reference": made["reference"]})
+
+    def _given(self, order_id):
+        if not any(one.order_id == order_id for one in self.orders):
+            return answered(404, {"rule": "order_unknown"})
+        undone = {
+            made["asked"]["key"] for made in self.remedies.values() if made["asked"]["kind"] == "cancel_replacement"
+        }
+        ours = [
+            {
+                "kind": made["asked"]["kind"],
+                "reference": made["reference"],
+                "amount": made["asked"]["amount"] if made["asked"]["kind"] == "refund" else "0",
+                "lines": made["asked"]["skus"],
+                "key": made["asked"]["key"],
+            }
+            for made in self.remedies.values()
+            if made["asked"]["kind"] in {"refund", "replacement"}
+            and made["asked"]["order_id"] == order_id
+            and (made["asked"]["kind"] == "refund" or made["asked"]["key"] not in undone)
+        ]
+        return answered(200, {"given": [*self.given_back, *ours]})
