@@ -50,7 +50,7 @@ async def postmark() -> AsyncIterator[PostmarkApi]:
 
 @pytest.fixture
 async def smtp_desk(catcher: MailCatcher, pool: Pool, templates: Templates, playbook: Playbook) -> Desk:
-    provider = Smtp(urlsplit(catcher.url), timeout=10, answer_timeout=0.8)
+    provider = Smtp(urlsplit(catcher.url), answer_timeout=3)
     return Desk(pool, provider, CaughtMails(catcher), templates, playbook)
 
 

@@ -162,7 +162,7 @@ async def test_a_line_that_goes_dead_after_data_leaves_marketing_in_doubt(
     smtp_desk: Desk, catcher: MailCatcher
 ) -> None:
     """Accepted or not, nobody can ask: no second mail, and the row says why."""
-    for behaviour in (ConnectionResetError(), AnswerLate(1.2)):
+    for behaviour in (ConnectionResetError(), AnswerLate(5)):
         order = await smtp_desk.order()
         catcher.behaviour = raising(behaviour)
         assert await smtp_desk.settle(smtp_desk.request(order, MARKETING)) == InDoubt(

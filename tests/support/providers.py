@@ -183,5 +183,5 @@ class Impatient(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Send with a short read timeout."""
-        request.extensions = {**request.extensions, "timeout": {"connect": 1.0, "read": 0.3, "write": 1.0, "pool": 1.0}}
+        request.extensions = {**request.extensions, "timeout": {"connect": 5.0, "read": 2.0, "write": 5.0, "pool": 5.0}}
         return await super().handle_async_request(request)
