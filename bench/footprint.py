@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from temporalio.client import WorkflowHistory
-from temporalio.worker import Replayer
+from temporalio.worker import Replayer, UnsandboxedWorkflowRunner
 
 from bench.bare import BareJourney
 from bench.histories import Record
@@ -16,7 +16,6 @@ from bench.scenario import new_order, play_many
 from bench.sides import Side
 from bench.world import Sides, World
 from workers.connecting import DATA_CONVERTER
-from workers.lean import LeanHeaders, LeanRunner
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
 
@@ -81,8 +80,7 @@ async def replay(world: World, record: Record, *, times: int) -> float:
     replayer = Replayer(
         workflows=[OrderJourney, BareJourney],
         data_converter=DATA_CONVERTER,
-        workflow_runner=LeanRunner(),
-        interceptors=[LeanHeaders()],
+        workflow_runner=UnsandboxedWorkflowRunner(),
     )
 
     async def over_and_over() -> AsyncIterator[WorkflowHistory]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from temporalio.client import WorkflowHandle
-from temporalio.worker import Worker
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.carriers.pollers import Pollers
 from activities.polling import Polling
@@ -31,7 +31,6 @@ from starters.relay import Relay
 from store.pool import Pool, connect
 from workers import loop
 from workers.connecting import temporal_client
-from workers.lean import LeanHeaders, LeanRunner
 from workers.logs import configure
 from workers.settings import Settings
 from workers.worker import deployment
@@ -235,8 +234,7 @@ async def run(config: Config) -> None:
         task_queue=config.queue,
         workflows=[CarrierPolling],
         activities=[polling.poll_carrier],
-        workflow_runner=LeanRunner(),
-        interceptors=[LeanHeaders()],
+        workflow_runner=UnsandboxedWorkflowRunner(),
         deployment_config=deployment(Settings(task_queue=config.queue)),
     )
     try:

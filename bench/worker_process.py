@@ -9,7 +9,7 @@ import gc
 import json
 import sys
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ import psutil
 from pydantic import BaseModel
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import Interceptor, UnsandboxedWorkflowRunner, Worker, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.links import Links
 from activities.messaging.senders import Senders
@@ -27,7 +27,6 @@ from journey.playbook import Channel, load_playbook
 from store.pool import connect
 from workers import loop
 from workers.connecting import temporal_client
-from workers.lean import LeanHeaders, LeanRunner
 from workers.logs import configure
 from workers.settings import Settings, shipped_playbooks
 from workers.worker import build_worker, deployment, load_templates, playbooks_kept_fresh
@@ -78,9 +77,6 @@ def _plain(
     config: Config,
     workflow: type,
     activities: list[Callable[..., Any]],
-    *,
-    runner: WorkflowRunner,
-    interceptors: Sequence[Interceptor] = (),
 ) -> Worker:
     settings = Settings(task_queue=config.queue)
     return Worker(
@@ -88,8 +84,7 @@ def _plain(
         task_queue=config.queue,
         workflows=[workflow],
         activities=activities,
-        workflow_runner=runner,
-        interceptors=interceptors,
+        workflow_runner=UnsandboxedWorkflowRunner(),  # as `build_worker` runs journeys
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
         deployment_config=deployment(settings),  # its build id stands in every third event: the same for both
@@ -116,14 +111,13 @@ async def _whole(client: Client, config: Config) -> AsyncIterator[Worker]:
 async def _worker(client: Client, config: Config, sends: Sends) -> AsyncIterator[Worker]:
     match config.kind:
         case "bare":
-            yield _plain(client, config, BareJourney, [BareSends(sends.begin).send], runner=UnsandboxedWorkflowRunner())
+            yield _plain(client, config, BareJourney, [BareSends(sends.begin).send])
         case "stub":
             playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
             PLAYBOOKS.add(playbook.digest, playbook)
             stubs = Stubs(sends)
-            # As `build_worker` runs journeys.
             work: list[Callable[..., Any]] = [stubs.deliver, stubs.close]
-            yield _plain(client, config, OrderJourney, work, runner=LeanRunner(), interceptors=[LeanHeaders()])
+            yield _plain(client, config, OrderJourney, work)
         case "postlude":
             async with _whole(client, config) as worker:
                 yield worker

@@ -14,7 +14,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter, VersioningBehavior, WorkerDeploymentVersion
 from temporalio.runtime import Runtime
-from temporalio.worker import Worker, WorkerDeploymentConfig, WorkflowRunner
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
 from activities.alerts import Alerts
@@ -39,7 +39,6 @@ from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
-from workers.lean import LeanHeaders, LeanRunner
 from workers.settings import SettingMissingError, Settings, shipped_playbooks
 from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
@@ -161,7 +160,6 @@ def build_worker(
         workflows=[OrderJourney, RemedySaga, CarrierPolling, ShopSync, LaneLearning, BookClosing],
         activities=activities,
         workflow_runner=_runner(settings),
-        interceptors=[LeanHeaders()],
         max_cached_workflows=settings.max_cached_workflows,
         max_concurrent_activities=settings.concurrent_activities,
         # The intervals of an attempt are derived from it: the SDK's own is 80 % of the heartbeat timeout.
@@ -226,7 +224,7 @@ def pollers_of(settings: Settings) -> Pollers:
 def _runner(settings: Settings) -> WorkflowRunner:
     # The sandbox costs twice the memory and replay time of a journey; the tests replay every history inside it
     # instead, so that production need not (docs/decisions/0004).
-    return SandboxedWorkflowRunner() if settings.workflow_sandbox else LeanRunner()
+    return SandboxedWorkflowRunner() if settings.workflow_sandbox else UnsandboxedWorkflowRunner()
 
 
 def deployment(settings: Settings) -> WorkerDeploymentConfig:
