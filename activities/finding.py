@@ -13,7 +13,7 @@ from temporalio.exceptions import ApplicationError
 from activities.handover import PROVIDER
 from activities.messaging.protocol import LookupUnavailableError
 from activities.sending import Parts, under_way
-from journey.outcomes import Failed, FindOutRequest, Held, InDoubt, Outcome, Sent
+from journey.outcomes import Failed, FindOutRequest, Held, InDoubt, Outcome, Refused, Sent
 from journey.playbook import touch_id
 from store.claims import Claim, Latest, message_key
 from store.ledger import CRASHED
@@ -48,8 +48,10 @@ def _settled(parts: Parts, request: FindOutRequest, row: Latest, now: datetime) 
     falls_through = row.provider is not None and touch.falls_through and len(served) > 1
     if row.status == "failed" and not falls_through:
         return Failed(rule=rule)
-    # A refusal may be older than the attempt: the message was passed over, and then wanted again. And the attempt may
-    # have died on its way to the next channel. The ledger decides both on what is so now.
+    if row.provider is not None and not falls_through:
+        return Refused(rule=rule, why=row.why) if row.why else Refused(rule=rule)
+    # A rule's refusal may be older than the attempt: the message was passed over, and then wanted again. And the
+    # attempt may have died on its way to the next channel. The ledger decides both on what is so now.
     return Held(until=now, rule="attempt_lost")
 
 

@@ -135,6 +135,7 @@ class Desk:
             key=TouchKey(touch),
             due=now,
             now=now,
+            once=True,
         )
 
     async def settle(self, request: DeliverRequest, gap: Gap = no_gap, *, finds_out: bool = True) -> Outcome:

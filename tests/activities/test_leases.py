@@ -14,12 +14,13 @@ from activities.lease import Lease
 from activities.messaging.email.smtp import Smtp
 from activities.messaging.pace import Paced
 from activities.messaging.senders import Senders
+from journey.base import TouchKey
 from journey.intervals import BEAT, LEASE
-from journey.outcomes import DeliverAnswer, Sent
+from journey.outcomes import DeliverAnswer, PassedOver, Sent
 from store.claims import Claim
 from store.ledger import Ledger
 from store.pool import Pool
-from tests.activities.desk import MARKETING, TRANSACTIONAL, Desk, at
+from tests.activities.desk import MARKETING, TRANSACTIONAL, Crash, Desk, at, crashed
 from tests.store.books import CONFIRMATION, Books
 from workers.mail_catcher import AnswerLate, MailCatcher
 
@@ -153,3 +154,28 @@ async def test_a_claim_of_the_version_before_has_no_lease(books: Books) -> None:
     assert row.claim is not None
     assert row.rest == timedelta()
     assert row.quiet >= timedelta(hours=1)
+
+
+async def test_a_lease_that_is_over_is_not_renewed(smtp_desk: Desk) -> None:
+    """An attempt that stood still past its lease may not begin a hand-over: its doubt may be being settled."""
+    order = await smtp_desk.order()
+    request = smtp_desk.request(order, TRANSACTIONAL)
+    await crashed(smtp_desk, request, Crash(["before_send"]))
+    ledger = Ledger(smtp_desk.pool, domain="shop.test")
+    row = await ledger.latest(request.shop, request.order_id, request.key)
+    assert row is not None
+    assert row.claim is not None
+    await smtp_desk.pool.execute("UPDATE ledger SET lease_until = clock_timestamp() - interval '1 second'")
+    assert not await ledger.renew(row.claim)
+
+
+async def test_an_older_refusal_is_no_answer_of_a_lost_attempt(smtp_desk: Desk) -> None:
+    """A message that was passed over, is wanted again and loses its attempt is decided on anew, and goes."""
+    order = await smtp_desk.order()
+    over = (PassedOver(key=TouchKey(TRANSACTIONAL), rule="averted"),)
+    await smtp_desk.deliveries().deliver(smtp_desk.request(order, MARKETING).but(passed_over=over))
+    request = smtp_desk.request(order, TRANSACTIONAL)
+    await crashed(smtp_desk, request, Crash(["before_claim"]))
+    found = await smtp_desk.found_out(request)
+    assert (found.status, found.rule) == ("held", "attempt_lost")
+    assert (await smtp_desk.deliveries().deliver(request)).status == "sent"

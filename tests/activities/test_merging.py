@@ -1,10 +1,13 @@
 """Several messages that wait together go as one: nothing of them is lost on the way, and nothing is said twice."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
 
-from journey.outcomes import Held, Refused, Sent
+from journey.base import TouchKey
+from journey.outcomes import Held, PassedOver, Refused, Sent
+from store.ledger import Ledger
 from tests.activities.desk import Crash, crashed
 from tests.activities.street import EMAIL, SMS, Street, somebody
 from tests.support.loopback import REFUSED, Misdeed
@@ -122,3 +125,27 @@ async def test_another_group_another_customer_and_no_group_stay_alone(tips: Stre
     assert told(tips) == [{"fitness"}]
     assert isinstance(await in_the_morning(tips, theirs), Sent)
     assert len(tips.mail.arrivals()) == 2
+
+
+async def test_what_was_taken_along_by_a_message_that_does_not_go_goes_by_itself(tips: Street) -> None:
+    """A message that took another along and is called back leaves it behind: it waits for that, and then goes alone."""
+    first, second = await waiting(tips, "fitness", "kitchen")
+    at_eight = tips.request(first, TIP).but(now=first.placed_at + MORNING, due=first.placed_at + NIGHT)
+    called_back: list[asyncio.Task[object]] = []
+
+    async def gap(name: str, _request: object) -> None:
+        if name == "after_claim":
+            called_back[0].cancel()
+            await asyncio.sleep(0.05)
+
+    called_back.append(asyncio.create_task(tips.deliveries(gap).deliver(at_eight)))
+    with pytest.raises(asyncio.CancelledError):
+        await called_back[0]
+    request = tips.request(second, TIP).but(now=second.placed_at + MORNING, due=second.placed_at + NIGHT)
+    answer = (await tips.deliveries().deliver(request)).outcome(now=second.placed_at + MORNING)
+    assert isinstance(answer, Held)
+    assert answer.rule == "goes_along"
+    over = (PassedOver(key=TouchKey(TIP), rule="skipped_by_operator"),)
+    ledger = Ledger(tips.pool, domain="shop.test")
+    await ledger.close(first.shop, first.order_id, over, tips.playbook, now=first.placed_at + MORNING, why="done")
+    assert isinstance(await in_the_morning(tips, second), Sent)

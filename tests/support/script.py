@@ -39,6 +39,8 @@ class Script:
         default_factory=lambda: defaultdict(list)
     )
     finds: dict[str, list[DeliverAnswer]] = field(default_factory=lambda: defaultdict(list))
+    slow_finds: dict[str, Callable[[], Awaitable[DeliverAnswer]]] = field(default_factory=dict)
+    closes: list[Exception] = field(default_factory=list)
     remedies: list[RemedyAnswer | Exception] = field(default_factory=list)
     open_ways: set[str] = field(default_factory=set)
     asked: list[tuple[str, str]] = field(default_factory=list)
@@ -65,6 +67,8 @@ class Script:
     @activity.defn(name="find_out")
     async def find_out(self, request: FindOutRequest) -> DeliverAnswer:
         self.asked.append(("find_out", request.key))
+        if request.key in self.slow_finds:
+            return await self.slow_finds[request.key]()
         return self.finds[request.key].pop(0)
 
     @activity.defn(name="wait_for")
@@ -75,6 +79,9 @@ class Script:
 
     @activity.defn(name="close")
     async def close(self, request: CloseRequest) -> None:
+        self.asked.append(("close", request.why))
+        if self.closes:
+            raise self.closes.pop(0)
         self.closed.append(request.why)
 
     @activity.defn(name="remedy")

@@ -8,7 +8,7 @@ from temporalio import activity
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
 
-from journey.events import OrderCancelled, ShipmentCreated, ShipmentUpdated
+from journey.events import OrderCancelled, OrderRefunded, ShipmentCreated, ShipmentUpdated
 from journey.outcomes import DeliverAnswer, Status
 from journey.parcels import ParcelStatus, Reason
 from journey.playbook import Playbook
@@ -287,4 +287,62 @@ async def test_a_remedy_s_step_is_decided_again_when_the_database_is_back(stage:
         script.open_ways.add("database")
         await asyncio.sleep(2)
         assert script.asked.count(("remedy", "offer")) == 1
+        await handle.terminate()
+
+
+async def test_skip_does_not_claim_what_is_not_known_yet(stage: Stage, script: Script) -> None:
+    """A skip of a message that may have left is refused with that reason, and the message is not sent again."""
+    order = an_order()
+    asked = asyncio.Event()
+
+    async def waits() -> DeliverAnswer:
+        await asked.wait()
+        return SENT
+
+    script.delivers["order_confirmation"] = [LOST]
+    script.slow_finds["order_confirmation"] = waits
+    async with stage.workflows(), stage.activities():
+        handle = await stage.start(order)
+        await script.until("find_out", "order_confirmation")
+        with pytest.raises(WorkflowUpdateFailedError) as refused:
+            await handle.execute_update(OrderJourney.skip_touch, "order_confirmation")
+        assert "it may have left" in str(refused.value.cause)
+        asked.set()
+        await asyncio.sleep(1)
+        shown = await handle.query(OrderJourney.timeline)
+        assert became(shown, "order_confirmation") == ("sent", None)
+        assert script.sent().count("order_confirmation") == 1
+        await handle.terminate()
+
+
+async def test_a_journey_cancelled_while_its_books_are_closed_closes_them(stage: Stage, script: Script) -> None:
+    """The cancel button during an outage of the database leaves no order open in the tables."""
+    order = an_order()
+    script.closes = [ApplicationError("away", next_retry_delay=timedelta(milliseconds=200))] * 20
+    async with stage.workflows(), stage.activities():
+        handle = await stage.start(order)
+        await script.until("deliver", "order_confirmation")
+        now = await stage.clocks.now(order.shop, order.order_id)
+        refunded = OrderRefunded(at=now, refund_id="r", full=True, amount=order.total)
+        await stage.journeys.signal(order.shop, order.order_id, refunded)
+        await script.until("close", "order refunded")
+        await handle.cancel()
+        await script.until("close", "cancelled in Temporal")
+        script.closes.clear()
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        assert script.closed == ["cancelled in Temporal"]
+
+
+async def test_attempts_that_come_to_nothing_are_paced(stage: Stage, script: Script) -> None:
+    """A message whose attempts give no answer is not tried in a loop, although its provider is there."""
+    order = an_order()
+    script.delivers["order_confirmation"] = [LOST] * 50
+    script.finds["order_confirmation"] = [held("provider_unreachable", waits_for="email")] * 50
+    script.open_ways.add("email")
+    async with stage.workflows(), stage.activities():
+        handle = await stage.start(order)
+        await script.until("find_out", "order_confirmation", times=2)
+        await asyncio.sleep(3)
+        assert script.sent().count("order_confirmation") <= 3
         await handle.terminate()
