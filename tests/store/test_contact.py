@@ -192,3 +192,15 @@ async def test_an_order_that_is_unknown_or_erased_is_refused_without_a_row(books
     assert not await books.ledger.renew(claim)
     await books.ledger.close(order.shop, order.order_id, (), books.playbook, now=NOON, why="erased")
     assert await books.rows(order) == {}
+
+
+async def test_a_message_that_waits_for_its_provider_owns_its_slot_at_any_moment(books: Books) -> None:
+    """Held until its patience ends, it may go as soon as the provider is back: what is worth less yields today."""
+    person = Person(customer_id=order_id())
+    first, second = await books.order(person), await books.order(person)
+    claim = await books.ask(first, HIGHER)
+    assert isinstance(claim, Claim)
+    await books.ledger.release(claim, "provider_http_503", until=NOON + timedelta(days=3))
+    yields = await books.ask(second, LOWER)
+    assert isinstance(yields, Held)
+    assert yields.rule == "yields_to_higher_priority"

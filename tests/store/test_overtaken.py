@@ -10,7 +10,8 @@ from datetime import timedelta
 
 import pytest
 
-from journey.outcomes import Held, Refused
+from journey.base import TouchKey
+from journey.outcomes import Held, PassedOver, Refused, Sent
 from journey.playbook import Channel, Playbook
 from store import ledger_sql
 from store.claims import Claim, UnderWay
@@ -139,6 +140,24 @@ async def test_what_a_decision_is_made_of_is_not_written_in_the_middle_of_one(bo
             await asyncio.sleep(0.15)
             assert not writing.done()
         await writing
+
+
+async def test_nothing_that_happens_to_a_customer_at_once_waits_in_a_circle(books: Books) -> None:
+    """Decisions, ends, cancellations, news and the customer's own words, all together: each gets through."""
+    for _ in range(15):
+        person = somebody()
+        first, second = await books.order(person), await books.order(person)
+        writes = (by_link, by_form, by_the_shop, within(complaint), within(stop), within(cancellation))
+        along = books.request(first, "care").but(along=(TouchKey("welcome"),))
+        ends = (first.shop, first.order_id, (PassedOver(key=TouchKey("bundle"), rule="journey_ended"),), books.playbook)
+        async with asyncio.timeout(60):
+            await asyncio.gather(
+                *(asked(books, order, touch) for order in (first, second) for touch in (LOWER, CONFIRMATION)),
+                *(write(books, order) for write in writes for order in (first, second)),
+                books.ledger.pass_along(along, books.playbook, Sent(at=NOON), now=NOON),
+                books.ledger.close(*ends, now=NOON, why="done"),
+                asked(books, first, "thank_you"),
+            )
 
 
 # ---- what changes a row, but not the customer ---------------------------------------------------------------
