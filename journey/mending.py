@@ -5,7 +5,7 @@ from datetime import datetime
 
 from journey.base import TrackingNumber
 from journey.deadlines import promised_until
-from journey.parcels import GOING_BACK, Parcel, ParcelStatus, Reason
+from journey.parcels import Parcel, ParcelStatus, Reason
 from journey.playbook import Playbook
 from journey.remedies import Action, RemedyStep, RemedyTerms, Stand
 from journey.state import JourneyState, Remedy, paced
@@ -90,7 +90,7 @@ def _offered(state: JourneyState, parcel: Parcel, remedy: Remedy, terms: RemedyT
     """What becomes of an offer: taken back, or left to the default."""
     about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
     over = state.cancelled_at is not None or state.fully_refunded_at is not None
-    if over or parcel.void or (parcel.arrived_at is not None and not _sent_back(parcel)):
+    if over or parcel.void or (parcel.arrived_at is not None and _sent_back_at(parcel) is None):
         return Mend(now, Action.WITHDRAW, *about)
     gone = None if remedy.defaulted else still_gone(state, parcel, terms)
     return None if gone is None else Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about)
@@ -105,14 +105,16 @@ def came_undone(parcel: Parcel, remedy: Remedy) -> datetime | None:
         return None
     if parcel.denied:
         return parcel.denied_at
-    return parcel.status_at if _sent_back(parcel) else None
+    return _sent_back_at(parcel)
 
 
-def _sent_back(parcel: Parcel) -> bool:
-    """Whether a parcel that counts as delivered was scanned on its way back after that."""
-    delivered, status_at = parcel.delivered_at, parcel.status_at
-    later = delivered is not None and status_at is not None and status_at > delivered
-    return later and parcel.status in GOING_BACK and parcel.reason is not Reason.REFUSED
+def _sent_back_at(parcel: Parcel) -> datetime | None:
+    """When a parcel that counts as delivered was first scanned on its way back after that, if it was."""
+    if parcel.delivered_at is None or not parcel.problems:
+        return None
+    problems = dict(parcel.problems)
+    since = problems.get(Reason.RETURNING)
+    return since if since is not None and since > parcel.delivered_at and Reason.REFUSED not in problems else None
 
 
 def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> datetime | None:
@@ -147,8 +149,9 @@ def _told(parcel: Parcel) -> tuple[str, datetime] | None:
     """That it will not come, where somebody said so: the customer, or a carrier whose last word that is."""
     if parcel.denied and parcel.denied_at is not None:
         return Reason.LOST.value, parcel.denied_at
-    if _sent_back(parcel) and parcel.status_at is not None:
-        return Reason.RETURNING.value, parcel.status_at
+    back = _sent_back_at(parcel)
+    if back is not None:
+        return Reason.RETURNING.value, back
     if parcel.lost_at is not None and parcel.troubled:
         return Reason.LOST.value, parcel.lost_at
     if parcel.damaged_at is not None and parcel.troubled:

@@ -76,7 +76,7 @@ PROBLEM_OF = {
 """The reason of a status that says itself what is wrong."""
 # Asked for every parcel at every step of a journey: a name of the module is found sooner than an enum's member.
 _CANCELLED, _WAITING, _PICKUP = ParcelStatus.CANCELLED, ParcelStatus.AVAILABLE_FOR_PICKUP, Method.PICKUP
-GOING_BACK = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED})
+_GOING_BACK = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 _TROUBLED = PROBLEM_OF.keys() | {ParcelStatus.EXPIRED}
 SLIP = timedelta(days=1)
 """By how much an estimate must move before the customer is told of a delay."""
@@ -215,7 +215,7 @@ class Parcel(Frozen):
     @property
     def going_back(self) -> bool:
         """Whether it is on its way back to the sender, or there."""
-        return self.delivered_at is None and self.status in GOING_BACK
+        return self.delivered_at is None and self.status in _GOING_BACK
 
     @property
     def void(self) -> bool:

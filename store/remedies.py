@@ -87,9 +87,12 @@ SELECT {_COLUMNS} FROM remedies
 WHERE shop = $1 AND order_id = $2 AND part <> $3 AND status NOT IN ('withdrawn', 'declined', 'failed')
 """  # noqa: S608  our own names
 _ARRIVED = """
-SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
-                 AND delivered_at IS NOT NULL AND denied_at IS NULL
-                 AND NOT (status IN ('returning', 'returned') AND status_at > delivered_at))
+SELECT EXISTS (
+    SELECT 1 FROM shipments p WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
+       AND delivered_at IS NOT NULL AND denied_at IS NULL
+       AND NOT EXISTS (SELECT 1 FROM scans s
+                       WHERE s.shop = p.shop AND s.order_id = p.order_id AND s.tracking_number = p.tracking_number
+                         AND s.status IN ('returning', 'returned') AND s.occurred_at > p.delivered_at))
 """
 _DENIED = """
 SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3

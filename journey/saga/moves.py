@@ -329,7 +329,8 @@ def _replaced(saga: Saga, did: RemedyDid, _now: datetime) -> Saga:
 def _refunded(saga: Saga, did: RemedyDid, _now: datetime) -> Saga:
     if did.answer is Answer.DONE:
         return _made(saga, Choice.REFUND, did.reference, rule=did.rule)
-    return _refusal(saga, did)
+    # Whoever refuses has looked for an earlier refund by its key. Money is not undone: a person says what comes next.
+    return _refusal(saga.but(money=Request()), did)
 
 
 def _released(saga: Saga, _did: RemedyDid, _now: datetime) -> Saga:

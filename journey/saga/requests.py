@@ -55,8 +55,8 @@ def asked(request: Request, did: RemedyDid, *, now: datetime, settles: timedelta
         case Answer.DONE:
             return Request(there=There.YES)
         case Answer.REFUSED:
-            # Who refuses has looked whether an earlier request had made it.
-            return Request()
+            # What an earlier request may have made is still to be undone.
+            return Request(there=request.there)
         case Answer.BUSY:
             return _later(request, now + (did.wait or _pause(request.tries)))
         case Answer.UNKNOWN:

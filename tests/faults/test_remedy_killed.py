@@ -31,9 +31,21 @@ async def approve(_here, handle):
 
 
 async def call_off(here, handle):
-    """A person calls it off while the shop stumbles over the replacement."""
+    """A person calls it off while it is not known whether the shop made the replacement."""
     await here.shop.reached("replace")
     await handle.execute_update(RemedySaga.call_off, "Grace")
+
+
+async def refund_instead(here, handle):
+    """A person takes the money while it is not known whether the shop made the replacement."""
+    await here.shop.reached("replace")
+    await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
+
+
+async def decide(_here, handle):
+    """The shop will not; a person says what comes instead."""
+    await until(handle, "the shop will not", seconds=120)
+    await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
 
 
 @dataclass(frozen=True)
@@ -80,9 +92,23 @@ WAYS = (
         Choice.REPLACEMENT,
         around("cancel_replacement"),
         {},
-        odd=(("replace", Odd("busy")),) * 99,
+        odd=(("replace", Odd("silent")),),
         then=call_off,
         stand=Stand.WITHDRAWN,
+    ),
+    Way(
+        Choice.REPLACEMENT,
+        (*around("cancel_replacement"), "before_refund", "stall_refund", "after_refund"),
+        PAID,
+        odd=(("replace", Odd("silent")),),
+        then=refund_instead,
+    ),
+    Way(
+        Choice.REPLACEMENT,
+        ("before_ask_instead", "after_ask_instead", "after_switched"),
+        PAID,
+        odd=(("replace", Odd("refuse", "no_courier")),),
+        then=decide,
     ),
 )
 

@@ -44,6 +44,16 @@ def test_the_last_word_counts_whatever_the_order():
     assert not folded(SENT, ARRIVED, FOUND, DENIED).parcels[0].denied
 
 
+def test_a_second_denial_is_told_again_and_a_repeated_one_is_not():
+    """Denied, found, denied: a person hears of it twice; said twice in a row it is one."""
+    again = DENIED.but(at=after(8))
+    journey = story(SENT, ARRIVED, DENIED, DENIED.but(at=after(5)), FOUND, again, again.but(at=after(9)), end=after(20))
+
+    denials = [name for name in journey.sent if name.startswith("denied:")]
+    assert (len(denials), denials[0]) == (2, "denied:T1")
+    assert after(8) == journey.sent_at(denials[1])
+
+
 def test_a_denial_heard_before_its_scan_is_kept():
     """The customer was quicker than the carrier's own word."""
     assert folded(DENIED, SENT, ARRIVED) == folded(SENT, ARRIVED, DENIED)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from journey.answers import mended
-from journey.events import OrderCancelled, OrderRefunded, RemedyChosen, RemedySettled
+from journey.events import DeliveryDenied, OrderCancelled, OrderRefunded, RemedyChosen, RemedySettled
 from journey.facts import delivery_state, order_delivered_at
 from journey.itinerary import Wait, next_step
 from journey.mending import mends, still_gone
@@ -18,6 +18,7 @@ from journey.parcels import Reason
 from journey.playbook import Anchor
 from journey.remedies import Action, By, Choice, RemedyAnswer, Stand
 from journey.state import JourneyState
+from journey.telling import apply
 from tests.journey.driver import Drive, drive
 from tests.journey.makers import PLACED, after, begun, delivered, folded, line, order, pickup, scan, shipped
 from tests.journey.stories import PLAYBOOK, revised, story
@@ -234,15 +235,99 @@ def gone_by(state, parcel, now):
 @settings(max_examples=250, deadline=None)
 @given(orders, arrivals())
 def test_no_offer_is_made_twice_or_forgotten(facts, told):
-    """Whatever is heard: one offer for a parcel and one end for it, but for a parcel that moved again."""
+    """Whatever is heard: one offer for a parcel and one end for it, but for one that moved again, or came undone."""
     journey = drive(begun(facts), PLAYBOOK, told, now=PLACED)
 
     assert journey.finished is not None
     made = Counter((action, part) for action, part, _ in journey.mended)
-    assert set(made.values()) <= {1}
     state = journey.state
+    assert all(count <= state.remedies[part].times for (_, part), count in made.items())
     left = [state.parcel(part) for part, remedy in state.remedies.items() if remedy.stand is Stand.OFFERED]
     assert [parcel for parcel in left if gone_by(state, parcel, journey.now)] == []
+
+
+DENIED = DeliveryDenied(at=after(11), tracking_number="T1")
+BACK = scan(after(11), S.RETURNING)
+
+
+@pytest.mark.parametrize("news", [DENIED, BACK], ids=["denied", "returning"])
+def test_an_offer_that_a_false_delivery_took_back_comes_back(news):
+    """Offered, withdrawn because it counts as delivered, and that was not so: offered and told anew, with a default."""
+    journey = story(SENT, MOVING, LOST, delivered(after(10)), news)
+
+    assert actions(journey) == [
+        (Action.OFFER, after(9)),
+        (Action.WITHDRAW, after(10)),
+        (Action.OFFER, after(11)),
+        (Action.DEFAULT, after(14)),
+    ]
+    assert (after(9), after(11)) == (journey.sent_at("remedy_offer:T1"), journey.sent_at("remedy_offer:T1:2"))
+
+
+def test_an_offer_comes_back_once_for_one_denial():
+    """Denied, found, denied: twice; the same denial said again is no reason for a third one."""
+    found = DENIED.but(at=after(12), found=True)
+    again = DENIED.but(at=after(13))
+    journey = story(SENT, MOVING, LOST, delivered(after(10)), DENIED, DENIED, found, again, again.but(at=after(13.5)))
+
+    offered = [at for action, at in actions(journey) if action is Action.OFFER]
+    assert offered == [after(9), after(11), after(13)]
+
+
+def test_what_was_chosen_does_not_come_back():
+    """The customer chose, a person called it off, and the parcel is denied later: that is for a person."""
+    off = RemedySettled(at=after(10.5), part="T1", stand=Stand.WITHDRAWN, choice=Choice.REPLACEMENT)
+    journey = story(SENT, MOVING, LOST, CHOSEN, off, delivered(after(10.7)), DENIED)
+
+    assert actions(journey) == [(Action.OFFER, after(9))]
+
+
+def test_where_nothing_is_offered_the_customer_still_hears_what_happened():
+    """Without an API of the shop people are told instead: a return is then told by its own message."""
+    state = folded(SENT, MOVING, RETURNING)
+    (offer,) = mends(state, PLAYBOOK, after(9))
+    answer = RemedyAnswer(status=Stand.WITHDRAWN, unoffered=True)
+    silent = mended(state, offer.step(state, after(9)), answer)
+    offered = mended(state, offer.step(state, after(9)), RemedyAnswer(status=Stand.OFFERED))
+
+    assert [subject for subject, _, _ in moments_of(Anchor.PARCEL_PROBLEM, silent, PLAYBOOK)] == ["T1:returning"]
+    assert moments_of(Anchor.PARCEL_PROBLEM, offered, PLAYBOOK) == []
+    assert moments_of(Anchor.REMEDY_OFFERED, silent, PLAYBOOK) == []
+
+
+def test_people_may_choose_where_nothing_was_offered():
+    """They do it by hand and say so: the parcel is made good, and its customer is told."""
+    state = folded(SENT, MOVING, LOST)
+    (offer,) = mends(state, PLAYBOOK, after(9))
+    silent = mended(state, offer.step(state, after(9)), RemedyAnswer(status=Stand.WITHDRAWN, unoffered=True))
+    chosen = apply(silent, CHOSEN, now=after(10))
+    done = apply(chosen, DONE, now=after(11))
+
+    assert (chosen.remedies["T1"].stand, done.remedies["T1"].stand) == (Stand.CHOSEN, Stand.DONE)
+    assert [subject for subject, _, _ in moments_of(Anchor.REMEDY_SETTLED, done, PLAYBOOK)] == ["T1"]
+
+
+PAID = RemedySettled(at=after(12), part="T1", stand=Stand.DONE, choice=Choice.REFUND, reference="R-7")
+TO_PAY = CHOSEN.but(choice=Choice.REFUND)
+
+
+@pytest.mark.parametrize("reference", ["R-7", "r1", "gid://shopify/Refund/r1"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_refund_by_hand_is_told_once_whatever_it_is_called(reference, late):
+    """What the person wrote matches the shop's id or not; the shop's word comes before theirs or after."""
+    part = OrderRefunded(at=after(13 if late else 11), refund_id="r1", amount=Decimal(40))
+    journey = story(SENT, MOVING, LOST, TO_PAY, part, PAID.but(reference=reference))
+
+    assert "remedy_settled:T1" in journey.sent
+    assert "order_refunded:r1" not in journey.sent
+
+
+def test_another_refund_is_told_beside_a_remedys_own():
+    """One is the remedy's, by its time, and the next one is not."""
+    refunds = [OrderRefunded(at=after(at), refund_id=f"r{at}", amount=Decimal(10)) for at in (11, 13)]
+    journey = story(SENT, MOVING, LOST, TO_PAY, *refunds, PAID)
+
+    assert [name for name in journey.sent if name.startswith("order_refunded")] == ["order_refunded:r13"]
 
 
 @pytest.mark.parametrize("news", [scan(after(10), S.IN_TRANSIT), scan(after(10), S.OUT_FOR_DELIVERY)])

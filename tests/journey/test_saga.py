@@ -371,6 +371,8 @@ class Sagas(RuleBasedStateMachine):
         ours = {one.what for one in self.shop.ours()}
         if self.over in {Stand.WITHDRAWN, Stand.DECLINED, Stand.FAILED}:
             assert ours == set()
+        if Choice.REPLACEMENT not in ours:
+            assert not self.shop.reserved, "goods are set aside for nobody"
         if self.saga.goods.there is There.YES:
             assert Choice.REFUND not in ours
 

@@ -42,6 +42,18 @@ async def instead(handle):
     await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
 
 
+async def late(handle):
+    """The shop gives no answer to the replacement, and a person takes the money meanwhile: undone, then paid."""
+    await until(handle, "the replacement was asked for")
+    await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
+
+
+async def by_hand(handle):
+    """A person did it at the shop, and did the other thing."""
+    await until(handle, "`done`")
+    await handle.execute_update(RemedySaga.done, args=["Grace", "R-7", Choice.REFUND])
+
+
 async def called_off(handle):
     """A person calls it off."""
     await until(handle, "waits for `approve`")
@@ -51,9 +63,11 @@ async def called_off(handle):
 STORIES = {
     "refund": (Choice.REFUND, RemedyTerms(), None, nothing),
     "replacement": (Choice.REPLACEMENT, RemedyTerms(coupon_percent=10), None, nothing),
-    "out_of_stock": (Choice.REPLACEMENT, RemedyTerms(), "out_of_stock", nothing),
+    "out_of_stock": (Choice.REPLACEMENT, RemedyTerms(), Odd("refuse", "out_of_stock"), nothing),
+    "late": (Choice.REPLACEMENT, RemedyTerms(), Odd("silent"), late),
+    "by_hand": (Choice.REPLACEMENT, RemedyTerms(), None, by_hand),
     "approved": (Choice.REFUND, APPROVED, None, approved),
-    "instead": (Choice.REPLACEMENT, APPROVED, "out_of_stock", instead),
+    "instead": (Choice.REPLACEMENT, APPROVED, Odd("refuse", "out_of_stock"), instead),
     "called_off": (Choice.REPLACEMENT, APPROVED, None, called_off),
 }
 
@@ -71,10 +85,10 @@ async def test_every_recorded_saga_replays(runner):
 @pytest.mark.parametrize("story", STORIES)
 async def test_each_saga_issues_the_commands_it_always_did(client, pool, playbook, story):
     """A change of a command sequence is noticed here, with a text that says how to make it safely."""
-    choice, terms, refused, then = STORIES[story]
-    async with case(client, pool, playbook, terms=terms) as here:
-        if refused:
-            here.shop.then("replace", Odd("refuse", refused))
+    choice, terms, odd, then = STORIES[story]
+    async with case(client, pool, playbook, terms=terms, api=story != "by_hand") as here:
+        if odd is not None:
+            here.shop.then("replace", odd)
         handle = await here.start(await here.lost(choice))
         await then(handle)
         await handle.result()

@@ -107,11 +107,12 @@ async def case(
     alerts=None,
     gap=no_gap,
     cached=100,
+    settles=0.5,
 ) -> AsyncIterator[Case]:
     """A shop on loopback and a worker that makes its parcels good."""
     shop, queue = Counter(), f"remedies-{uuid.uuid4().hex[:8]}"
     await shop.start()
-    adapter = LookFirst(shop.url, "acme")
+    adapter = LookFirst(shop.url, "acme", settles=settles)
     work = Remedies(
         pool,
         book(playbook, terms),
