@@ -58,6 +58,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "merged": "it went along in another message",
     "goes_along": "another message that has not gone yet tells of it; it is looked at again",
     "left_behind": "the message that was to tell of it did not go; it is asked for by itself again",
+    "no_answer": "the shop gave no answer, so it may have done it; it is looked at before anything else is done",
     "no_worker": "no worker took it within half a minute; it goes when one does",
     # Sending.
     "crash_between_send_and_record": "a worker died while it was sending: it may have gone out, and nobody can say",
