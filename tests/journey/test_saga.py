@@ -12,16 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journey.made_good import Given, Thing, judge
 from journey.remedies import Bought, By, Choice, RemedyRequest, Stand
 from journey.remedy_steps import Answer, Asked, Made, RemedyDid, RemedyLook, Step
-from journey.saga.moves import (
-    CHANGED,
-    AskShop,
-    LookAgain,
-    Over,
-    TellJourney,
-    Wait,
-    heard,
-    next_move,
-)
+from journey.saga.kinds import AskShop, LookAgain, Over, TellJourney, Wait
+from journey.saga.moves import CHANGED, heard, next_move
 from journey.saga.requests import There
 from journey.saga.state import Saga, Word, begin
 from journey.saga.words import objection, say
