@@ -118,6 +118,8 @@ class Sagas(RuleBasedStateMachine):
     def _move(self, fate):
         """Do what comes next, as the workflow would."""
         self._land(everything=False)
+        # A run may end at any wait, and the next one begins with what was written down.
+        self.saga = Saga.model_validate_json(self.saga.model_dump_json(exclude_unset=True))
         self.saga, move = next_move(self.saga, now=self.now)
         if isinstance(move, Over):
             self.over = move.result
