@@ -1,7 +1,7 @@
 """What of a thing was made good already, by anybody, and so what is still to be made good.
 
 The thing is keyed by its units (SKU and quantity). A refund or a replacement that may be of these units concerns a
-person, whenever it was made; one that evidently is of all of them ends it. Refunds of other goods concern nobody here.
+person, whenever it was made; one that evidently is of all of them ends it. Refunds of other goods do not matter here.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ ALREADY_REPLACED: Final = "already_replaced"
 
 
 class Given(Frozen):
-    """A refund or a replacement that the shop has on its books for an order, whoever had it made.
+    """A refund or a replacement that the shop has on its books for an order, by whose hand it was made does not matter.
 
     Attributes:
         what: goods or money.
@@ -31,7 +31,7 @@ class Given(Frozen):
         at: when it was made, UTC; None where the shop does not say.
         key: the key of a remedy's step that it bears; None where it bears none of those asked for.
         linked: the shop says that it belongs to the order. False for a free order of the same customer with the same
-            goods: that may be a replacement that somebody made by hand.
+            goods: that may be a replacement that a person made by hand.
     """
 
     what: Choice

@@ -13,12 +13,12 @@ from typing import Final
 import asyncpg
 
 from journey.made_good import Claim, Given, Thing, Verdict, judge, same, together
-from journey.parcels import ParcelStatus
-from journey.remedies import Bought, By, Choice, RemedyRequest, RemedyStep, Stand, Worth, remedy_id, worth
+from journey.remedies import Bought, By, Choice, RemedyRequest, RemedyStep, Stand, remedy_id
 from store import inbox
 from store.cleaning import minor_units
 from store.parcel_events import RemedyChosen
 from store.pool import Connection, Pool
+from store.remedy_goods import bought, held, units
 
 SOURCE = "remedy"
 """The source of choices in the inbox."""
@@ -63,11 +63,6 @@ _OPEN_FOR = """
 SELECT r.shop, r.order_id, r.part FROM customers c
 JOIN orders o USING (shop, customer_id) JOIN remedies r USING (shop, order_id)
 WHERE c.phone = $1 AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
-"""
-_LINES = "SELECT sku, quantity, unit_price, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
-_PARCELS = """
-SELECT tracking_number, skus, units FROM shipments
-WHERE shop = $1 AND order_id = $2 AND (status <> $4 OR tracking_number = $3) ORDER BY created_at, tracking_number
 """
 _REFUNDS = "SELECT refund_id, amount, at, units FROM refunds WHERE shop = $1 AND order_id = $2"
 # Orders that name this one, and free ones of the same customer since: of these nobody says what they are for.
@@ -194,9 +189,9 @@ async def offer(
     if order is None:
         return None
     place = (step.shop, step.order_id, step.part)
-    held = await _held(connection, step, total=order["total"], currency=order["currency"])
+    inside = await held(connection, step, total=order["total"], currency=order["currency"])
     books = await _books(connection, step.shop, step.order_id, step.part)
-    verdict = books.judge(Thing(held.skus, held.amount), order["total"], order["currency"])
+    verdict = books.judge(Thing(inside.skus, inside.amount), order["total"], order["currency"])
     over = "order_cancelled" if order["status"] == "cancelled" else verdict.over
     if not verdict.units and not verdict.amount:
         over = over or "nothing_to_offer"
@@ -213,7 +208,7 @@ async def offer(
         order["currency"],
         options,
         # Carrier and customer say different things: a person looks before anything is spent.
-        held.sure and not verdict.concerns and not await connection.fetchval(_DENIED, *place),
+        inside.sure and not verdict.concerns and not await connection.fetchval(_DENIED, *place),
         Stand.WITHDRAWN if over or unoffered else Stand.OFFERED,
         over or unoffered,
         step.at,
@@ -339,7 +334,7 @@ async def _books(connection: Connection, shop: str, order_id: str, part: str) ->
             what=Choice.REFUND,
             reference=row["refund_id"],
             amount=row["amount"],
-            units=_units(row["units"]),
+            units=units(row["units"]),
             at=row["at"],
         )
         for row in refunds
@@ -348,14 +343,14 @@ async def _books(connection: Connection, shop: str, order_id: str, part: str) ->
         Given(
             what=Choice.REPLACEMENT,
             reference=row["order_id"],
-            units=_units(row["units"]),
+            units=units(row["units"]),
             at=row["placed_at"],
             linked=row["linked"],
         )
         for row in replacements
     ]
     others = [_remedy(row) for row in await connection.fetch(_OTHERS, shop, order_id, part)]
-    lines = await _bought(connection, shop, order_id)
+    lines = await bought(connection, shop, order_id)
     return Books(lines, given, [_claim(other) for other in others])
 
 
@@ -369,38 +364,12 @@ def _claim(other: Remedy) -> Claim:
     )
 
 
-async def _bought(connection: Connection, shop: str, order_id: str) -> list[Bought]:
-    lines = await connection.fetch(_LINES, shop, order_id)
-    return [Bought(row["sku"], row["quantity"], row["unit_price"], row["kind"] == "physical") for row in lines]
-
-
-async def _held(connection: Connection, step: RemedyStep, *, total: Decimal, currency: str) -> Worth:
-    """What the parcel holds and is worth, and whether that is certain: with quantities where the shop says them."""
-    rows = await connection.fetch(_PARCELS, step.shop, step.order_id, step.part, ParcelStatus.CANCELLED)
-    parcels: dict[str, Sequence[str] | None] = {row["tracking_number"]: row["skus"] for row in rows}
-    # The journey may have heard of the contents what the tables have not, and of a parcel that they lack.
-    parcels[step.part] = step.skus or parcels.get(step.part)
-    said = {row["tracking_number"]: _units(row["units"]) for row in rows if row["units"] is not None}
-    return worth(
-        await _bought(connection, step.shop, step.order_id),
-        parcels,
-        step.part,
-        total=total,
-        digits=minor_units(currency),
-        said=said,
-    )
-
-
-def _units(text: str | None) -> tuple[tuple[str, int], ...]:
-    return tuple((sku, quantity) for sku, quantity in json.loads(text)) if text else ()
-
-
 def _remedy(row: asyncpg.Record) -> Remedy:
     values = dict(row)
     return Remedy(
         **values
         | {
-            "skus": _units(values["skus"]),
+            "skus": units(values["skus"]),
             "known": tuple(values["known"]),
             "made": tuple(values["made"]),
             "options": tuple(Choice(option) for option in values["options"]),

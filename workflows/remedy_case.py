@@ -14,7 +14,7 @@ with workflow.unsafe.imports_passed_through():
     from journey.events import RemedySettled
     from journey.remedies import RemedyRequest
     from journey.remedy_steps import Answer, RemedyDid, RemedyEnd, RemedyLook
-    from journey.saga.moves import (
+    from journey.saga.kinds import (
         AskPeople,
         AskShop,
         LookAgain,
@@ -25,9 +25,8 @@ with workflow.unsafe.imports_passed_through():
         TellPeople,
         Wait,
         WriteDown,
-        heard,
-        next_move,
     )
+    from journey.saga.moves import heard, next_move
     from journey.saga.state import Saga, Word, begin
     from journey.saga.words import say, where
     from workflows.journey_input import ORDER_ID, SHOP

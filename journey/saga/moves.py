@@ -10,7 +10,7 @@ Whoever drives it asks for `next_move`, does that, and gives what came of it to 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final
 
 from journey.made_good import ALREADY_REFUNDED, ALREADY_REPLACED
 from journey.remedies import Choice, Stand
@@ -24,6 +24,18 @@ from journey.remedy_steps import (
     RemedyNote,
     RemedyTask,
     Step,
+)
+from journey.saga.kinds import (
+    AskPeople,
+    AskShop,
+    LookAgain,
+    Move,
+    Over,
+    Settle,
+    TellJourney,
+    TellPeople,
+    Wait,
+    WriteDown,
 )
 from journey.saga.requests import Request, There, asked, undone
 from journey.saga.state import ERASED, NO_ANSWER, Agreed, End, Saga
@@ -43,63 +55,6 @@ CHANGED: Final = "changed_meanwhile"
 ALREADY_SENT: Final = "already_sent"
 COUPON_IN_DOUBT: Final = "coupon_in_doubt"
 _OVER: Final = {ALREADY_REFUNDED: Choice.REFUND, ALREADY_REPLACED: Choice.REPLACEMENT}
-
-
-class LookAgain(NamedTuple):
-    """Look at the row, the terms and the shop's books."""
-
-
-class AskPeople(NamedTuple):
-    """Ask the shop's people, and write down that it waits for them."""
-
-    ask: RemedyAsk
-
-
-class WriteDown(NamedTuple):
-    """Write a person's word down: a yes, or, with its `choice`, another way."""
-
-    note: RemedyNote
-
-
-class AskShop(NamedTuple):
-    """Ask the shop for one step."""
-
-    step: Step
-    task: RemedyTask
-
-
-class Settle(NamedTuple):
-    """Write the end down."""
-
-    end: RemedyEnd
-
-
-class TellJourney(NamedTuple):
-    """Tell the order's journey; it may have ended."""
-
-    end: RemedyEnd
-
-
-class TellPeople(NamedTuple):
-    """The journey has ended: tell people, who tell the customer."""
-
-    end: RemedyEnd
-
-
-class Wait(NamedTuple):
-    """Nothing to do until `until` or a word; `why` in a few words."""
-
-    until: datetime
-    why: str
-
-
-class Over(NamedTuple):
-    """The saga has ended that way, and every word is answered."""
-
-    result: str
-
-
-Move = LookAgain | AskPeople | WriteDown | AskShop | Settle | TellJourney | TellPeople | Wait | Over
 
 
 def next_move(saga: Saga, *, now: datetime) -> tuple[Saga, Move]:  # noqa: PLR0911  one return a move

@@ -77,7 +77,7 @@ def where(saga: Saga) -> str:
 
 _WAITS: Final = {
     Asked.APPROVAL: "waits for `approve` or `decline`",
-    Asked.HAND: "waits for somebody to do it at the shop, and to say `done` with what was done",
+    Asked.HAND: "waits for a person to do it at the shop, and to say `done` with what was done",
     Asked.INSTEAD: "the shop will not: waits for `choose`, `done` or `call_off`",
     Asked.CHECK: "look at the shop whether the replacement stands: waits for `done`, `choose` or `call_off`",
 }
@@ -108,7 +108,7 @@ def _too_late(saga: Saga, word: Word) -> str | None:
         return "too late: the refund was asked for"
     wanted = _ANSWERS.get(word.kind)
     if wanted is not None and (saga.asked not in wanted or word.question is not saga.asked):
-        return f"nobody was asked for that any more; now: {where(saga)}"
+        return f"that was not asked for any more; now: {where(saga)}"
     if saga.asked is Asked.CHECK and word.question is not Asked.CHECK:
         return f"the shop does not confirm what was undone; now: {where(saga)}"
     return _against(saga, word) if word.kind == "choose" else None

@@ -4,13 +4,14 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from temporalio.client import WorkflowExecutionStatus
 
 from journey.remedies import By, Choice, RemedyTerms
 from store import remedies
 from tests.cli.commands import postlude, servers
 from tests.support.counter import Odd
 from tests.support.orders import Order
-from tests.support.remedies import case, lose, step, until
+from tests.support.remedies import case, lose, request, step, until
 
 APPROVED = RemedyTerms(approve_above={"EUR": Decimal(50)})
 
@@ -89,3 +90,26 @@ async def test_what_the_shop_will_not_do_is_done_by_hand_or_otherwise(remedy, cl
         assert [await handle.result() for handle in handles] == ["done", "done", "failed"]
         assert (await here.row(orders[1])).reference == "#1002"
         assert here.shop.standing(orders[0].order_id) == {"refund": 1}
+
+
+async def test_what_an_older_workflow_runs_is_begun_again(remedy, client, pool, playbook):
+    """It is stopped and its remedy goes on from the row; what this version runs is left alone, but for its name."""
+    async with case(client, pool, playbook, terms=APPROVED) as here:
+        old, new = await here.lost(Choice.REFUND), await here.lost(Choice.REFUND)
+        asked = request(old)
+        stale = await client.start_workflow("RemedyCase", asked, id=asked.workflow_id, task_queue="of-nobody")
+        ours = await here.start(new)
+        await until(ours, "waits for `approve`")
+        ran = await remedy("restart", "--all-open")
+        assert (ran.code, f"acme/{old.order_id}: begun again" in ran.out) == (0, True)
+        assert new.order_id not in ran.out
+        stopped = client.get_workflow_handle(asked.workflow_id, run_id=stale.result_run_id)
+        assert (await stopped.describe()).status is WorkflowExecutionStatus.TERMINATED
+        today = await client.get_workflow_handle(asked.workflow_id).describe()
+        assert (today.workflow_type, today.status) == ("RemedySaga", WorkflowExecutionStatus.RUNNING)
+        assert (await remedy("restart")).code != 0
+        await ours.execute_update("call_off", "Grace")
+        await ours.result()
+        ran = await remedy("restart", f"acme/{new.order_id}")
+        assert "no remedy under way: it is withdrawn" in ran.err
+        await client.get_workflow_handle(asked.workflow_id).terminate()

@@ -257,7 +257,7 @@ async def test_a_choice_between_two_remedies_is_for_a_person(line):
     await line.pool.execute("UPDATE orders SET total = 200")
     await line.pool.execute("UPDATE lines SET quantity = 2")
     await offered(line)
-    await line.pool.execute("UPDATE remedies SET amount = 79, skus = '[[\"YM-1\", 1]]'")
+    await line.pool.execute("""UPDATE remedies SET amount = 79, skus = '[["YM-1", 1]]'""")
     await offered(line, part="T2")
     await line.write(text("2"))
     assert [await chosen(line, part) for part in ("T1", "T2")] == [(None, None)] * 2

@@ -5,7 +5,8 @@ from decimal import Decimal
 
 from journey.remedies import By, Choice, RemedyRequest
 from journey.remedy_steps import Answer, RemedyDid, RemedyLook
-from journey.saga.moves import AskPeople, AskShop, LookAgain, Over, Settle, TellJourney, Wait, heard, next_move
+from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Settle, TellJourney, Wait
+from journey.saga.moves import heard, next_move
 from journey.saga.state import begin
 from journey.saga.words import say
 

@@ -12,16 +12,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from journey.made_good import Given, Thing, judge
 from journey.remedies import Bought, By, Choice, RemedyRequest, Stand
 from journey.remedy_steps import Answer, Asked, Made, RemedyDid, RemedyLook, Step
-from journey.saga.moves import (
-    CHANGED,
-    AskShop,
-    LookAgain,
-    Over,
-    TellJourney,
-    Wait,
-    heard,
-    next_move,
-)
+from journey.saga.kinds import AskShop, LookAgain, Over, TellJourney, Wait
+from journey.saga.moves import CHANGED, heard, next_move
 from journey.saga.requests import There
 from journey.saga.state import Saga, Word, begin
 from journey.saga.words import objection, say
@@ -126,6 +118,8 @@ class Sagas(RuleBasedStateMachine):
     def _move(self, fate):
         """Do what comes next, as the workflow would."""
         self._land(everything=False)
+        # A run may end at any wait, and the next one begins with what was written down.
+        self.saga = Saga.model_validate_json(self.saga.model_dump_json(exclude_unset=True))
         self.saga, move = next_move(self.saga, now=self.now)
         if isinstance(move, Over):
             self.over = move.result

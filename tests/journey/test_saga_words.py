@@ -6,7 +6,8 @@ import pytest
 
 from journey.remedies import Choice, Stand
 from journey.remedy_steps import Answer, Asked, RemedyDid, Step
-from journey.saga.moves import REMIND, AskPeople, AskShop, LookAgain, Over, Wait, heard, next_move
+from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Wait
+from journey.saga.moves import REMIND, heard, next_move
 from journey.saga.requests import Request, There, asked, undone
 from journey.saga.state import Word, begin
 from journey.saga.words import objection, say

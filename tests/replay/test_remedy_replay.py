@@ -31,14 +31,14 @@ async def nothing(_handle):
 
 async def approved(handle):
     """A person says yes."""
-    await until(handle, "waits for `approve`")
+    await until(handle, "or `decline`, next at")
     await handle.execute_update(RemedySaga.approve, "Grace")
 
 
 async def instead(handle):
     """A person says yes, and then takes the money instead of goods that are not there."""
     await approved(handle)
-    await until(handle, "out_of_stock")
+    await until(handle, "(out_of_stock), next at")
     await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
 
 
@@ -50,13 +50,13 @@ async def late(handle):
 
 async def by_hand(handle):
     """A person did it at the shop, and did the other thing."""
-    await until(handle, "`done`")
+    await until(handle, "with what was done, next at")
     await handle.execute_update(RemedySaga.done, args=["Grace", "R-7", Choice.REFUND])
 
 
 async def called_off(handle):
     """A person calls it off."""
-    await until(handle, "waits for `approve`")
+    await until(handle, "or `decline`, next at")
     await handle.execute_update(RemedySaga.call_off, "Grace")
 
 

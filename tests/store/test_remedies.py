@@ -11,17 +11,11 @@ import pytest
 from activities.remedies import Remedies
 from journey.remedies import Action, By, Choice, RemedyAnswer, RemedyTerms, Stand
 from store import remedies
-from tests.support.counter import Only
+from tests.support.counter import Only, Unasked
 from tests.support.orders import Order, put, put_parcel
 from tests.support.remedies import book, choose, lose, step
 
 ORDER = Order("1001")
-
-
-class Unasked:
-    """The API of a shop that is configured; here it is asked for nothing."""
-
-    shop = "acme"
 
 
 @pytest.fixture
@@ -219,3 +213,42 @@ async def test_a_step_for_an_erased_order_is_withdrawn(pool, playbook):
     ask = Remedies(pool, book(playbook), Only(Unasked())).remedy
     assert (await ask(step(ORDER))).status is Stand.WITHDRAWN
     assert (await ask(step(ORDER, Action.DEFAULT))).status is Stand.WITHDRAWN
+
+
+async def test_a_shop_without_an_api_offers_nothing_by_itself(pool, playbook):
+    """Its people are told what is lost, the journey that nothing was offered, and they may still choose by hand."""
+    await put(pool, ORDER, "digest")
+    await put_parcel(pool, ORDER, "T1", ORDER.placed_at)
+    told = []
+
+    class Ear:
+        async def tell(self, alert):
+            told.append((alert.kind, alert.touch, alert.rule))
+
+    ask = Remedies(pool, book(playbook), Only(None), alerts=Ear()).remedy
+    for _ in range(2):
+        assert await ask(step(ORDER)) == RemedyAnswer(status=Stand.WITHDRAWN, unoffered=True)
+    assert {kind for kind, _, _ in told} == {"a parcel will not come and nothing is offered: no API of the shop"}
+    assert told[0][1:] == ("T1", "lost, 79.00 EUR")
+    assert (await choose(pool, ORDER, Choice.REFUND)).new is False
+    assert (await choose(pool, ORDER, Choice.REFUND, by=By.OPERATOR)).new is True
+    assert (await get(pool)).status is Stand.CHOSEN
+
+
+async def test_an_offer_that_was_withdrawn_may_be_made_again(lost):
+    """With a new time to choose; after a denial a person looks before anything is spent."""
+    first = await get(lost)
+    await remedies.withdraw(lost, ORDER.shop, ORDER.order_id, "T1")
+    await lost.execute("UPDATE shipments SET delivered_at = now(), denied_at = now()")
+    again = await offer(lost, at=first.offered_at + timedelta(days=2))
+    assert (again.status, again.sure, again.choice) == (Stand.OFFERED, False, None)
+    assert again.choose_by > first.choose_by
+    assert (await choose(lost, ORDER, Choice.REFUND)).new
+
+
+async def test_what_was_chosen_is_not_offered_again(lost):
+    """Whatever became of it."""
+    await choose(lost, ORDER, Choice.REFUND)
+    await lost.execute("UPDATE remedies SET status = 'withdrawn'")
+    before = await get(lost)
+    assert await offer(lost, at=before.offered_at + timedelta(days=2)) == before

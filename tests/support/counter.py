@@ -208,6 +208,13 @@ class LookFirst(ShopApi):
         await self._vendor.aclose()
 
 
+class Unasked(ShopApi):
+    """The API of a shop that is configured and asked for nothing, so that remedies are offered."""
+
+    name = "unasked"
+    shop = "acme"
+
+
 class Only:
     """One shop's API and no other."""
 

@@ -15,6 +15,7 @@ from activities.links import Links
 from activities.messaging.protocol import EmailProvider
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
+from activities.shops.apis import ShopApis
 from journey.base import workflow_id
 from journey.events import Event
 from journey.parcels import Method
@@ -24,6 +25,7 @@ from starters.fast_forward import Clocks
 from starters.journeys import TemporalJourneys
 from store import playbooks
 from store.pool import Pool
+from tests.support.counter import Unasked
 from tests.support.orders import Order, put, put_parcel
 from workers.settings import Settings
 from workers.worker import build_worker, playbooks_kept_fresh
@@ -121,7 +123,15 @@ async def world(
             return
         senders = Senders.of(provider)
         worker = build_worker(
-            client, pool, settings, senders=senders, templates=templates, links=links, alerts=alerts, gap=gap
+            client,
+            pool,
+            settings,
+            senders=senders,
+            templates=templates,
+            links=links,
+            alerts=alerts,
+            shops=ShopApis([Unasked()]),
+            gap=gap,
         )
         async with worker:
             yield made
