@@ -130,7 +130,7 @@ async def play(case, jobs, workers, way, gap):
         assert await asyncio.to_thread(workers.kill, pid)
     await gone(pid)
     hire(workers, jobs, job | {"dies": None})
-    ended = await asyncio.wait_for(handle.result(), PATIENCE)
+    ended = await asyncio.wait_for(handle.result(), 4 * PATIENCE)
     await said
     row = await remedies.get(case.pool, "acme", order.order_id, "T1")
     return ended, row, dict(case.shop.standing(order.order_id)), dict(case.shop.ever(order.order_id))
@@ -148,7 +148,7 @@ def hire(workers, jobs, job):
 
 async def gone(pid):
     """Wait until that process has killed itself."""
-    for _ in range(2400):
+    for _ in range(12_000):
         if not psutil.pid_exists(pid):
             return
         await asyncio.sleep(0.05)

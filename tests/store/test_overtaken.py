@@ -169,8 +169,7 @@ async def test_what_went_along_meanwhile_is_not_claimed_as_well(books: Books) ->
     assert isinstance(await books.ask(order, LOWER, NOON - timedelta(hours=5)), Held)
 
     async def take_along(connection: Connection, order: Order) -> None:
-        into = '{"merged_into": "1002 check_in"}'
-        await connection.execute(ledger_sql.TAKE_ALONG, "acme", order.order_id, LOWER, NOON, into)
+        await connection.execute(ledger_sql.TAKE_ALONG, "acme", order.order_id, LOWER, NOON, None)
 
     answer = await overtaken(books, order, take_along, lambda: asked(books, order, LOWER))
     assert answer == Refused(rule="merged")
