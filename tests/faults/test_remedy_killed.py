@@ -77,7 +77,7 @@ WAYS = (
     Way(Choice.REPLACEMENT, around("reserve", "replace"), SENT),
     Way(
         Choice.REPLACEMENT,
-        (*around("release"), "after_switched"),
+        around("release"),
         PAID,
         odd=(("replace", Odd("refuse", "out_of_stock")),),
     ),
@@ -105,7 +105,7 @@ WAYS = (
     ),
     Way(
         Choice.REPLACEMENT,
-        ("before_ask_instead", "after_ask_instead", "after_switched"),
+        ("before_ask_instead", "after_ask_instead"),
         PAID,
         odd=(("replace", Odd("refuse", "no_courier")),),
         then=decide,
