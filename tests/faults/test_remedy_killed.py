@@ -44,7 +44,7 @@ async def refund_instead(here, handle):
 
 async def decide(_here, handle):
     """The shop will not; a person says what comes instead."""
-    await until(handle, "the shop will not", seconds=120)
+    await until(handle, "the shop will not")
     await handle.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Grace"])
 
 
@@ -77,7 +77,7 @@ WAYS = (
     Way(Choice.REPLACEMENT, around("reserve", "replace"), SENT),
     Way(
         Choice.REPLACEMENT,
-        around("release"),
+        (*around("release"), "after_switched"),
         PAID,
         odd=(("replace", Odd("refuse", "out_of_stock")),),
     ),
@@ -105,7 +105,7 @@ WAYS = (
     ),
     Way(
         Choice.REPLACEMENT,
-        ("before_ask_instead", "after_ask_instead"),
+        ("before_ask_instead", "after_ask_instead", "after_switched"),
         PAID,
         odd=(("replace", Odd("refuse", "no_courier")),),
         then=decide,
