@@ -501,7 +501,7 @@ async def test_schedules_are_kept_and_not_doubled(client, queue, shop):
 async def test_the_run_of_a_shop_that_is_taken_out_ends(client, queue, shop):
     """With the schedule goes the run that it has begun, which says why; another shop's run goes on."""
     gone, kept = f"gone{queue}", f"kept{queue}"
-    here = f"TaskQueue = '{queue}' AND ExecutionStatus = '{{}}'"
+    here = f"WorkflowType = 'ShopSync' AND TaskQueue = '{queue}' AND ExecutionStatus = '{{}}'"
 
     async def found(status, count):
         while True:
