@@ -14,7 +14,7 @@ from journey.mending import Mend
 from journey.outcomes import DeliverRequest, Sent
 from journey.parcels import ParcelStatus
 from journey.playbook import Playbook
-from journey.state import JourneyState
+from journey.state import RULES, JourneyState
 from journey.telling import apply
 
 PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
@@ -49,7 +49,7 @@ def events() -> list[Event]:
 
 def pauses(playbook: Playbook) -> list[Pause]:
     """Every timer of the default journey, one kept over events as the workflow keeps it."""
-    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest)
+    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest, rules=RULES)
     told, now = events(), PLACED
     deadline: datetime | None = None
     phase: str | None = None
@@ -105,7 +105,7 @@ def steps_of(playbook: Playbook) -> list[Step]:
 
 def _moments(playbook: Playbook) -> list[tuple[JourneyState, Event]]:
     """The state right before each fact."""
-    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest)
+    state = JourneyState(order=facts(_ORDER, PLACED), playbook=playbook.digest, rules=RULES)
     now, found = PLACED, []
     for event in events():
         while True:

@@ -29,7 +29,7 @@ from journey.events import ShipmentUpdated
 from journey.folding import scanned
 from journey.parcels import Parcel, ParcelStatus, Reason, Scan
 from journey.playbook import Playbook
-from journey.state import JourneyState
+from journey.state import RULES, JourneyState
 from journey.telling import apply
 from starters.serving import listen, serving
 from store.pool import connect
@@ -188,7 +188,9 @@ def fold(playbook: Playbook, *, seconds: float) -> Fold:
     number, order_id = parcel("fold"), "fold"
     scans = _scans()
     state = apply(
-        JourneyState(order=facts(order_id, PLACED), playbook=playbook.digest), created(order_id, PLACED), now=PLACED
+        JourneyState(order=facts(order_id, PLACED), playbook=playbook.digest, rules=RULES),
+        created(order_id, PLACED),
+        now=PLACED,
     )
     told = [
         ShipmentUpdated(

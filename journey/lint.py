@@ -229,8 +229,12 @@ def _remedies(playbook: Playbook) -> Iterator[Finding]:
         return
     for anchor in sorted(_REMEDIES - spoken_of):
         yield _error(None, "remedy_untold", f"the playbook has remedies and no touch for {anchor}: add one")
-    if Anchor.PARCEL_LOST in spoken_of and Anchor.REMEDY_OFFERED in spoken_of:
-        yield _warning(None, "told_twice", "parcel_lost and remedy_offered tell of the same loss: keep the offer")
+    if Anchor.PARCEL_LOST not in spoken_of:
+        yield _warning(
+            None,
+            "loss_untold",
+            "where the shop has no API nothing is offered: add a touch for parcel_lost, which tells of it",
+        )
 
 
 def _crowds(playbook: Playbook) -> Iterator[Finding]:

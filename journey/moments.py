@@ -31,6 +31,21 @@ def _problems(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
     ]
 
 
+def _losses(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
+    # What is offered for a loss tells of it; so a loss waits for the answer whether something is.
+    offers = playbook.remedies is not None and state.rules > 1
+    return [
+        (parcel.tracking_number, parcel.lost_at, parcel)
+        for parcel in state.parcels
+        if parcel.lost_at and (not offers or (parcel.troubled and _unoffered(state, parcel)))
+    ]
+
+
+def _unoffered(state: JourneyState, parcel: Parcel) -> bool:
+    remedy = state.remedies.get(parcel.tracking_number)
+    return remedy is not None and remedy.unoffered
+
+
 def _offered(state: JourneyState, parcel: Parcel) -> bool:
     """Whether the customer was offered something for the parcel, in words that tell what happened to it."""
     remedy = state.remedies.get(parcel.tracking_number)
@@ -112,7 +127,7 @@ MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Sequence[Moment]]] = {
         (p.tracking_number, p.delivered_at, p) for p in state.parcels if p.delivered_at and not p.pickup
     ],
     Anchor.PARCEL_DELAYED: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.delayed_at)],
-    Anchor.PARCEL_LOST: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.lost_at)],
+    Anchor.PARCEL_LOST: _losses,
     Anchor.PARCEL_PROBLEM: _problems,
     Anchor.LINES_DELIVERED: lambda state, _: _lines_delivered(state),
     Anchor.DELIVERY_DENIED: lambda state, _: [

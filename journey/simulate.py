@@ -18,7 +18,7 @@ from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused,
 from journey.parcels import ParcelStatus
 from journey.playbook import Channel, Playbook, Touch, touch_id
 from journey.remedies import Action, By, RemedyAnswer, RemedyStep, Stand
-from journey.state import JourneyState, start
+from journey.state import RULES, JourneyState, start
 from journey.stops import Stop
 from journey.telling import apply
 
@@ -96,7 +96,7 @@ class _Run:
         self._recipient = recipient
         self._ahead = sorted(story, key=lambda event: event.at)
         self._now = order.placed_at
-        self._state = start(JourneyState(order=order, playbook=playbook.digest), now=self._now)
+        self._state = start(JourneyState(order=order, playbook=playbook.digest, rules=RULES), now=self._now)
         self._sent: list[Contact] = []
         self._entries: list[Entry] = []
 

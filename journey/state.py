@@ -7,7 +7,7 @@ no two truths can differ. `journey.telling` writes down what happens, `journey.a
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from journey.base import Frozen, Instant, TouchKey
 from journey.conditions import Circumstances, CustomerView, DeliveryView, JourneyView, OrderView
@@ -88,12 +88,22 @@ class Unread(Frozen):
     body: str
 
 
+RULES: Final = 2
+"""The newest rules, which new runs follow. A run goes on by the rules that it began with, so that it replays.
+
+1. A lost parcel is told by `parcel_lost` as soon as it is lost.
+2. Where the playbook has remedies, `parcel_lost` is of those losses for which nothing was offered.
+"""
+
+
 class JourneyState(Frozen):
     """All that a journey remembers. Moments are UTC on the journey's clock or, for facts, as they happened."""
 
     order: OrderFacts
     playbook: str
     """The digest of the pinned playbook."""
+    rules: int = 1
+    """Which of the `RULES` this run follows; a run that was begun before there were several does not say."""
     parcels: tuple[Parcel, ...] = ()
     remedies: Mapping[str, Remedy] = {}
     """By the parcel they make good."""
@@ -185,7 +195,8 @@ def start(state: JourneyState, *, now: datetime) -> JourneyState:
 
 
 def renewed(state: JourneyState) -> JourneyState:
-    """The state for the run that continues this one: it counts by the newest time zones, see `journey.zones`."""
+    """The state for the run that continues this one: by the newest rules and the newest zones, see `journey.zones`."""
+    state = state if state.rules == RULES else changed(state, rules=RULES)
     order = state.order
     if order.zone_rules == RELEASE:
         return state

@@ -12,7 +12,7 @@ from journey.base import cut, workflow_id
 from journey.events import FACTS, Event
 from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
-from journey.state import JourneyState
+from journey.state import RULES, JourneyState
 from journey.timeline import about
 from starters.ports import JourneyMissingError
 from workflows.journey_input import JourneyInput, search_attributes
@@ -38,7 +38,7 @@ class TemporalJourneys:
         Raises:
             RPCError: Temporal is away; call again later.
         """
-        state = JourneyState(order=facts, playbook=playbook)
+        state = JourneyState(order=facts, playbook=playbook, rules=RULES)
         try:
             await self._client.start_workflow(
                 OrderJourney.run,

@@ -32,8 +32,8 @@ FIRST = REPEAT | {"welcome"}
 NO_CONSENT = {"order_confirmation", "shipped:T1", "out_for_delivery:T1", "delivered:T1", "care:T1"}
 DIGITAL = {touch_id(key) for key in REPEAT - NO_CONSENT} | {"order_confirmation", "digital_access"}
 REORDERED = REPEAT - {"also_enjoyed", "bundle", "discount", "miss_you", "whats_new", "vip_invite"}
-LOST = {"order_confirmation", "shipped:T1", "order_refunded:r1"}
-"""The shop has no API here, so nothing is offered by itself: people are told of the loss."""
+LOST = {"order_confirmation", "shipped:T1", "lost:T1", "order_refunded:r1"}
+"""The shop has no API here, so nothing is offered by itself: the customer hears of the loss alone."""
 CANCELLED = {"order_confirmation", "order_cancelled", "order_refunded:r1"}
 ON_THE_WAY = {"shipped:T1", "out_for_delivery:T1"}
 """What no longer goes out when the parcel is there before its message was due."""

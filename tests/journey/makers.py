@@ -10,7 +10,7 @@ from journey.events import Event, ShipmentCreated, ShipmentUpdated
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.parcels import Method, ParcelStatus, Reason
 from journey.playbook import Playbook, load_playbook
-from journey.state import JourneyState, start
+from journey.state import RULES, JourneyState, start
 from journey.telling import apply
 
 PLACED = datetime(2026, 11, 2, 10, tzinfo=UTC)
@@ -53,7 +53,7 @@ def order(
 
 def begun(facts: OrderFacts | None = None, playbook: Playbook | None = None, now: datetime = PLACED) -> JourneyState:
     pinned = playbook or default_playbook()
-    return start(JourneyState(order=facts or order(), playbook=pinned.digest), now=now)
+    return start(JourneyState(order=facts or order(), playbook=pinned.digest, rules=RULES), now=now)
 
 
 def shipped(

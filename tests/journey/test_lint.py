@@ -175,3 +175,14 @@ def test_a_transactional_touch_that_a_short_outage_ends_is_a_warning():
     [finding] = lint(small(text + "30m"))
     assert (finding.touch, finding.rule, finding.level) == ("hello", "patience_short", Level.WARNING)
     assert lint(small(text + "1h")) == []
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_who_makes_good_tells_a_loss_without_an_offer_too(told):
+    """A playbook with remedies is asked for words for a loss at a shop where nothing can be offered."""
+    head = _HEAD.replace("phases:", "remedies: {severe_delay: 7d, choose_within: 3d, default: refund}\nphases:")
+    plain = "phase: service, purpose: transactional, template: hello, late: send"
+    anchors = ["remedy_offered", "remedy_settled", *(["parcel_lost"] if told else [])]
+    playbook = small(*(f"id: {anchor}, {plain}, anchor: {anchor}" for anchor in anchors), head=head)
+
+    assert ((None, "loss_untold") in rules(playbook)) is not told

@@ -17,7 +17,7 @@ from journey.parcels import ParcelStatus as S
 from journey.parcels import Reason
 from journey.playbook import Anchor
 from journey.remedies import Action, By, Choice, RemedyAnswer, Stand
-from journey.state import JourneyState
+from journey.state import JourneyState, renewed
 from journey.telling import apply
 from tests.journey.driver import Drive, drive
 from tests.journey.makers import PLACED, after, begun, delivered, folded, line, order, pickup, scan, shipped
@@ -293,6 +293,29 @@ def test_where_nothing_is_offered_the_customer_still_hears_what_happened():
     assert [subject for subject, _, _ in moments_of(Anchor.PARCEL_PROBLEM, silent, PLAYBOOK)] == ["T1:returning"]
     assert moments_of(Anchor.PARCEL_PROBLEM, offered, PLAYBOOK) == []
     assert moments_of(Anchor.REMEDY_OFFERED, silent, PLAYBOOK) == []
+
+
+def losses(state):
+    return [subject for subject, _, _ in moments_of(Anchor.PARCEL_LOST, state, PLAYBOOK)]
+
+
+def test_a_loss_is_told_once_by_its_offer_or_without_one():
+    """The message of a loss waits for the word whether something is offered, and goes only where nothing is."""
+    state = folded(SENT, MOVING, LOST)
+    (offer,) = mends(state, PLAYBOOK, after(9))
+    silent = mended(state, offer.step(state, after(9)), RemedyAnswer(status=Stand.WITHDRAWN, unoffered=True))
+    offered = mended(state, offer.step(state, after(9)), RemedyAnswer(status=Stand.OFFERED))
+
+    assert (losses(state), losses(offered), losses(silent)) == ([], [], ["T1"])
+    assert losses(apply(silent, delivered(after(10)), now=after(10))) == []
+
+
+def test_a_run_of_the_first_rules_tells_a_loss_at_once_until_it_is_renewed():
+    """What an open run did before the rule changed is what its replay does; its next run has the new rule."""
+    old = folded(SENT, MOVING, LOST).but(rules=1)
+
+    assert losses(old) == ["T1"]
+    assert losses(renewed(old)) == []
 
 
 def test_people_may_choose_where_nothing_was_offered():
