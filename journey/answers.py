@@ -59,12 +59,15 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
     return state.but(settled={**state.settled, **settling}, **changes)
 
 
-def not_taken(state: JourneyState, key: TouchKey, *, until: datetime) -> JourneyState:
-    """The state after no worker took the attempt at a message: it waits for one, until `until` at the latest."""
+def not_taken(state: JourneyState, key: TouchKey, *, now: datetime, until: datetime) -> JourneyState:
+    """The state after no worker took the attempt at a message by `now`: it waits for one, until `until` at the latest.
+
+    It counts as an attempt without an answer, so that journeys ask more and more rarely while workers cannot keep up.
+    """
     if key in state.settled:
         return state
     hold = Held(until=until, rule=NO_WORKER, waits_for=WORKER)
-    return state.but(held={**state.held, key: hold}, ways={**state.ways, WORKER: None})
+    return failed(state, key, now=now).but(held={**state.held, key: hold}, ways={**state.ways, WORKER: None})
 
 
 def _hold(state: JourneyState, key: TouchKey, hold: Held, reported: frozenset[str], now: datetime) -> JourneyState:

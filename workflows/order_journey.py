@@ -146,7 +146,7 @@ class OrderJourney(Facts, Operators):
             cause, now = error.cause, workflow.now()
         if isinstance(cause, failures.TimeoutError) and cause.type is failures.TimeoutType.SCHEDULE_TO_START:
             until = max(now, step.stop.due) + step.stop.touch.patience
-            self._state = not_taken(self._state, request.key, until=until)
+            self._state = not_taken(self._state, request.key, now=now, until=until)
         elif not isinstance(cause, failures.CancelledError):
             self._state = unanswered(self._state, request.key, request.along, now=now)
         return None

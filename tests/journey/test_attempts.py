@@ -27,7 +27,7 @@ def asked(state: JourneyState, key: TouchKey, *over: PassedOver) -> DeliverReque
 
 def test_what_no_worker_took_told_the_ledger_nothing():
     """Non-sends that rode along in an attempt that no worker took are told with the next one."""
-    state = not_taken(begun(), KEY, until=LATER)
+    state = not_taken(begun(), KEY, now=NOW, until=LATER)
     assert state.reported == frozenset()
     assert closed_ways(state) == {WORKER: KEY}
 
@@ -36,7 +36,7 @@ def test_people_are_told_of_a_touch_that_no_worker_took_at_first():
     """An alert is left out only where it was given before."""
     touch = next(touch for touch in PLAYBOOK.touches if touch.alert)
     stop = Deliver(Stop(touch, TouchKey(touch.id), NOW, NOW, None, NOW))
-    assert not request_for(not_taken(begun(), TouchKey(touch.id), until=LATER), PLAYBOOK, stop, now=NOW).again
+    assert not request_for(not_taken(begun(), TouchKey(touch.id), now=NOW, until=LATER), PLAYBOOK, stop, now=NOW).again
     held = settle(begun(), asked(begun(), TouchKey(touch.id)), Held(until=LATER, rule="quiet_hours"), now=NOW)
     assert request_for(held, PLAYBOOK, stop, now=NOW).again
 
@@ -90,6 +90,18 @@ def test_an_open_way_does_not_shorten_the_pace_of_lost_attempts():
         assert until is not None
         waits.append(until - NOW)
     assert waits == [timedelta(seconds=seconds) for seconds in (0, 10, 60, 300)]
+
+
+def test_workers_that_cannot_keep_up_are_asked_more_and_more_rarely():
+    """A message that no worker takes in time, though workers are there, waits longer before each further attempt."""
+    state, waits = begun(), []
+    for _ in range(4):
+        state = opened(not_taken(state, KEY, now=NOW, until=LATER), WORKER, now=NOW)
+        until = state.held_until(KEY)
+        assert until is not None
+        waits.append(until - NOW)
+    assert waits == [timedelta(seconds=seconds) for seconds in (0, 10, 60, 300)]
+    assert settle(state, asked(state, KEY), Sent(at=NOW), now=NOW).lost == {}
 
 
 def test_one_way_that_opens_opens_no_other():
