@@ -81,10 +81,10 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
 async def _order_created(
     pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderCreated, now: datetime, *, ahead: bool
 ) -> str:
-    playbook = await playbooks.current(pool)
     async with pool.acquire() as connection, connection.transaction():
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
+        playbook = await playbooks.current(connection)
         placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
         late = row.source not in _MEANT and row.received_at - placed.facts.placed_at > READ_LATE
         if placed.new and late:

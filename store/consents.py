@@ -74,8 +74,21 @@ async def write(connection: Connection, shop: str, customer_id: str, answer: Ans
 
     In a transaction that holds the customer's row, so that two who bring the same answer take turns.
     """
-    kept = await connection.fetchval(
-        _ANSWER,
+    return bool(await connection.fetchval(_ANSWER, *_row(shop, customer_id, answer, evidence)))
+
+
+async def write_all(
+    connection: Connection, shop: str, customer_id: str, answers: Iterable[Answer], evidence: Evidence
+) -> None:
+    """Keep several answers, each once, in one trip to the database; otherwise as `write`."""
+    rows = [_row(shop, customer_id, answer, evidence) for answer in answers]
+    if rows:
+        await connection.executemany(_ANSWER, rows)
+
+
+def _row(shop: str, customer_id: str, answer: Answer, evidence: Evidence) -> tuple[object, ...]:
+    """The arguments of `_ANSWER`."""
+    return (
         shop,
         customer_id,
         answer.channel.value if answer.channel else ANY,
@@ -91,7 +104,6 @@ async def write(connection: Connection, shop: str, customer_id: str, answer: Ans
         evidence.wording,
         evidence.source_hash,
     )
-    return bool(kept)
 
 
 async def suppress(connection: Connection, shop: str, channel: Channel, address: str, *, at: datetime) -> None:

@@ -214,9 +214,12 @@ async def estimates(
 async def dispatch_within(connection: Connection, shop: str) -> timedelta | None:
     """How soon 95 of 100 of the shop's orders leave; None where too few have left to say."""
     row = await connection.fetchrow("SELECT samples, within_seconds FROM dispatch_habits WHERE shop = $1", shop)
-    if row is None:
-        return None
-    return lanes.dispatch_within(row["samples"], _span(row["within_seconds"]))
+    return None if row is None else dispatch_habit(row["samples"], row["within_seconds"])
+
+
+def dispatch_habit(samples: int | None, within_seconds: float | None) -> timedelta | None:
+    """The same from the columns of `dispatch_habits`; both None where the shop has no row."""
+    return None if samples is None else lanes.dispatch_within(samples, _span(within_seconds))
 
 
 def _learnt(row: asyncpg.Record) -> Learnt:

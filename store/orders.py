@@ -6,7 +6,7 @@ Functions take a connection inside the caller's transaction and answer what the 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from journey import events
@@ -18,6 +18,33 @@ from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
 """The channel of an order that was made to replace another: nobody bought again."""
+
+
+_LOOK = """
+SELECT EXISTS (SELECT FROM orders
+               WHERE shop = $1 AND customer_id = $2 AND placed_at < $3 AND order_id <> $4) AS known,
+       EXISTS (SELECT FROM shipments WHERE shop = $1) AS tells,
+       (SELECT samples FROM dispatch_habits WHERE shop = $1) AS samples,
+       (SELECT within_seconds FROM dispatch_habits WHERE shop = $1) AS within_seconds
+"""
+# The order and its lines in one trip; no row where the order was there before.
+_CREATE = """
+WITH new AS (
+    INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook, replaces)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')) ON CONFLICT DO NOTHING RETURNING *),
+written AS (
+    INSERT INTO lines (shop, order_id, position, sku, title, quantity, unit_price, category, kind)
+    SELECT shop, order_id, place - 1, sku, title, quantity, unit_price, category, kind
+    FROM new, unnest($11::text[], $12::text[], $13::int[], $14::numeric[], $15::text[], $16::text[])
+              WITH ORDINALITY AS line (sku, title, quantity, unit_price, category, kind, place))
+SELECT new.placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
+FROM new JOIN customers USING (shop, customer_id)
+"""
+_KEPT = """
+SELECT placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
+FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2
+"""
+_KEPT_LINES = "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,21 +99,12 @@ async def create(
         source=event.type,
         evidence=f"order {event.order_id}",
     )
-    known = await connection.fetchval(
-        """SELECT EXISTS (SELECT 1 FROM orders
-           WHERE shop = $1 AND customer_id = $2 AND placed_at < $3 AND order_id <> $4)""",
-        event.shop,
-        customer.customer_id,
-        placed_at,
-        event.order_id,
-    )
-    buyer = Buyer.REPEAT if known or (customer.orders_count or 0) > 1 else Buyer.FIRST
+    looked = await connection.fetchrow(_LOOK, event.shop, customer.customer_id, placed_at, event.order_id)
+    buyer = Buyer.REPEAT if looked["known"] or (customer.orders_count or 0) > 1 else Buyer.FIRST
     if event.replaces is not None:
         buyer = await _buyer_before(connection, event, placed_at) or buyer
-    new = await connection.fetchval(
-        """INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook,
-                               replaces)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')) ON CONFLICT DO NOTHING RETURNING true""",
+    kept = await connection.fetchrow(
+        _CREATE,
         event.shop,
         event.order_id,
         customer.customer_id,
@@ -97,20 +115,15 @@ async def create(
         buyer,
         playbook,
         event.replaces,
+        *_columns(event.lines),
     )
-    if new:
-        await _write_lines(connection, event.shop, event.order_id, event.lines)
-    kept = await connection.fetchrow(
-        """SELECT placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
-           FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
-        event.shop,
-        event.order_id,
-    )
-    rows = await connection.fetch(
-        "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position",
-        event.shop,
-        event.order_id,
-    )
+    lines = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
+    new = kept is not None
+    if kept is None:
+        kept = await connection.fetchrow(_KEPT, event.shop, event.order_id)
+        rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
+        lines = tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows)
+    learnt = lanes.dispatch_habit(looked["samples"], looked["within_seconds"])
     facts = OrderFacts(
         shop=event.shop,
         order_id=event.order_id,
@@ -121,20 +134,12 @@ async def create(
         country=kept["country"],
         time_zone=kept["time_zone"],
         buyer=Buyer(kept["buyer"]),
-        dispatch_within=await _dispatch_within(connection, event.shop),
+        # A shop that tells of no parcels never dispatches late; of one that does, the playbook says until it is learnt.
+        dispatch_within=learnt if learnt is not None or looked["tells"] else LONGEST,
         zone_rules=RELEASE,
-        lines=tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows),
+        lines=lines,
     )
-    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=bool(new))
-
-
-async def _dispatch_within(connection: Connection, shop: str) -> timedelta | None:
-    """How soon the orders leave; None where the playbook has to say, never where the shop tells of no parcels."""
-    learnt = await lanes.dispatch_within(connection, shop)
-    if learnt is not None:
-        return learnt
-    tells = await connection.fetchval("SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1)", shop)
-    return None if tells else LONGEST
+    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=new)
 
 
 async def end(connection: Connection, shop: str, order_id: str, *, now: datetime, why: str) -> None:
@@ -291,13 +296,26 @@ async def _lines(connection: Connection, shop: str, order_id: str) -> list[tuple
 
 
 async def _write_lines(connection: Connection, shop: str, order_id: str, lines: Sequence[intake.Line]) -> None:
-    await connection.executemany(
+    await connection.execute(
         """INSERT INTO lines (shop, order_id, position, sku, title, quantity, unit_price, category, kind)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)""",
-        [
-            (shop, order_id, position, n.sku, n.title or n.sku, n.quantity, n.unit_price, n.category, n.kind)
-            for position, n in enumerate(lines)
-        ],
+           SELECT $1, $2, place - 1, sku, title, quantity, unit_price, category, kind
+           FROM unnest($3::text[], $4::text[], $5::int[], $6::numeric[], $7::text[], $8::text[])
+                WITH ORDINALITY AS line (sku, title, quantity, unit_price, category, kind, place)""",
+        shop,
+        order_id,
+        *_columns(lines),
+    )
+
+
+def _columns(lines: Sequence[intake.Line]) -> tuple[list[object], ...]:
+    """What the table of lines keeps of each, column by column: SKU, title, quantity, price, category, kind."""
+    return (
+        [line.sku for line in lines],
+        [line.title or line.sku for line in lines],
+        [line.quantity for line in lines],
+        [line.unit_price for line in lines],
+        [line.category for line in lines],
+        [line.kind.value for line in lines],
     )
 
 

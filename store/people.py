@@ -12,7 +12,8 @@ from store.pool import Connection, Pool
 from store.standing import Standing, standing
 
 # A newer word replaces what is known, a late one only fills gaps; a region goes with its country. Judged where the row
-# is locked: of two first words at the same moment, one finds the other's row.
+# is locked: of two first words at the same moment, one finds the other's row. A statement does not see what itself
+# writes, so `new` is whether there was no such customer before it; whoever writes one down holds their lock.
 _UPSERT = """
 INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at,
                                 region)
@@ -29,7 +30,7 @@ ON CONFLICT (shop, customer_id) DO UPDATE SET
     region = CASE WHEN $8 <> known.country THEN CASE WHEN $9 >= known.updated_at THEN $10 ELSE known.region END
                   WHEN $9 >= known.updated_at THEN coalesce($10, known.region) ELSE coalesce(known.region, $10) END,
     updated_at = greatest(known.updated_at, $9)
-RETURNING country
+RETURNING country, NOT EXISTS (SELECT FROM customers old WHERE old.shop = $1 AND old.customer_id = $2) AS new
 """
 _CHOSEN_LOCALE = """
 SELECT coalesce(p.locale, c.locale) FROM orders o JOIN customers c USING (shop, customer_id)
@@ -67,7 +68,7 @@ async def remember(
         source: the kind of event that said so.
         evidence: what to look up when the consent is questioned, such as `order 1001`.
     """
-    country = await connection.fetchval(
+    kept = await connection.fetchrow(
         _UPSERT,
         shop,
         customer.customer_id,
@@ -84,16 +85,15 @@ async def remember(
     how = _HOW.get(source, How.IMPORT)
     said = {Channel.EMAIL: customer.consent.email_marketing, Channel.SMS: customer.consent.sms_marketing}
     answers = [
-        Answer(channel, Purpose.MARKETING, granted, at, how, jurisdiction=country)
+        Answer(channel, Purpose.MARKETING, granted, at, how, jurisdiction=kept["country"])
         for channel, granted in said.items()
         if granted is not None
     ]
-    for answer in answers:
-        await consents.write(connection, *whose, answer, Evidence(source, evidence))
+    await consents.write_all(connection, *whose, answers, Evidence(source, evidence))
     granted = [answer for answer in answers if answer.granted]
     if how is How.SHOP_API:
         await consents.mirror(connection, *whose, [answer.channel for answer in granted if answer.channel], at)
-    elif granted:
+    elif granted and not kept["new"]:  # who was not known before has opted out of nothing
         await _uphold(connection, *whose, granted)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from journey.playbook import Playbook
-from store.pool import Pool
+from store.pool import Connection, Pool
 
 
 class NoPlaybookError(LookupError):
@@ -26,7 +26,7 @@ async def publish(pool: Pool, playbook: Playbook) -> str:
     return playbook.digest
 
 
-async def current(pool: Pool) -> str:
+async def current(pool: Pool | Connection) -> str:
     """The digest that new journeys pin.
 
     Raises:
