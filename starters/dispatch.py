@@ -16,9 +16,10 @@ from activities.shops.standard import StandardWebhooks
 from journey import events as facts
 from journey.base import TrackingNumber
 from journey.remedies import RemedyRequest
+from starters.begun import BegunOrders
 from starters.ports import ENDED, Fetch, JourneyMissingError, Journeys, Replies, Unheard, no_shop, nobody
 from store import erased, feedback, inbox, intake, orders, people, playbooks, privacy, remedies, shipments
-from store.inbox import Claimed
+from store.inbox import Begun, Claimed
 from store.pool import Connection, Pool
 
 UNKNOWN_MESSAGE = "unknown message"
@@ -39,6 +40,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     row: Claimed,
     *,
     now: datetime,
+    begun: BegunOrders | None = None,
     orders_ahead: bool = False,
     replies: Replies = feedback.unheard,
     fetch: Fetch = no_shop,
@@ -49,6 +51,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     That is `dispatched`, `waiting`, `ignored`, or `unread`: a newer version wrote it, and it waits for one that knows
     its words.
 
+    `begun` is shared by what is dispatched side by side, so that orders are marked together; None marks this one alone.
     `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
     answer to messages, `fetch` reads an order that is only said to have changed, `unheard` is told of a delivery that
     is denied once its journey has ended.
@@ -62,7 +65,8 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
         await inbox.set_aside(pool, row, why=intake.unknown(error))
         return "unread"
     if isinstance(event, intake.OrderCreated):
-        return await _order_created(pool, journeys, row, event, now, ahead=orders_ahead)
+        begun = begun or BegunOrders(pool)
+        return await _order_created(pool, journeys, row, event, now, begun=begun, ahead=orders_ahead)
     if isinstance(event, intake.ShipmentUpdated):
         return await _parcel_scanned(pool, journeys, row, event, now)
     if isinstance(event, intake.CustomerUpdated):
@@ -79,7 +83,14 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
 
 
 async def _order_created(
-    pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderCreated, now: datetime, *, ahead: bool
+    pool: Pool,
+    journeys: Journeys,
+    row: Claimed,
+    event: intake.OrderCreated,
+    now: datetime,
+    *,
+    begun: BegunOrders,
+    ahead: bool,
 ) -> str:
     async with pool.acquire() as connection, connection.transaction():
         if not await erased.admit(connection, row, event, now=now):
@@ -91,13 +102,12 @@ async def _order_created(
             await orders.end(connection, event.shop, event.order_id, now=now, why="read too late for a journey")
             placed = replace(placed, ended=True)
     started = not placed.ended and await journeys.start(placed.facts, placed.playbook)
-    if not started and not placed.new and row.attempts == 1:
-        # Shops repeat an order with every change of it: its neighbours heard of it from whoever brought it first.
-        await _let_go(pool, row, event, now, note="nothing new")
-        return "dispatched"
-    if placed.facts.channel != orders.REPLACEMENT:
+    # Shops repeat an order with every change of it: its neighbours heard of it from whoever brought it first.
+    repeated = not started and not placed.new and row.attempts == 1
+    if not repeated and placed.facts.channel != orders.REPLACEMENT:
         await _tell_neighbours(pool, journeys, event, placed.facts.placed_at)
-    await _let_go(pool, row, event, now, note=_noted(event.customer))
+    note = "nothing new" if repeated else _noted(event.customer)
+    await begun.write(Begun(row, event.shop, event.order_id, note), now=now)
     return "dispatched"
 
 
@@ -114,15 +124,6 @@ async def _tell_neighbours(pool: Pool, journeys: Journeys, event: intake.OrderCr
         # Whether it runs only the telling shows. One still to be started will find this order by itself.
         with contextlib.suppress(JourneyMissingError):
             await journeys.signal(event.shop, beside.before, newer)
-
-
-async def _let_go(pool: Pool, row: Claimed, event: intake.OrderCreated, now: datetime, *, note: str | None) -> None:
-    """Tick an order's creation off, and let go what waited for it: whichever of its repeats that was."""
-    async with pool.acquire() as connection, connection.transaction():
-        await inbox.lock(connection, event.subject)
-        await inbox.done(connection, row, now=now, note=note)
-        parcels = await shipments.numbers_of(connection, event.shop, event.order_id)
-        await inbox.release(connection, [event.subject, *(f"tracking:{number}" for number in parcels)], now=now)
 
 
 async def _order_fact(
@@ -179,8 +180,7 @@ async def _parcel_scanned(
     async with pool.acquire() as connection, connection.transaction():
         await inbox.lock(connection, event.subject)
         places = await shipments.carrying(connection, event)
-        for shop, order_id in places:
-            await inbox.lock(connection, f"order:{shop}:{order_id}")
+        await inbox.lock_all(connection, [f"order:{shop}:{order_id}" for shop, order_id in places])
         # Two shops may have one number: what is here already does not wait for the other's order.
         places = [place for place in places if await _has_journey(connection, *place)]
         if not places:

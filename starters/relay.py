@@ -11,6 +11,7 @@ import structlog
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.vendors.http import VendorBusyError, VendorError, VendorUnclearError
+from starters.begun import BegunOrders
 from starters.dispatch import dispatch
 from starters.ports import Fetch, Journeys, Replies, Unheard, no_shop, nobody
 from store import feedback, inbox, privacy
@@ -102,6 +103,7 @@ class Relay:
         self._replies = replies
         self._fetch = fetch
         self._unheard = unheard
+        self._begun = BegunOrders(pool)
         self._woken = asyncio.Event()
         self._stopping = False
         self._running: dict[asyncio.Task[None], Claimed] = {}
@@ -201,6 +203,7 @@ class Relay:
                     self._journeys,
                     row,
                     now=self._clock(),
+                    begun=self._begun,
                     orders_ahead=self._orders_ahead,
                     replies=self._replies,
                     fetch=self._fetch,

@@ -58,6 +58,22 @@ UPDATE inbox SET status = $3, note = $4, done_at = $5, next_attempt = coalesce($
 WHERE id = $1 AND attempts = $2 AND status = 'pending'
 """
 
+# One after the other as they are given.
+_LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended(subject, 7067)) FROM unnest($1::text[]) AS subject"
+# A parcel that was told of before its order waits under its own number. The list is made first and what waits is then
+# found by index, whatever the planner knows about the tables. Rows are taken in their order: two groups of orders may
+# share parcels.
+_RELEASE_ORDERS = """
+UPDATE inbox SET status = 'pending', next_attempt = $4, attempts = 0, note = NULL
+WHERE id = ANY(ARRAY(
+    SELECT id FROM inbox WHERE status = 'waiting' AND subject = ANY($1::text[] || ARRAY(
+        SELECT 'tracking:' || parcel.tracking_number
+        FROM unnest($2::text[], $3::text[]) AS begun (shop, order_id), LATERAL (
+            SELECT tracking_number FROM shipments
+            WHERE shop = begun.shop AND order_id = begun.order_id OFFSET 0) parcel))
+    ORDER BY id FOR UPDATE))
+"""
+
 _EXPIRE = """
 UPDATE inbox SET status = 'dead', done_at = $1,
     note = CASE WHEN starts_with(note, $4) THEN note ELSE 'its ' || split_part(subject, ':', 1) || ' never came' END
@@ -104,6 +120,16 @@ class Claimed:
     def fetches(self) -> bool:
         """Whether an order is to be read from its shop, which takes as long as the shop does."""
         return self.subject.startswith("changed:")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """The row of an order's creation whose journey is started (or needs none); `note` is kept with the row."""
+
+    row: Claimed
+    shop: str
+    order_id: str
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,6 +211,23 @@ async def release(connection: Connection, subjects: Sequence[str], *, now: datet
     return int(result.split()[-1])
 
 
+async def begun(connection: Connection, orders: Sequence[Begun], *, now: datetime) -> None:
+    """Mark creations of orders dispatched, and let go what waited for these orders or for their parcels.
+
+    Takes the subjects of all of them for the rest of the transaction.
+    """
+    await lock_all(connection, [one.row.subject for one in orders])
+    settled = sorted((one.row.id, one.row.attempts, "dispatched", one.note, now, None) for one in orders)
+    await connection.executemany(_SETTLE, settled)
+    await connection.execute(
+        _RELEASE_ORDERS,
+        [one.row.subject for one in orders],
+        [one.shop for one in orders],
+        [one.order_id for one in orders],
+        now,
+    )
+
+
 async def retry(pool: Pool, row: Claimed, *, at: datetime, note: str) -> None:
     """Try a row again at that moment, if it is still this relay's; `note` says what went wrong, without any data."""
     await pool.execute(_SETTLE, row.id, row.attempts, "pending", note, None, at)
@@ -246,9 +289,14 @@ async def order_still_to_start(connection: Connection, shop: str, order_id: str)
 async def lock(connection: Connection, subject: str) -> None:
     """Take a subject for the rest of the transaction, so that nothing is put aside while it is being let go.
 
-    Take a tracking number before the orders, and orders in their order, or two relays may block each other.
+    Take a tracking number before the orders, and orders by `lock_all`, or two relays may block each other.
     """
     await connection.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 7067))", subject)
+
+
+async def lock_all(connection: Connection, subjects: Sequence[str]) -> None:
+    """Take several subjects of one kind as `lock` does, sorted: the same order for everybody who takes some of them."""
+    await connection.execute(_LOCK_ALL, sorted(set(subjects)))
 
 
 async def figures(pool: Pool) -> Figures:

@@ -125,14 +125,6 @@ async def carrying(connection: Connection, event: intake.ShipmentUpdated) -> lis
     return [(row["shop"], row["order_id"]) for row in rows]
 
 
-async def numbers_of(connection: Connection, shop: str, order_id: str) -> list[str]:
-    """The tracking numbers of an order."""
-    rows = await connection.fetch(
-        "SELECT tracking_number FROM shipments WHERE shop = $1 AND order_id = $2 ORDER BY 1", shop, order_id
-    )
-    return [row["tracking_number"] for row in rows]
-
-
 async def scan(
     connection: Connection,
     event: intake.ShipmentUpdated,

@@ -82,6 +82,14 @@ async def claim_all(pool: Pool) -> None:
     assert len(await inbox.claim(pool, now=NOW, limit=MANY, fetches=3)) > MANY - 10
 
 
+async def begin_all(pool: Pool) -> None:
+    rows = await inbox.claim(pool, now=NOW + timedelta(minutes=1), limit=MANY, fetches=3)
+    assert len(rows) > MANY - 10
+    begun = [inbox.Begun(row, "acme", row.subject.rpartition(":")[2], None) for row in rows]
+    async with pool.acquire() as connection, connection.transaction():
+        await inbox.begun(connection, begun, now=NOW)
+
+
 async def tidy_inbox(pool: Pool) -> None:
     await inbox.expire(pool, now=NOW, age=timedelta(days=7), unread_age=timedelta(days=30))
     await inbox.forget(pool, finished_before=NOW, dead_before=NOW, ignored_before=NOW, limit=1000)
@@ -126,6 +134,7 @@ WORKS = [
     keep_page,
     claim,
     claim_all,
+    begin_all,
     tidy_inbox,
     forget_customer,
     forget_shop,
