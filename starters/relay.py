@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -37,7 +38,10 @@ _FORGET_AT_ONCE = 1000
 _POLL = timedelta(seconds=1)
 _LONGEST_PAUSE = timedelta(seconds=10)
 _HAND_BACK_SECONDS = 1.0
-_SLOTS = 8
+_SLOTS = 32
+_REFILL = _SLOTS // 2
+"""While fewer of the slots than this are free, rows are left until more are: in a burst one look for what is due then
+serves many rows. One that is put off comes when `poll` has passed, whatever the slots wait for."""
 _FETCHES = 3
 """Slots of their own for reading orders from shops: one that is slow keeps no fact waiting."""
 _BACKOFF_CAP_SECONDS = 60
@@ -106,6 +110,7 @@ class Relay:
         self._begun = BegunOrders(pool)
         self._woken = asyncio.Event()
         self._stopping = False
+        self._looked = -math.inf
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._erasing: asyncio.Task[None] | None = None
         self._next_sweep = self._next_forget = datetime.min.replace(tzinfo=UTC)
@@ -122,7 +127,7 @@ class Relay:
             self._woken.clear()
             taken = 0
             try:
-                taken = await self._take()
+                taken = await self._take(patient=True)
                 away = 0
             except Exception as error:  # noqa: BLE001  # without a relay nothing is delivered at all
                 away += 1
@@ -153,8 +158,11 @@ class Relay:
             await self._erasing
         return total
 
-    async def _take(self) -> int:
-        """Start on as many rows as there are free slots; how many that were."""
+    async def _take(self, *, patient: bool = False) -> int:
+        """Start on as many rows as there are free slots; how many that were.
+
+        `patient` leaves them until `_REFILL` slots are free, or `poll` has passed since the last look.
+        """
         now = self._clock()
         if now >= self._next_sweep:
             self._next_sweep = now + _SWEEP_EVERY
@@ -175,8 +183,11 @@ class Relay:
                 self._next_forget = now + _FORGET_EVERY
         fetching = sum(row.fetches for row in self._running.values())
         free, fetches = _SLOTS - (len(self._running) - fetching), _FETCHES - fetching
-        if not free and not fetches:
+        # Counted from the last look and not from being woken: what keeps coming must not put the next one off for ever.
+        due = time.monotonic() - self._looked >= self._poll.total_seconds()
+        if (patient and free < _REFILL and not due) or not (free or fetches):
             return 0
+        self._looked = time.monotonic()
         rows = await inbox.claim(self._pool, now=now, limit=free, fetches=fetches)
         for row in rows:
             task = asyncio.create_task(self._deliver(row))

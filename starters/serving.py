@@ -64,7 +64,7 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     host, port = settings.host_and_port("listen")
     settings.needed("secret_key")
     templates = load_templates(settings)
-    pool = await database(settings.needed("database_url"))
+    pool = await database(settings.needed("database_url"), size=20)
     try:
         client = await temporal_client(address=temporal_address)
         async with serving(settings, pool, client, templates, listener=listen(host, port)) as url:

@@ -98,7 +98,7 @@ async def whole_stack(
         dsn = settings.needed("database_url")
         await migrate(dsn)
         await publish_if_none(dsn, settings.playbook_path)
-        pool = await database(dsn, size=12)
+        pool = await database(dsn, size=20)
         running.push_async_callback(pool.close)
         tell("database")
         client = await temporal_client(address=embedded.addresses.temporal_address)

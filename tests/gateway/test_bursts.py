@@ -1,8 +1,12 @@
 """Many orders at once: what is written together, and what one order's trouble means for the others."""
 
 import asyncio
+from datetime import timedelta
+
+import pytest
 
 from starters.begun import BegunOrders
+from starters.relay import Relay
 from store import inbox
 from store.inbox import Begun
 
@@ -78,6 +82,62 @@ async def test_a_row_that_was_given_out_again_is_not_marked(gate):
     await inbox.claim(gate.pool, now=gate.clock.now, limit=MANY)
     await BegunOrders(gate.pool).write(begun(row), now=gate.clock.now)
     assert (await gate.states()).count("dispatched") == 0
+
+
+class Stuck:
+    """Journeys of which some never answer; the rest are the recorder's."""
+
+    def __init__(self, journeys, stuck):
+        self.journeys, self.stuck, self.hanging = journeys, stuck, asyncio.Event()
+        self.most_hang, self.count = asyncio.Event(), 0
+        self.settle, self.signal = journeys.settle, journeys.signal
+
+    async def start(self, facts, playbook):
+        if int(facts.order_id) < self.stuck:
+            self.count += 1
+            if self.count == self.stuck:
+                self.most_hang.set()
+            await self.hanging.wait()
+        return await self.journeys.start(facts, playbook)
+
+
+@pytest.mark.parametrize("stuck", [17, 31])
+async def test_orders_that_hang_hold_up_no_other(gate, stuck):
+    """With most of the relay's slots waiting for Temporal, the free ones still deliver what comes."""
+    journeys = Stuck(gate.journeys, stuck)
+    relay = Relay(gate.pool, journeys, clock=gate.clock)
+    for number in range(stuck):
+        await gate.send.order(order_id=str(number), customer={"customer_id": f"c-{number}"})
+    running = asyncio.create_task(relay.run())
+    for number in range(stuck, stuck + 3):
+        await gate.send.order(order_id=str(number), customer={"customer_id": f"c-{number}"})
+    async with asyncio.timeout(30):
+        while len(gate.journeys.playbooks) < 3:  # noqa: ASYNC110  the relay has no event for it
+            await asyncio.sleep(0.05)
+    journeys.hanging.set()
+    async with asyncio.timeout(30):
+        while (await gate.states()).count("dispatched") < stuck + 3:  # noqa: ASYNC110  the relay has no event for it
+            await asyncio.sleep(0.05)
+    relay.stop()
+    await running
+
+
+async def test_a_relay_that_is_woken_all_the_time_still_looks(gate):
+    """While most slots hang, webhooks that keep coming do not put off the look that would take them."""
+    journeys = Stuck(gate.journeys, 17)
+    relay = Relay(gate.pool, journeys, clock=gate.clock, poll=timedelta(seconds=0.5))
+    for number in range(17):
+        await gate.send.order(order_id=str(number), customer={"customer_id": f"c-{number}"})
+    running = asyncio.create_task(relay.run())
+    await asyncio.wait_for(journeys.most_hang.wait(), 30)
+    await gate.send.order(order_id="17", customer={"customer_id": "c-17"})
+    async with asyncio.timeout(10):  # less than the relay's own limit, which ends what hangs
+        while not gate.journeys.playbooks:
+            relay.wake()
+            await asyncio.sleep(0.01)
+    journeys.hanging.set()
+    relay.stop()
+    await running
 
 
 async def test_orders_are_taken_in_one_order_whoever_takes_them(gate):
