@@ -1,6 +1,7 @@
 """The gateway as a running HTTP server: by itself for `postlude gateway`, or beside a worker in one process."""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Generator, Sequence
@@ -68,6 +69,8 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     try:
         client = await temporal_client(address=temporal_address)
         async with serving(settings, pool, client, templates, listener=listen(host, port)) as url:
+            # What is loaded by now stays: looking it over in every full collection would hold up the answers.
+            gc.freeze()
             log.info("gateway_started", url=url)
             await stopping.wait()
             log.info("gateway_stopping")
