@@ -99,9 +99,11 @@ async def _whole(client: Client, config: Config) -> AsyncIterator[Worker]:
     senders, links = Senders.named_by({Channel.EMAIL: config.email_url}), Links("bench-secret-key", settings.public_url)
     pool = await connect(config.database_url)
     try:
-        async with playbooks_kept_fresh(pool):
+        async with playbooks_kept_fresh(pool, PLAYBOOKS):
             templates = load_templates(settings)
-            yield build_worker(client, pool, settings, senders=senders, templates=templates, links=links)
+            yield build_worker(
+                client, pool, settings, senders=senders, templates=templates, links=links, playbook=PLAYBOOKS.get
+            )
     finally:
         await senders.aclose()
         await pool.close()

@@ -13,6 +13,7 @@ from temporalio.client import Client, Interceptor
 
 from activities.links import Links
 from activities.messaging.templates import Templates
+from journey.playbook import Playbook
 from starters.dev_pages import mail_pages
 from starters.gallery import gallery_pages
 from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
@@ -44,7 +45,10 @@ _TEMPORAL_PORTS: Final = (7233, 8233)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What is up. `mail` and `ui_url` are None where the part is not embedded; `settings` are complete."""
+    """What is up. `mail` and `ui_url` are None where the part is not embedded; `settings` are complete.
+
+    `playbook` finds a published playbook by its digest.
+    """
 
     settings: Settings
     url: str
@@ -52,6 +56,7 @@ class Stack:
     client: Client
     templates: Templates
     links: Links
+    playbook: Callable[[str], Playbook]
     mail: MailCatcher | None
     ui_url: str | None
 
@@ -108,7 +113,7 @@ async def whole_stack(
             client = Client(**config)
         senders = senders_of(settings)
         running.push_async_callback(senders.aclose)
-        await running.enter_async_context(playbooks_kept_fresh(pool))
+        await running.enter_async_context(playbooks_kept_fresh(pool, PLAYBOOKS))
         templates = await reading
         links = Links(settings.needed("secret_key"), settings.public_url)
         alerts = alerts_of(settings, senders, templates)
@@ -123,6 +128,7 @@ async def whole_stack(
             senders=senders,
             templates=templates,
             links=links,
+            playbook=PLAYBOOKS.get,
             alerts=alerts,
             shops=shops,
             pollers=pollers,
@@ -155,6 +161,7 @@ async def whole_stack(
             client=client,
             templates=templates,
             links=links,
+            playbook=PLAYBOOKS.get,
             mail=embedded.catcher,
             ui_url=embedded.addresses.ui_url,
         )

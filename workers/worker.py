@@ -34,7 +34,7 @@ from activities.shop_sync import ShopSyncs
 from activities.shops.apis import ShopApis
 from activities.ways import Ways
 from journey.intervals import THROTTLE
-from journey.playbook import Channel, PlaybookError, read_published
+from journey.playbook import Channel, Playbook, PlaybookError, read_published
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
@@ -44,7 +44,7 @@ from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
-from workflows.registry import PLAYBOOKS
+from workflows.registry import PLAYBOOKS, PlaybookRegistry
 from workflows.remedy_case import RemedySaga
 from workflows.shop_sync import ShopSync
 
@@ -65,30 +65,32 @@ _NO_POLLERS: Final = Pollers([])
 _NO_METER: Final = MetricMeter.noop
 
 
-async def load_playbooks(pool: Pool) -> None:
-    """Make every published playbook known to this process.
+async def load_playbooks(pool: Pool, known: PlaybookRegistry) -> None:
+    """Make every published playbook known.
 
     One that a newer version wrote is not to be read: its journeys wait for a worker that can, all others go on. It is
     logged once, counted in `postlude_playbooks_unreadable`, and named in each failed task of such a journey.
     """
-    for digest, content in (await playbooks.unknown_to(pool, PLAYBOOKS.digests())).items():
+    for digest, content in (await playbooks.unknown_to(pool, known.digests())).items():
         try:
-            PLAYBOOKS.add(digest, read_published(content))
+            known.add(digest, read_published(content))
         except PlaybookError as error:
             why = str(error).partition("\n")[0]
-            PLAYBOOKS.refuse(digest, why)
+            known.refuse(digest, why)
             log.error("playbook_unreadable", playbook=digest, why=why)  # noqa: TRY400  a traceback says no more
 
 
 @asynccontextmanager
-async def playbooks_kept_fresh(pool: Pool, meter: MetricMeter = _NO_METER) -> AsyncIterator[None]:
+async def playbooks_kept_fresh(
+    pool: Pool, known: PlaybookRegistry, meter: MetricMeter = _NO_METER
+) -> AsyncIterator[None]:
     """Load what is published, again every few seconds and at once when a journey misses one.
 
     `meter` counts those that this process cannot read.
     """
     unreadable = meter.create_gauge("postlude_playbooks_unreadable", "Published playbooks this worker cannot read")
     loop, missed = asyncio.get_running_loop(), asyncio.Event()
-    PLAYBOOKS.on_miss = lambda: loop.call_soon_threadsafe(missed.set)
+    known.on_miss = lambda: loop.call_soon_threadsafe(missed.set)
 
     async def refresh() -> None:
         while True:
@@ -96,18 +98,18 @@ async def playbooks_kept_fresh(pool: Pool, meter: MetricMeter = _NO_METER) -> As
                 await asyncio.wait_for(missed.wait(), _REFRESH)
             missed.clear()
             try:
-                await load_playbooks(pool)
-                unreadable.set(PLAYBOOKS.unreadable)
+                await load_playbooks(pool, known)
+                unreadable.set(known.unreadable)
             except (*AWAY, asyncpg.PostgresError) as error:
                 log.warning("playbooks_not_refreshed", error=type(error).__name__)
 
-    await load_playbooks(pool)
-    unreadable.set(PLAYBOOKS.unreadable)
+    await load_playbooks(pool, known)
+    unreadable.set(known.unreadable)
     task = asyncio.create_task(refresh())
     try:
         yield
     finally:
-        PLAYBOOKS.on_miss = lambda: None
+        known.on_miss = lambda: None
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -130,19 +132,24 @@ def build_worker(
     senders: Senders,
     templates: Templates,
     links: Links,
+    playbook: Callable[[str], Playbook],
     alerts: Alerts | None = None,
     shops: ShopApis = _NO_SHOPS,
     pollers: Pollers = _NO_POLLERS,
     gap: Gap = no_gap,
     remedy_gap: RemedyGap = no_remedy_gap,
 ) -> Worker:
-    """A worker for one task queue: journeys and all that is done beside them, over this pool and these vendors."""
+    """A worker for one task queue: journeys and all that is done beside them, over this pool and these vendors.
+
+    `playbook` finds a playbook by its digest, for the activities. The workflows ask `workflows.registry.PLAYBOOKS`:
+    Temporal makes them and hands them no argument of the worker's.
+    """
     domain = templates.brand.sender.address.rpartition("@")[2]
-    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, PLAYBOOKS.get, settings.twilio_callback, alerts)
+    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, playbook, settings.twilio_callback, alerts)
     ledger = Ledger(pool, domain=domain, policy=settings.policy)
     # One for the process: all its journeys learn from one another which provider is away.
     deliveries = Deliveries(pool, ledger, sender, ways=Ways(sender.senders), gap=gap)
-    remedies = Remedies(pool, PLAYBOOKS.get, shops, alerts=alerts, gap=remedy_gap)
+    remedies = Remedies(pool, playbook, shops, alerts=alerts, gap=remedy_gap)
     activities: list[Callable[..., object]] = [
         deliveries.deliver,
         deliveries.find_out,
@@ -268,7 +275,7 @@ async def run_worker(
     try:
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         runtime = client.service_client.config.runtime or Runtime.default()
-        async with playbooks_kept_fresh(pool, runtime.metric_meter):
+        async with playbooks_kept_fresh(pool, PLAYBOOKS, runtime.metric_meter):
             worker = build_worker(
                 client,
                 pool,
@@ -276,6 +283,7 @@ async def run_worker(
                 senders=senders,
                 templates=templates,
                 links=links,
+                playbook=PLAYBOOKS.get,
                 alerts=alerts,
                 shops=shops,
                 pollers=pollers,

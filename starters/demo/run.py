@@ -33,7 +33,6 @@ from store.pool import Pool
 from workers.logs import configure
 from workers.mail_catcher import CaughtMail
 from workers.settings import Settings
-from workflows.registry import PLAYBOOKS
 
 LOG: Final = "demo.log"
 OPERATORS: Final = "operators@fernhill.example"
@@ -183,7 +182,7 @@ async def _diary(player: Player, story: Story) -> tuple[Diary, Sides]:
     history = await runs(stack.client, story.shop, story.order_id)
     held = await holds(stack.client, history)
     told = {hold.touch for hold in held}
-    waited = nights(row, messages, PLAYBOOKS.get(row.playbook).contact.quiet_hours)
+    waited = nights(row, messages, stack.playbook(row.playbook).contact.quiet_hours)
     diary = Diary(story, row.placed_at, messages, [*(one for one in waited if one.touch not in told), *held])
     caught = stack.mail.messages() if stack.mail is not None else []
     seen = sides(

@@ -22,6 +22,7 @@ from tests.support.processes import chosen_seed
 from tests.support.world import World, order_id, world
 from workers.worker import build_worker
 from workflows.order_journey import OrderJourney
+from workflows.registry import PLAYBOOKS
 
 SEEDS = 200
 TIMES = 5
@@ -104,6 +105,7 @@ async def test_webhooks_shuffled_and_repeated_tell_the_same_story(  # noqa: PLR0
             senders=Channels.of(smtp),
             templates=templates,
             links=Links("test-secret-key", "http://shop.test"),
+            playbook=PLAYBOOKS.get,
         )
         async with worker:
             names = [teller.order_id for teller in (*references, *orders)]

@@ -26,6 +26,7 @@ from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack
 from workers.mail_catcher import AnswerLate, MailCatcher
 from workers.worker import build_worker
+from workflows.registry import PLAYBOOKS
 
 
 def mails(catcher: MailCatcher, order: Order) -> list[str]:
@@ -141,7 +142,12 @@ async def test_a_worker_cut_off_from_temporal_keeps_what_it_has_begun(  # noqa: 
         world(client, pool, provider=provider, templates=templates, playbook=playbook, with_worker=False) as place,
         cable(stack.temporal_address) as line,
     ):
-        parts = {"senders": Senders.of(provider), "templates": templates, "links": links}
+        parts = {
+            "senders": Senders.of(provider),
+            "templates": templates,
+            "links": links,
+            "playbook": PLAYBOOKS.get,
+        }
         far = await temporal_client(address=line.address)
         cut_off = build_worker(far, pool, place.settings, **parts)
         running = asyncio.create_task(cut_off.run())

@@ -15,6 +15,7 @@ from workers.connecting import database, temporal_client
 from workers.logs import configure
 from workers.settings import Settings
 from workers.worker import build_worker, load_templates, playbooks_kept_fresh
+from workflows.registry import PLAYBOOKS
 
 QUEUES = "FAULT_TEST_QUEUES"
 """JSON: task queue to `POSTLUDE_EMAIL_URL`."""
@@ -27,11 +28,13 @@ async def work(templates: Templates) -> None:
     client = await temporal_client()
     links = Links(settings.needed("secret_key"), settings.public_url)
     async with AsyncExitStack() as running:
-        await running.enter_async_context(playbooks_kept_fresh(pool))
+        await running.enter_async_context(playbooks_kept_fresh(pool, PLAYBOOKS))
         for queue, url in json.loads(os.environ[QUEUES]).items():
             own = settings.model_copy(update={"task_queue": queue})
             senders = Senders.named_by({Channel.EMAIL: url})
-            worker = build_worker(client, pool, own, senders=senders, templates=templates, links=links)
+            worker = build_worker(
+                client, pool, own, senders=senders, templates=templates, links=links, playbook=PLAYBOOKS.get
+            )
             await running.enter_async_context(worker)
         await asyncio.Event().wait()
 

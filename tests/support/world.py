@@ -30,6 +30,7 @@ from tests.support.orders import Order, put, put_parcel
 from workers.settings import Settings
 from workers.worker import build_worker, playbooks_kept_fresh
 from workflows.order_journey import OrderJourney
+from workflows.registry import PLAYBOOKS
 
 
 def order_id() -> str:
@@ -117,7 +118,7 @@ async def world(
         Clocks(client),
     )
     links = Links("test-secret-key", "http://shop.test")
-    async with playbooks_kept_fresh(pool):
+    async with playbooks_kept_fresh(pool, PLAYBOOKS):
         if not with_worker:
             yield made
             return
@@ -129,6 +130,7 @@ async def world(
             senders=senders,
             templates=templates,
             links=links,
+            playbook=PLAYBOOKS.get,
             alerts=alerts,
             shops=ShopApis([Unasked()]),
             gap=gap,

@@ -33,6 +33,7 @@ from store.ledger import Ledger
 from store.pool import Pool
 from workers.settings import Settings
 from workers.worker import build_worker
+from workflows.registry import PLAYBOOKS
 
 FROZEN = timedelta(seconds=5.5)
 """A stand-still of a busy machine."""
@@ -77,7 +78,13 @@ async def test_the_parts_are_set_to_them(client: Client, pool: Pool, templates: 
     smtp = Smtp(urlsplit("smtp://127.0.0.1:25"))
     links = Links("test-secret-key", "http://shop.test")
     worker = build_worker(
-        client, pool, Settings(task_queue="intervals"), senders=Senders.of(smtp), templates=templates, links=links
+        client,
+        pool,
+        Settings(task_queue="intervals"),
+        senders=Senders.of(smtp),
+        templates=templates,
+        links=links,
+        playbook=PLAYBOOKS.get,
     )
     config = worker.config()
     assert config["max_heartbeat_throttle_interval"] == config["default_heartbeat_throttle_interval"] == THROTTLE

@@ -9,7 +9,7 @@ from journey.playbook import Playbook
 from store import playbooks
 from store.pool import Pool
 from workers.worker import load_playbooks
-from workflows.registry import PLAYBOOKS, UnknownPlaybookError, UnreadablePlaybookError
+from workflows.registry import PlaybookRegistry, UnknownPlaybookError, UnreadablePlaybookError
 
 
 async def stored(pool: Pool, digest: str, content: str) -> None:
@@ -21,8 +21,9 @@ async def test_a_playbook_beyond_todays_limits_is_loaded(pool: Pool, playbook: P
     content = json.loads(playbook.compact)
     content["touches"][0]["priority"] = 1000
     await stored(pool, "beyond", json.dumps(content))
-    await load_playbooks(pool)
-    assert PLAYBOOKS.get("beyond").touches[0].priority == 1000
+    known = PlaybookRegistry()
+    await load_playbooks(pool, known)
+    assert known.get("beyond").touches[0].priority == 1000
 
 
 async def test_a_playbook_of_a_newer_version_is_named_once_in_the_log_and_in_each_failed_task(
@@ -31,15 +32,15 @@ async def test_a_playbook_of_a_newer_version_is_named_once_in_the_log_and_in_eac
     """Operators read the digest and the word that is not known; journeys of other playbooks go on."""
     await playbooks.publish(pool, playbook)
     await stored(pool, "newer", json.dumps(json.loads(playbook.compact) | {"sings": True}))
-    before = PLAYBOOKS.unreadable
+    known = PlaybookRegistry()
     with capture_logs() as said:
-        await load_playbooks(pool)
-        await load_playbooks(pool)
+        await load_playbooks(pool, known)
+        await load_playbooks(pool, known)
     assert [(line["event"], line["playbook"]) for line in said] == [("playbook_unreadable", "newer")]
     assert "sings" in said[0]["why"]
-    assert PLAYBOOKS.unreadable == before + 1
+    assert known.unreadable == 1
     with pytest.raises(UnreadablePlaybookError, match=r"newer.*sings"):
-        PLAYBOOKS.get("newer")
-    assert PLAYBOOKS.get(playbook.digest) == playbook
+        known.get("newer")
+    assert known.get(playbook.digest) == playbook
     with pytest.raises(UnknownPlaybookError):
-        PLAYBOOKS.get("never published")
+        known.get("never published")

@@ -28,6 +28,7 @@ from tests.support.world import World, order_id, world
 from workers.settings import Settings
 from workers.worker import build_worker
 from workflows.order_journey import OrderJourney
+from workflows.registry import PLAYBOOKS
 
 _IN_PROGRESS = RoutingConfigUpdateState.ROUTING_CONFIG_UPDATE_STATE_IN_PROGRESS
 
@@ -58,6 +59,7 @@ class Builds:
             senders=Senders.of(self.provider),
             templates=self.templates,
             links=Links("test-secret-key", "http://shop.test"),
+            playbook=PLAYBOOKS.get,
         )
         async with worker:
             await self._make_current(build)
