@@ -19,11 +19,12 @@ from activities.links import Links
 from activities.messaging.context import build_message
 from activities.messaging.senders import Senders
 from activities.messaging.templates import Templates
+from bench.scenario import frozen_playbook
 from bench.sides import SHOP
 from bench.worker_process import answer
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest, Held, Sent
-from journey.playbook import Channel, Playbook, load_playbook
+from journey.playbook import Channel, Playbook
 from store import messages
 from store.ledger import Ledger
 from store.pool import Pool, connect
@@ -131,7 +132,7 @@ _NOTE = "INSERT INTO naive VALUES ($1, $2, $3)"
 
 async def run(config: Config) -> None:
     """Work until stdin ends."""
-    playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
+    playbook = frozen_playbook()
     senders = Senders.named_by({Channel.EMAIL: config.email_url})
     links = Links("bench-secret-key", "http://shop.test")
     sender = Sender(senders, Templates.load(shipped_playbooks()), links, lambda _digest: playbook)

@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from temporalio.client import WorkflowHandle
@@ -11,6 +12,7 @@ from temporalio.testing import TimeSkipper
 
 from bench.sides import Side
 from journey.parcels import ParcelStatus
+from journey.playbook import Playbook, load_playbook
 
 SENDS = 14
 SIGNALS = 5
@@ -21,6 +23,11 @@ DELIVERED_AFTER = timedelta(days=3)
 REVIEWED_AFTER = timedelta(days=9, hours=2)
 LONG_ENOUGH = timedelta(days=120)
 _LOOK_AGAIN = 0.01
+
+
+def frozen_playbook() -> Playbook:
+    """The default playbook as it was when the figures began, whatever the shipped one says by now."""
+    return load_playbook(Path(__file__).with_name("playbook.yaml").read_text(encoding="utf-8"))
 
 
 def new_order() -> str:

@@ -22,13 +22,14 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 from activities.links import Links
 from activities.messaging.senders import Senders
 from bench.bare import BareJourney, BareSends
+from bench.scenario import frozen_playbook
 from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, Status
-from journey.playbook import Channel, load_playbook
+from journey.playbook import Channel
 from store.pool import connect
 from workers import loop
 from workers.connecting import temporal_client
 from workers.logs import configure
-from workers.settings import Settings, shipped_playbooks
+from workers.settings import Settings
 from workers.worker import build_worker, deployment, load_templates, playbooks_kept_fresh
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
@@ -115,7 +116,7 @@ async def _worker(client: Client, config: Config, sends: Sends) -> AsyncIterator
         case "bare":
             yield _plain(client, config, BareJourney, [BareSends(sends.begin).send])
         case "stub":
-            playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
+            playbook = frozen_playbook()
             PLAYBOOKS.add(playbook.digest, playbook)
             stubs = Stubs(sends)
             work: list[Callable[..., Any]] = [stubs.deliver, stubs.close]

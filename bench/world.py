@@ -13,15 +13,15 @@ from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
 from bench.processes import Child, child
 from bench.provider import Provider
+from bench.scenario import frozen_playbook
 from bench.sides import Bare, Postlude
 from bench.worker_process import Config
-from journey.playbook import Playbook, load_playbook
+from journey.playbook import Playbook
 from store import playbooks
 from store.migrate import migrate
 from store.pool import Pool, connect
 from workers.connecting import temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
-from workers.settings import shipped_playbooks
 from workflows.journey_input import SEARCH_ATTRIBUTES
 
 
@@ -39,7 +39,7 @@ class Sides:
 
 @dataclass
 class World:
-    """The servers, the clients, and the playbook that ships."""
+    """The servers, the clients, and the bench's playbook."""
 
     stack: EmbeddedStack
     database_url: str
@@ -87,8 +87,8 @@ class World:
 
 @asynccontextmanager
 async def world(home: Path) -> AsyncIterator[World]:
-    """Servers of their own under `home`, with the shipped playbook published."""
-    playbook = load_playbook((shipped_playbooks() / "default.yaml").read_text(encoding="utf-8"))
+    """Servers of their own under `home`, with the bench's own playbook published."""
+    playbook = frozen_playbook()
     async with (
         embedded_stack(home, mail=False, search_attributes=SEARCH_ATTRIBUTES) as stack,
         Provider() as provider,
