@@ -4,6 +4,7 @@ import asyncio
 import statistics
 import time
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from temporalio.client import WorkflowHistory
@@ -23,21 +24,33 @@ _AT_ONCE = 25
 _WARM_JOURNEYS = 100
 
 
-async def cpu(world: World, sides: Sides, *, rounds: int, batch: int) -> dict[str, list[float]]:
-    """Worker CPU milliseconds a journey, by side, one figure a round; the sides take turns within each round."""
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """CPU milliseconds a journey by side, one figure a round: of the side's worker, and of the Temporal server."""
+
+    worker: dict[str, list[float]]
+    server: dict[str, list[float]]
+
+
+async def cpu(world: World, sides: Sides, *, rounds: int, batch: int) -> Taken:
+    """Whole journeys of each side; the sides take turns within each round.
+
+    The server's share includes what the bench asks it for while it moves the clocks, which is the same for all sides.
+    """
     turns: dict[str, tuple[Side, Child]] = {
         "bare": (sides.bare, sides.bare_worker),
         "stub": (sides.stub, sides.stub_worker),
         "postlude": (sides.postlude, sides.postlude_worker),
     }
-    found: dict[str, list[float]] = {name: [] for name in turns}
+    found = Taken({name: [] for name in turns}, {name: [] for name in turns})
     for number in range(rounds + 1):
         for name, (side, worker) in turns.items():
-            before = await worker.ask("cpu")
+            before, served = await worker.ask("cpu"), world.server_cpu()
             await play_many(side, world.skipper, batch)
             after = await worker.ask("cpu")
             if number:  # the first round only warms up
-                found[name].append((after - before) / batch * 1000)
+                found.worker[name].append((after - before) / batch * 1000)
+                found.server[name].append((world.server_cpu() - served) / batch * 1000)
     return found
 
 
@@ -74,8 +87,8 @@ async def _open(side: Side, worker: Child, count: int) -> None:
     await asyncio.sleep(1)  # the last ones start their timers
 
 
-async def replay(world: World, record: Record, *, times: int) -> float:
-    """Median milliseconds to replay all runs of a journey, unsandboxed as in production."""
+async def replay(world: World, records: Sequence[Record], *, times: int) -> list[float]:
+    """Median milliseconds to replay all runs of each journey, unsandboxed as in production; they take turns."""
     PLAYBOOKS.add(world.playbook.digest, world.playbook)
     replayer = Replayer(
         workflows=[OrderJourney, BareJourney],
@@ -85,21 +98,26 @@ async def replay(world: World, record: Record, *, times: int) -> float:
 
     async def over_and_over() -> AsyncIterator[WorkflowHistory]:
         for _ in range(times + 1):
-            for run in record.runs:
-                yield run.raw
+            for one in records:
+                for run in one.runs:
+                    yield run.raw
 
     # One replayer for all of them, as a worker has one for all its journeys.
-    found: list[float] = []
+    found: list[list[float]] = [[] for _ in records]
+    whose = [(turn, place) for turn in range(times + 1) for place, one in enumerate(records) for _ in one.runs]
     async with replayer.workflow_replay_iterator(over_and_over()) as results:
-        began, runs = time.perf_counter(), 0
+        began, took, runs = time.perf_counter(), 0.0, 0
         async for result in results:
             if result.replay_failure is not None:
                 raise result.replay_failure
+            journey = whose[runs]
             runs += 1
-            if runs % len(record.runs) == 0:
-                found.append((time.perf_counter() - began) * 1000)
-                began = time.perf_counter()
-    return statistics.median(found[1:])
+            took += time.perf_counter() - began
+            if runs == len(whose) or whose[runs] != journey:
+                found[journey[1]].append(took * 1000)
+                took = 0.0
+            began = time.perf_counter()
+    return [statistics.median(one[1:]) for one in found]
 
 
 def ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:

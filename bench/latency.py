@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from bench.scenario import new_order
 from bench.sides import Side
-from bench.world import Sides, World, percentile
+from bench.world import Sides, World
 from journey.parcels import ParcelStatus
 
 _AT_ONCE = 10
@@ -23,10 +23,6 @@ class Latency:
 
     ours: tuple[float, ...]
     bare: tuple[float, ...]
-
-    def more(self, percent: int) -> float:
-        """By how many milliseconds ours is slower at a percentile."""
-        return percentile(self.ours, percent) - percentile(self.bare, percent)
 
 
 async def signal_to_send(world: World, sides: Sides, *, samples: int) -> Latency:

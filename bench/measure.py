@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
-from bench import footprint, rules
+from bench import footprint, rules, yardstick
 from bench.campaign import Campaign, campaign
 from bench.contact import decisions
 from bench.cost import Ledger, Policy, price
@@ -17,24 +17,25 @@ from bench.histories import Record, counted_actions, record
 from bench.latency import signal_to_send
 from bench.parcels import fold_rows, polling_rows, scan_rows
 from bench.rendering import rates
-from bench.report import Row
+from bench.report import Row, compared
 from bench.scenario import SENDS, SIGNALS, play
 from bench.sides import Side
 from bench.sizes import Sizes
 from bench.webhooks import answers
 from bench.world import Sides, World, percentile
 
-_MORE = 1.10
-_MOST_BYTES = 22 * 1024
-_MOST_DOLLARS = 0.0020
+# Every target is a ratio to what was measured beside it in the same run, except what is counted or priced.
+_MOST_ACTIONS = 1.10
+_MOST_EVENTS = 1.05
+_MOST_DOLLARS = 0.0021
 _MOST_CPU = 1.5
-_MOST_REPLAY_MS = 60
-_MOST_KIB = 80
-_SLOWER_MS = {50: 5, 99: 15}
-_SLOWER_ANSWER = 2
-_LEAST_PAIRS = 50_000
-_MOST_DECISION_MS = 5
-_LEAST_MAILS = 5_000
+_MOST_REPLAY = 4
+_MOST_MEMORY = 1.5
+_MOST_LATENCY = 1.4
+_MOST_ANSWER = 2
+_MOST_PACE = 3
+_MOST_DECISION = 5
+_MOST_MAIL = 4
 _NAIVE_SHARE = 5
 """The campaign without a ledger is that much smaller: its faults are many enough."""
 
@@ -51,6 +52,10 @@ class Findings:
         """One more row."""
         self.rows.append(Row(figure, ours, bare, target, met))
 
+    def compare(self, figure: str, ours: float, bare: float, unit: str, *, most: float | None) -> None:
+        """One more row of two figures in the same unit; of ours no more than `most` times the bare one is asked."""
+        self.rows.append(compared(figure, ours, bare, unit, most=most))
+
     def take(self, rows: Sequence[Row], raw: Mapping[str, Any] | None = None) -> None:
         """More rows, and the numbers behind them."""
         self.rows += rows
@@ -62,9 +67,9 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
     found = Findings()
     async with world.sides() as sides:
         _say("histories")
-        ours = await _histories(world, sides, found)
+        ours, theirs = await _histories(world, sides, found)
         _say("replay")
-        await _replay(world, sizes, found, ours)
+        await _replay(world, sizes, found, ours, theirs)
         if not brief:
             _say("CPU")
             await _cpu(world, sides, sizes, found)
@@ -92,7 +97,7 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
     return found
 
 
-async def _histories(world: World, sides: Sides, found: Findings) -> Record:
+async def _histories(world: World, sides: Sides, found: Findings) -> tuple[Record, Record]:
     """Actions, events, bytes and price of one journey a side, and where a new run pays."""
     metrics = world.stack.temporal_metrics_url
     before = await counted_actions(metrics)
@@ -108,22 +113,22 @@ async def _histories(world: World, sides: Sides, found: Findings) -> Record:
         "Temporal actions of a journey (the server's own counter)",
         f"{ours.actions} ({counted:.0f})",
         f"{theirs.actions}",
-        f"≤ {_MORE * due:.1f} = 1.10 x (1 start + {SIGNALS} signals + {SENDS} sends + {waits} waits)",
-        met=ours.actions <= _MORE * due and counted == ours.actions,
+        f"≤ {_MOST_ACTIONS * due:.1f} = 1.10 x (1 start + {SIGNALS} signals + {SENDS} sends + {waits} waits)",
+        met=ours.actions <= _MOST_ACTIONS * due and counted == ours.actions,
     )
     found.add(
         "history events",
-        f"{ours.events}",
+        f"{ours.events} ({ours.events / theirs.events:.2f} x)",
         f"{theirs.events}",
-        f"≤ 1.10 x bare = {_MORE * theirs.events:.1f}",
-        met=ours.events <= _MORE * theirs.events,
+        f"≤ {_MOST_EVENTS:.2f} x bare",
+        met=ours.events <= _MOST_EVENTS * theirs.events,
     )
     found.add(
         "history, all runs together",
         f"{ours.size / 1024:.1f} KiB",
         f"{theirs.size / 1024:.1f} KiB",
-        f"≤ {_MOST_BYTES / 1024:.0f} KiB",
-        met=ours.size <= _MOST_BYTES,
+        "",
+        met=None,
     )
     dollars = price(ours)
     found.add(
@@ -136,7 +141,7 @@ async def _histories(world: World, sides: Sides, found: Findings) -> Record:
     found.policies = Ledger(ours, rules.pauses(world.playbook)).policies()
     found.raw["actions"] = {"events": ours.actions, "server": counted, "bare": theirs.actions}
     found.raw["history"] = {"runs": [run.size for run in ours.runs], "sends": SENDS, "dollars": dollars}
-    return ours
+    return ours, theirs
 
 
 async def _recorded(world: World, side: Side) -> Record:
@@ -145,66 +150,68 @@ async def _recorded(world: World, side: Side) -> Record:
     return await record(world.client, handle.id)
 
 
-async def _replay(world: World, sizes: Sizes, found: Findings, ours: Record) -> None:
-    took = await footprint.replay(world, ours, times=sizes.replays)
-    target = f"≤ {_MOST_REPLAY_MS} ms"
-    found.add("replay of a whole journey", f"{took:.1f} ms", "", target, met=took <= _MOST_REPLAY_MS)
+async def _replay(world: World, sizes: Sizes, found: Findings, ours: Record, theirs: Record) -> None:
+    took, bare = await footprint.replay(world, (ours, theirs), times=sizes.replays)
+    found.compare("replay of a whole journey", took, bare, "ms", most=_MOST_REPLAY)
 
 
 async def _cpu(world: World, sides: Sides, sizes: Sizes, found: Findings) -> None:
     took = await footprint.cpu(world, sides, rounds=sizes.rounds, batch=sizes.batch)
-    times = footprint.ratio(took["stub"], took["bare"])
-    stub, bare, whole = (statistics.median(took[name]) for name in ("stub", "bare", "postlude"))
-    found.add(
-        "worker CPU of a journey, sends that do nothing",
-        f"{stub:.0f} ms ({times:.2f} x)",
-        f"{bare:.0f} ms",
-        f"≤ {_MOST_CPU} x bare",
-        met=times <= _MOST_CPU,
-    )
-    figure = "worker CPU of a journey, with ledger, templates and provider"
-    found.add(figure, f"{whole:.0f} ms", "", "", met=None)
-    found.raw["cpu_ms"] = took
+    for of, rounds, most in (("worker", took.worker, _MOST_CPU), ("Temporal server", took.server, None)):
+        bare = statistics.median(rounds["bare"])
+        for name, what in (("stub", "sends that do nothing"), ("postlude", "with ledger, templates and provider")):
+            times = footprint.ratio(rounds[name], rounds["bare"])
+            asked = most if name == "stub" else None
+            found.add(
+                f"{of} CPU of a journey, {what}",
+                f"{statistics.median(rounds[name]):.0f} ms ({times:.2f} x)",
+                f"{bare:.0f} ms",
+                "" if asked is None else f"≤ {asked} x bare",
+                met=None if asked is None else times <= asked,
+            )
+    found.raw["cpu_ms"] = asdict(took)
 
 
 async def _memory(world: World, sizes: Sizes, found: Findings) -> None:
     grown = await footprint.memory(world, journeys=sizes.open_journeys)
-    found.add(
-        "worker memory of an open cached journey",
-        f"{grown['stub']:.0f} KiB",
-        f"{grown['bare']:.0f} KiB",
-        f"≤ {_MOST_KIB} KiB",
-        met=grown["stub"] <= _MOST_KIB,
-    )
+    found.compare("worker memory of an open cached journey", grown["stub"], grown["bare"], "KiB", most=_MOST_MEMORY)
 
 
 async def _latency(world: World, sides: Sides, sizes: Sizes, found: Findings) -> None:
     took = await signal_to_send(world, sides, samples=sizes.samples)
-    for percent, slower in _SLOWER_MS.items():
-        found.add(
+    for percent in (50, 99):
+        found.compare(
             f"signal to provider request, p{percent} (bare: to the activity)",
-            f"{percentile(took.ours, percent):.1f} ms",
-            f"{percentile(took.bare, percent):.1f} ms",
-            f"≤ bare + {slower} ms",
-            met=took.more(percent) <= slower,
+            percentile(took.ours, percent),
+            percentile(took.bare, percent),
+            "ms",
+            most=_MOST_LATENCY,
         )
     found.raw["latency_ms"] = {"ours": sorted(took.ours), "bare": sorted(took.bare)}
 
 
 def _core(world: World, sizes: Sizes, found: Findings) -> None:
-    rate = rules.pairs_a_second(world.playbook, seconds=sizes.core_seconds)
-    target = f"≥ {_LEAST_PAIRS:,}"
-    found.add("`apply` + `next_step`, pairs a second on one core", f"{rate:,.0f}", "", target, met=rate >= _LEAST_PAIRS)
+    now = rules.pace(world.playbook, seconds=sizes.core_seconds)
+    times = now.rounds / yardstick.FIRST
+    found.add(
+        "`apply` + `next_step`, a pair (beside what 73ad135 took, both measured against a fixed loop)",
+        f"{1_000_000 / now.pairs_a_second:.0f} µs ({times:.2f} x)",
+        f"{1_000_000 / now.pairs_a_second / times:.0f} µs",
+        f"≤ {_MOST_PACE} x",
+        met=times <= _MOST_PACE,
+    )
 
 
 def _mails(world: World, sizes: Sizes, found: Findings) -> None:
     made = rates(world.playbook, seconds=sizes.core_seconds)
+    times = made.body / made.ready
     found.add(
-        f"ready mails a second on one core: HTML, text, header fields ({made.kib:.0f} KiB, four languages)",
-        f"{made.ready:,.0f}",
-        "",
-        f"≥ {_LEAST_MAILS:,}",
-        met=made.ready >= _LEAST_MAILS,
+        f"a ready mail on one core: HTML, text, header fields ({made.kib:.0f} KiB, four languages)"
+        " (bare: Jinja rendering the compiled HTML and text alone)",
+        f"{1_000_000 / made.ready:.0f} µs ({times:.2f} x)",
+        f"{1_000_000 / made.body:.0f} µs",
+        f"≤ {_MOST_MAIL} x bare",
+        met=times <= _MOST_MAIL,
     )
     found.add(
         "mails a second on one core as MIME bytes for SMTP (of it a ready mail to bytes; bare: `email.message`)",
@@ -223,14 +230,13 @@ async def _decisions(world: World, sizes: Sizes, found: Findings) -> None:
         rows=sizes.ledger_rows,
         samples=sizes.decisions,
     )
-    for percent, most in {50: _MOST_DECISION_MS, 99: None}.items():
-        ours = percentile(took.claimed, percent)
-        found.add(
+    for percent, most in {50: _MOST_DECISION, 99: None}.items():
+        found.compare(
             f"decision and claim among {took.rows:,} ledger rows, p{percent} (bare: one INSERT in a transaction)",
-            f"{ours:.1f} ms",
-            f"{percentile(took.bare, percent):.1f} ms",
-            "" if most is None else f"≤ {most} ms",
-            met=None if most is None else ours <= most,
+            percentile(took.claimed, percent),
+            percentile(took.bare, percent),
+            "ms",
+            most=most,
         )
     found.raw["decision_ms"] = {"claimed": _two(took.claimed), "held_or_refused": len(took.not_now)}
 
@@ -258,13 +264,12 @@ def _faults(one: Campaign) -> str:
 async def _webhooks(world: World, sizes: Sizes, found: Findings) -> None:
     took = await answers(world, requests=sizes.requests)
     for percent in (50, 99):
-        ours, bare = percentile(took["gateway"], percent), percentile(took["bare"], percent)
-        found.add(
+        found.compare(
             f"webhook answer, p{percent}",
-            f"{ours:.2f} ms ({ours / bare:.2f} x)",
-            f"{bare:.2f} ms",
-            f"≤ {_SLOWER_ANSWER} x bare",
-            met=ours <= _SLOWER_ANSWER * bare,
+            percentile(took["gateway"], percent),
+            percentile(took["bare"], percent),
+            "ms",
+            most=_MOST_ANSWER,
         )
     relaying = _two(took["relaying"])
     found.add("webhook answer while the same process starts the journeys, p50 / p99", relaying, "", "", met=None)

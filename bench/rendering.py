@@ -2,23 +2,26 @@
 
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import jinja2
 
 from activities.links import Links
-from activities.messaging.context import build_message
+from activities.messaging.compiled import Language, load_languages
+from activities.messaging.context import build_message, message_context
 from activities.messaging.mime import as_bytes
 from activities.messaging.protocol import Mail
 from activities.messaging.templates import Templates
 from bench.people import NOW, OFFSETS, PLACES
 from bench.sides import CARRIER, SHOP
-from journey.playbook import Playbook
+from journey.playbook import Playbook, Touch
 from store.messages import MessageFacts, MessageLine, MessageParcel
 from workers.settings import shipped_playbooks
 
@@ -31,12 +34,14 @@ _MESSAGE_ID = "<0b8d2ad0-58c5-5a3e-9d5c-0d7b4a1f6a52@shop.test>"
 class Rates:
     """Mails a second on one core.
 
-    `ready` are mails as providers by API take them (HTML, text, header fields); `mime` the same as bytes for SMTP and
-    SES, everything included; `mime_alone` from a ready mail to bytes, and `standard_library` the same by
+    `ready` are mails as providers by API take them (HTML, text, header fields), `body` the HTML and the text of the
+    same ones alone, rendered by Jinja from compiled templates and a finished context; `mime` are mails as bytes for
+    SMTP and SES, everything included; `mime_alone` from a ready mail to bytes, and `standard_library` the same by
     `email.message`. `kib` is the mean size of HTML and text.
     """
 
     ready: float
+    body: float
     mime: float
     mime_alone: float
     standard_library: float
@@ -66,13 +71,39 @@ def rates(playbook: Playbook, *, seconds: float) -> Rates:
         return mail
 
     ready = [write(asked) for asked in wanted]
+    languages = load_languages([shipped_playbooks()])
+    bodies = [_compiled(templates, languages, links, playbook.by_id[touch], facts) for touch, facts in wanted]
     return Rates(
         ready=_rate(write, wanted, seconds),
+        body=_rate(_body, bodies, seconds),
         mime=_rate(lambda asked: as_bytes(write(asked)), wanted, seconds),
         mime_alone=_rate(as_bytes, ready, seconds),
         standard_library=_rate(_by_the_standard_library, ready, seconds),
         kib=statistics.mean(len(mail.html.encode()) + len(mail.text.encode()) for mail in ready) / 1024,
     )
+
+
+def _compiled(
+    templates: Templates, languages: Mapping[str, Language], links: Links, wanted: Touch, facts: MessageFacts
+) -> tuple[jinja2.Template, jinja2.Template, dict[str, Any]]:
+    """The compiled HTML and text of a touch in the customer's language, and all that they read."""
+    compiled = languages[templates.language(facts.locale)].touch(wanted.template)
+    if compiled is None:
+        raise RuntimeError(f"the bench's playbook has {wanted.id}, and the templates do not")
+    unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if wanted.marketing else None
+    context = message_context(
+        templates, links, facts, wanted, parcels=facts.parcels[:1], subject=wanted.id, unsubscribe=unsubscribe, now=NOW
+    )
+    return (
+        compiled.html,
+        compiled.text,
+        {**context, "brand": compiled.brand, "subject": "A subject", "preview": "A preview"},
+    )
+
+
+def _body(given: tuple[jinja2.Template, jinja2.Template, dict[str, Any]]) -> tuple[str, str]:
+    html, text, context = given
+    return html.render(context), text.render(context)
 
 
 def _orders() -> list[MessageFacts]:

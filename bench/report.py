@@ -14,6 +14,8 @@ from temporalio.client import Client
 
 from bench.cost import Policy
 
+_SMALL = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -24,6 +26,18 @@ class Row:
     bare: str
     target: str
     met: bool | None
+
+
+def compared(figure: str, ours: float, bare: float, unit: str, *, most: float | None) -> Row:
+    """A row of two figures in the same unit; of ours no more than `most` times the bare one is asked, if anything."""
+    digits = 2 if bare < _SMALL else 1
+    return Row(
+        figure,
+        f"{ours:.{digits}f} {unit} ({ours / bare:.2f} x)",
+        f"{bare:.{digits}f} {unit}",
+        "" if most is None else f"≤ {most} x bare",
+        None if most is None else ours <= most * bare,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """The pure core alone: the default journey as states over time, and how fast it folds and decides."""
 
 import statistics
-import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bench import scenario
 from bench.sides import SHOP, created, facts, scanned
+from bench.yardstick import round_once, seconds_of
 from journey.answers import settle
 from journey.events import Event, ReviewPosted
 from journey.itinerary import Deliver, FindOut, Finish, Step, next_step, outlook, passed_over
@@ -19,6 +19,7 @@ from journey.telling import apply
 
 PLACED = datetime(2026, 11, 23, 10, 0, tzinfo=UTC)
 _ORDER = "217fb509a20c"
+_TURNS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,20 +83,29 @@ def pauses(playbook: Playbook) -> list[Pause]:
     return found
 
 
-def pairs_a_second(playbook: Playbook, *, seconds: float) -> float:
-    """How many `apply` + `next_step` pairs one core does in a second: the five facts, over and over.
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast the rules are on one core: `apply` + `next_step` a second, and rounds of the yardstick for one."""
 
-    Each fact meets the state as the journey has it right before. The median over slices of a few hundred pairs, so
-    that a busy machine's hiccups do not count.
-    """
-    moments = _moments(playbook) * 50
-    rates, until = [], time.perf_counter() + seconds
-    while time.perf_counter() < until:
-        began = time.process_time()
+    pairs_a_second: float
+    rounds: float
+
+
+def pace(playbook: Playbook, *, seconds: float) -> Pace:
+    """The five facts, over and over, each on the state as the journey has it right before; beside the yardstick."""
+    moments = _moments(playbook)
+
+    def five_pairs() -> None:
         for state, event in moments:
             next_step(apply(state, event, now=event.at), playbook, now=event.at)
-        rates.append(len(moments) / (time.process_time() - began))
-    return statistics.median(rates)
+
+    # In turns, so that a machine that slows down in the middle slows down both.
+    ours, round_s = [], []
+    for _ in range(_TURNS):
+        ours.append(seconds_of(five_pairs, seconds=seconds / _TURNS) / len(moments))
+        round_s.append(seconds_of(round_once, seconds=seconds / _TURNS))
+    ratio = statistics.median(a / b for a, b in zip(ours, round_s, strict=True))
+    return Pace(1 / statistics.median(ours), ratio)
 
 
 def steps_of(playbook: Playbook) -> list[Step]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import psutil
 from temporalio.client import Client
 from temporalio.testing import TimeSkipper, TimeSkippingConfig
 
@@ -48,6 +49,13 @@ class World:
     playbook: Playbook
     provider: Provider
     skipper: TimeSkipper
+
+    def server_cpu(self) -> float:
+        """CPU seconds that the Temporal server has taken so far."""
+        if self.stack.temporal is None or self.stack.temporal.pid is None:
+            raise RuntimeError("the bench's stack has no Temporal server of its own")
+        taken = psutil.Process(self.stack.temporal.pid).cpu_times()
+        return taken.user + taken.system
 
     @asynccontextmanager
     async def sides(self) -> AsyncIterator[Sides]:

@@ -20,7 +20,7 @@ FIGURES = [
     *("Temporal actions", "history events", "history, all runs", "list price", "replay", "`apply` + `next_step`"),
     *(
         "fold of a parcel's 40 scans",
-        "ready mails",
+        "a ready mail",
         "mails a second on one core as MIME",
         "decision and claim",
         "decision and claim",
