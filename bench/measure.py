@@ -10,6 +10,7 @@ from typing import Any
 from temporalio.api.enums.v1 import EventType
 
 from bench import footprint, rules, yardstick
+from bench.burst import CONNECTIONS, bursts
 from bench.campaign import Campaign, campaign
 from bench.contact import decisions
 from bench.cost import Ledger, Policy, price
@@ -36,6 +37,8 @@ _MOST_ANSWER = 2
 _MOST_PACE = 3
 _MOST_DECISION = 5
 _MOST_MAIL = 4
+_LEAST_BURST = 0.7
+_LEAST_BURST_BESIDE_A_WORKER = 0.5
 _NAIVE_SHARE = 5
 """The campaign without a ledger is that much smaller: its faults are many enough."""
 
@@ -92,6 +95,8 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
     if not brief:
         _say("webhooks")
         await _webhooks(world, sizes, found)
+        _say("burst")
+        await _burst(world, sizes, found)
         _say("campaign")
         await _campaign(world, sizes, found)
     return found
@@ -274,6 +279,25 @@ async def _webhooks(world: World, sizes: Sizes, found: Findings) -> None:
     relaying = _two(took["relaying"])
     found.add("webhook answer while the same process starts the journeys, p50 / p99", relaying, "", "", met=None)
     found.raw["webhook_ms"] = {kind: _two(values) for kind, values in took.items()}
+
+
+async def _burst(world: World, sizes: Sizes, found: Findings) -> None:
+    took = await bursts(world, orders=sizes.burst)
+    what = f"a burst of {sizes.burst} orders over {CONNECTIONS} connections, from the first webhook to the last journey"
+    alone, beside = took.gateway / took.bare, took.beside_worker / took.bare_beside_worker
+    for figure, ours, bare, times, least in (
+        (f"{what}: one gateway (bare: starts)", took.gateway, took.bare, alone, _LEAST_BURST),
+        (
+            f"{what}: with a worker beside it (bare: starts, with the bare worker beside)",
+            took.beside_worker,
+            took.bare_beside_worker,
+            beside,
+            _LEAST_BURST_BESIDE_A_WORKER,
+        ),
+    ):
+        said = f"{ours:.0f} a second ({times:.2f} x)"
+        found.add(figure, said, f"{bare:.0f} a second", f"≥ {least} x bare", met=times >= least)
+    found.raw["burst"] = asdict(took)
 
 
 def _two(values: Sequence[float]) -> str:

@@ -21,6 +21,7 @@ class Sizes:
     parcels: int = 10_000
     scans_a_second: int = 20
     scan_seconds: int = 30
+    burst: int = 600
 
 
 QUICK = Sizes(
@@ -37,6 +38,7 @@ QUICK = Sizes(
     recipients=1000,
     parcels=1000,
     scan_seconds=6,
+    burst=200,
 )
 TINY = Sizes(
     rounds=1,
@@ -52,4 +54,5 @@ TINY = Sizes(
     recipients=60,
     parcels=60,
     scan_seconds=1,
+    burst=20,
 )

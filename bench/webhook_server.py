@@ -5,6 +5,7 @@
 
 import asyncio
 import base64
+import gc
 import hashlib
 import hmac
 import json
@@ -25,6 +26,7 @@ from bench.worker_process import answer
 from starters.gateway import Services, create_app, sources
 from starters.serving import listen, serving
 from store.pool import Pool, connect
+from workers import loop
 from workers.connecting import temporal_client
 from workers.logs import configure
 from workers.settings import Settings
@@ -46,6 +48,7 @@ class Config(BaseModel):
     database_url: str
     temporal_address: str
     secret: str
+    queue: str = "bench-webhooks"
 
 
 def bare_app(pool: Pool, secret: str) -> FastAPI:
@@ -87,9 +90,7 @@ async def _app_served(app: FastAPI) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def _served(config: Config, pool: Pool) -> AsyncIterator[int]:
-    settings = Settings(
-        task_queue="bench-webhooks", secret_key=SecretStr(_KEY), webhook_secret=SecretStr(config.secret)
-    )
+    settings = Settings(task_queue=config.queue, secret_key=SecretStr(_KEY), webhook_secret=SecretStr(config.secret))
     match config.kind:
         case "bare":
             await pool.execute(_TABLE)
@@ -109,9 +110,11 @@ async def _served(config: Config, pool: Pool) -> AsyncIterator[int]:
 
 async def run(config: Config) -> None:
     """Serve until stdin ends."""
-    pool = await connect(config.database_url)
+    pool = await connect(config.database_url, size=20)  # as many as `run_gateway` has
     try:
         async with _served(config, pool) as port:
+            if config.kind != "bare":
+                gc.freeze()  # as `run_gateway` does
             answer({"port": port})
             await asyncio.to_thread(sys.stdin.read)
     finally:
@@ -120,4 +123,4 @@ async def run(config: Config) -> None:
 
 if __name__ == "__main__":
     configure("info")
-    asyncio.run(run(Config.model_validate_json(sys.argv[1])))
+    loop.run(run(Config.model_validate_json(sys.argv[1])))

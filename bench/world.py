@@ -60,7 +60,7 @@ class World:
     @asynccontextmanager
     async def sides(self) -> AsyncIterator[Sides]:
         """All three, each with a worker process of its own."""
-        async with self.bare() as bare, self.stub() as stub, self._whole() as whole:
+        async with self.bare() as bare, self.stub() as stub, self.whole() as whole:
             yield Sides(*bare, *stub, *whole)
 
     @asynccontextmanager
@@ -76,7 +76,8 @@ class World:
             yield Postlude(self.client, queue, self.playbook.digest), worker
 
     @asynccontextmanager
-    async def _whole(self) -> AsyncIterator[tuple[Postlude, Child]]:
+    async def whole(self) -> AsyncIterator[tuple[Postlude, Child]]:
+        """The default journey with everything: ledger, templates, provider."""
         async with self._worker("postlude") as (queue, worker):
             yield Postlude(self.client, queue, self.playbook.digest, pool=self.pool), worker
 
