@@ -3,7 +3,6 @@
 import argparse
 import asyncio
 import json
-import os
 import sys
 import tempfile
 import time
@@ -13,7 +12,7 @@ from typing import Any
 from bench.measure import measure
 from bench.report import as_json, machine, markdown
 from bench.sizes import QUICK, TINY, Sizes
-from bench.world import world
+from bench.world import own_servers, world
 from workers.logs import configure
 
 _SIZES = {"full": Sizes(), "quick": QUICK, "tiny": TINY}
@@ -41,8 +40,7 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     given = parser.parse_args()
-    for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
-        del os.environ[name]  # the bench's servers are its own, whatever the developer's shell says
+    own_servers()
     configure("error")
     report = asyncio.run(run(_SIZES[given.size or "full"]))
     if given.json is not None:

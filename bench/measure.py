@@ -9,7 +9,7 @@ from typing import Any
 
 from temporalio.api.enums.v1 import EventType
 
-from bench import footprint, rules, yardstick
+from bench import footprint, outage, rules, yardstick
 from bench.burst import CONNECTIONS, bursts
 from bench.campaign import Campaign, campaign
 from bench.contact import decisions
@@ -39,6 +39,8 @@ _MOST_DECISION = 5
 _MOST_MAIL = 4
 _LEAST_BURST = 0.7
 _LEAST_BURST_BESIDE_A_WORKER = 0.5
+_PATIENCE = 1800.0
+"""Seconds that the mails of an outage have to get out once the provider is back."""
 _NAIVE_SHARE = 5
 """The campaign without a ledger is that much smaller: its faults are many enough."""
 
@@ -97,6 +99,8 @@ async def measure(world: World, sizes: Sizes, *, brief: bool = False) -> Finding
         await _webhooks(world, sizes, found)
         _say("burst")
         await _burst(world, sizes, found)
+        _say("outage")
+        await _outage(world, sizes, found)
         _say("campaign")
         await _campaign(world, sizes, found)
     return found
@@ -298,6 +302,13 @@ async def _burst(world: World, sizes: Sizes, found: Findings) -> None:
         said = f"{ours:.0f} a second ({times:.2f} x)"
         found.add(figure, said, f"{bare:.0f} a second", f"≥ {least} x bare", met=times >= least)
     found.raw["burst"] = asdict(took)
+
+
+async def _outage(world: World, sizes: Sizes, found: Findings) -> None:
+    plan = outage.Plan(sizes.outage_journeys, sizes.outage_seconds, flaps=2, flap=5, patience=_PATIENCE)
+    async with outage.Unsteady() as provider, world.whole(email_url=provider.url) as (side, _):
+        came = await outage.outage(world, side, provider, plan)
+    found.take(outage.rows(came), {"outage": asdict(came)})
 
 
 def _two(values: Sequence[float]) -> str:

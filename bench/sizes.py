@@ -22,6 +22,8 @@ class Sizes:
     scans_a_second: int = 20
     scan_seconds: int = 30
     burst: int = 600
+    outage_journeys: int = 10_000
+    outage_seconds: float = 60
 
 
 QUICK = Sizes(
@@ -39,6 +41,8 @@ QUICK = Sizes(
     parcels=1000,
     scan_seconds=6,
     burst=200,
+    outage_journeys=200,
+    outage_seconds=20,
 )
 TINY = Sizes(
     rounds=1,
@@ -55,4 +59,6 @@ TINY = Sizes(
     parcels=60,
     scan_seconds=1,
     burst=20,
+    outage_journeys=10,
+    outage_seconds=2,
 )

@@ -1,5 +1,6 @@
 """What every part of the bench works with: one server of each kind, and worker processes on demand."""
 
+import os
 import statistics
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -76,19 +77,21 @@ class World:
             yield Postlude(self.client, queue, self.playbook.digest), worker
 
     @asynccontextmanager
-    async def whole(self) -> AsyncIterator[tuple[Postlude, Child]]:
-        """The default journey with everything: ledger, templates, provider."""
-        async with self._worker("postlude") as (queue, worker):
+    async def whole(self, *, email_url: str | None = None) -> AsyncIterator[tuple[Postlude, Child]]:
+        """The default journey with everything: ledger, templates, and the world's provider where no other is named."""
+        async with self._worker("postlude", email_url=email_url) as (queue, worker):
             yield Postlude(self.client, queue, self.playbook.digest, pool=self.pool), worker
 
     @asynccontextmanager
-    async def _worker(self, kind: Literal["bare", "stub", "postlude"]) -> AsyncIterator[tuple[str, Child]]:
+    async def _worker(
+        self, kind: Literal["bare", "stub", "postlude"], *, email_url: str | None = None
+    ) -> AsyncIterator[tuple[str, Child]]:
         config = Config(
             kind=kind,
             address=self.stack.temporal_address,
             queue=f"{kind[0]}-{uuid.uuid4().hex[:6]}",  # as long as `postlude`: its bytes stand in most events
             database_url=self.database_url,
-            email_url=self.provider.url,
+            email_url=email_url or self.provider.url,
         )
         async with child("bench.worker_process", config, self.stack.home / "workers.log") as running:
             yield config.queue, running
@@ -111,6 +114,12 @@ async def world(home: Path) -> AsyncIterator[World]:
             yield World(stack, stack.database_url, client, pool, playbook, provider, skipper)
         finally:
             await pool.close()
+
+
+def own_servers() -> None:
+    """Forget what the developer's shell says of servers: the bench has its own."""
+    for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
+        del os.environ[name]
 
 
 def percentile(values: Sequence[float], percent: int) -> float:
