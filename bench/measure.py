@@ -39,8 +39,6 @@ _MOST_DECISION = 5
 _MOST_MAIL = 4
 _LEAST_BURST = 0.7
 _LEAST_BURST_BESIDE_A_WORKER = 0.5
-_PATIENCE = 1800.0
-"""Seconds that the mails of an outage have to get out once the provider is back."""
 _NAIVE_SHARE = 5
 """The campaign without a ledger is that much smaller: its faults are many enough."""
 
@@ -305,7 +303,7 @@ async def _burst(world: World, sizes: Sizes, found: Findings) -> None:
 
 
 async def _outage(world: World, sizes: Sizes, found: Findings) -> None:
-    plan = outage.Plan(sizes.outage_journeys, sizes.outage_seconds, flaps=2, flap=5, patience=_PATIENCE)
+    plan = outage.Plan(sizes.outage_journeys, sizes.outage_seconds, flaps=2, flap=5, patience=sizes.outage_patience)
     async with outage.Unsteady() as provider, world.whole(email_url=provider.url) as (side, _):
         came = await outage.outage(world, side, provider, plan)
     found.take(outage.rows(came), {"outage": asdict(came)})

@@ -35,6 +35,9 @@ _SAMPLE = 300
 _CONTROL = 20
 _LOOK_AGAIN = 0.2
 _REST = 2.0
+_HELD = """
+SELECT count(*) FROM ledger WHERE shop = $1 AND order_id = ANY($2) AND touch = $3 AND status = 'held' AND until > now()
+"""
 _STARTS_FAIL = 120.0
 
 
@@ -67,6 +70,8 @@ class Outage:
     in_flaps: int = 0
     """Mails that went out while it flapped."""
     missing: int = 0
+    held: int = 0
+    """Mails that are not out when patience ends and that the ledger holds for a later try: they are late, not lost."""
     duplicates: int = 0
     """Mails that reached a customer twice: accepted under two keys."""
     repeats: int = 0
@@ -78,7 +83,10 @@ class Outage:
 
 
 class Unsteady:
-    """A mail provider in the shape of Resend's API that can be away: it then answers 503 to everything."""
+    """A mail provider in the shape of Resend's API that can be away: it then answers 503 to everything.
+
+    A request that sends nothing is how a worker looks whether the provider is back.
+    """
 
     def __init__(self) -> None:
         self.up = True
@@ -117,8 +125,8 @@ class Unsteady:
             while True:
                 head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
                 fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n") if ": " in line)
-                await reader.readexactly(int(fields["content-length"]))
-                status, said = self._answer(fields["idempotency-key"])
+                await reader.readexactly(int(fields.get("content-length", 0)))
+                status, said = self._answer(fields.get("idempotency-key"))
                 body = json.dumps(said).encode()
                 writer.write(f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n".encode())
                 writer.write(b"content-length: %d\r\n\r\n%s" % (len(body), body))
@@ -127,11 +135,13 @@ class Unsteady:
         finally:
             writer.close()
 
-    def _answer(self, key: str) -> tuple[str, dict[str, str]]:
+    def _answer(self, key: str | None) -> tuple[str, dict[str, str]]:
         self.seconds[int(time.monotonic())] += 1
         if not self.up:
             self.refused += 1
             return "503 Service Unavailable", {"name": "internal_server_error", "message": "away"}
+        if key is None:  # somebody looks whether anyone is here
+            return "404 Not Found", {"name": "not_found", "message": "there is nothing here"}
         if key in self.accepted:
             self.repeats += 1
         self.accepted.setdefault(key, time.monotonic())
@@ -165,9 +175,12 @@ async def outage(made: World, side: Postlude, provider: Unsteady, plan: Plan) ->
         await asyncio.sleep(plan.flap)
     back = time.monotonic()
     provider.up = True
-    found.missing = await _until_out(provider, orders, plan.patience)
+    await _until_out(provider, orders, plan.patience)
     await asyncio.sleep(_REST)
     arrived = provider.orders()
+    late = [order_id for order_id in orders if order_id not in arrived]
+    found.held = await made.pool.fetchval(_HELD, SHOP, late, _TOUCH)
+    found.missing = len(late) - found.held
     moments = [arrived[order_id] for order_id in orders if order_id in arrived]
     found.duplicates = sum(len(each) - 1 for each in moments)
     found.in_flaps = sum(min(each) < back for each in moments)
@@ -201,7 +214,13 @@ def rows(found: Outage) -> list[Row]:
         ),
         Row(f"{what}: history events added to a journey, median / most", _middle_and_most(found.added), "", "", None),
         Row(f"{what}: activity attempts added, median / most", _middle_and_most(found.attempts), "", "", None),
-        Row(f"{what}: from its return to each mail, p50 / p99 / last", recovered, "", "", None),
+        Row(
+            f"{what}: from its return to each mail, p50 / p99 / last; still held after {_span(plan.patience)}",
+            f"{recovered}; {found.held}",
+            "",
+            "",
+            None,
+        ),
         Row(
             f"{what}: requests while away; in the busiest second after its return",
             f"{found.refused:,}; {found.busiest:,}",
@@ -230,14 +249,11 @@ async def _placed(side: Postlude, count: int) -> list[str]:
     return orders
 
 
-async def _until_out(provider: Unsteady, orders: Sequence[str], patience: float) -> int:
-    """Wait until every order has its confirmation; how many have none when patience ends."""
+async def _until_out(provider: Unsteady, orders: Sequence[str], patience: float) -> None:
+    """Wait until every order has its confirmation, or patience ends."""
     until = time.monotonic() + patience
-    while missing := len(set(orders) - provider.orders().keys()):
-        if time.monotonic() > until:
-            return missing
+    while set(orders) - provider.orders().keys() and time.monotonic() < until:  # noqa: ASYNC110  no event for it
         await asyncio.sleep(_LOOK_AGAIN)
-    return 0
 
 
 async def _spent(made: World, order_id: str) -> _Spent:

@@ -24,6 +24,7 @@ class Sizes:
     burst: int = 600
     outage_journeys: int = 10_000
     outage_seconds: float = 60
+    outage_patience: float = 1800
 
 
 QUICK = Sizes(
@@ -43,6 +44,7 @@ QUICK = Sizes(
     burst=200,
     outage_journeys=200,
     outage_seconds=20,
+    outage_patience=120,
 )
 TINY = Sizes(
     rounds=1,
@@ -61,4 +63,5 @@ TINY = Sizes(
     burst=20,
     outage_journeys=10,
     outage_seconds=2,
+    outage_patience=60,
 )
