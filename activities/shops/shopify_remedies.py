@@ -33,7 +33,7 @@ from activities.shops.shopify_goods import Goods, goods, refund_given
 from activities.shops.shopify_graphql import NAME, Graphql
 from activities.shops.shopify_inputs import draft_input, order_gid, refund_input
 from activities.shops.shopify_orders import number_of
-from activities.vendors.http import VendorBusyError, VendorUnclearError
+from activities.vendors.http import VendorBusyError, VendorRefusedError, VendorUnclearError
 from journey.made_good import Given
 from journey.remedies import Choice
 
@@ -110,7 +110,11 @@ class ShopifyRemedies:
         if draft is not None and draft["order"] is None:
             await self._graphql.change(documents.DRAFT_COMPLETE, id=gid)
             # Whatever it said: another attempt may have completed it at the same moment.
-            draft = (await self._graphql.ask(documents.DRAFT, id=gid))["draftOrder"]
+            try:
+                draft = (await self._graphql.ask(documents.DRAFT, id=gid))["draftOrder"]
+            except (VendorBusyError, VendorRefusedError) as error:
+                # Only the reading failed, but the order may be there: it is not certain that nothing was made.
+                raise VendorUnclearError(NAME, error.rule) from None
         if draft is None:
             return Cannot("withdrawn")
         return Done(str(draft["order"]["legacyResourceId"])) if draft["order"] is not None else Cannot("rejected")

@@ -15,7 +15,7 @@ from activities.vendors.http import (
     VendorUnclearError,
 )
 from tests.shops.api.asking import wanted
-from tests.shops.api.misbehaving import CUT, FAILED_AFTER, Trouble
+from tests.shops.api.misbehaving import AWAY, CUT, FAILED_AFTER, SLOW, Trouble
 
 STEPS = {
     "refund": (lambda api: api.refund(wanted()), lambda server: len(server.refunds)),
@@ -60,6 +60,19 @@ async def test_a_step_is_one_when_an_answer_never_came(shopify, admin, step, cha
 
     assert isinstance(await do(admin), Done)
     assert made(shopify) == 1
+
+
+async def test_a_replacement_that_could_not_be_read_again_is_not_certainly_missing(shopify, admin):
+    """Its draft was completed: a shop that is away behind that has made the order, and nobody may say it has not."""
+    shopify.place("1001", ("YM-1", 2, "79.00"))
+    await admin.reserve(wanted())
+    # Twice the draft is read before it is completed; `SLOW` is answered at once here.
+    shopify.release.set()
+    shopify.then(SLOW, SLOW, AWAY, on="Draft")
+    with pytest.raises(VendorUnclearError):
+        await admin.replace(wanted())
+
+    assert len(shopify.replacements) == 1
 
 
 @pytest.mark.parametrize("step", STEPS)
