@@ -339,7 +339,9 @@ def _cancelled(saga: Saga, did: RemedyDid, now: datetime) -> Saga:
         return _made(saga, Choice.REPLACEMENT, did.reference, rule=None)
     said = f"the shop does not confirm that the replacement was called off ({did.rule})"
     saga = unturned(saga, f"{said}: look there, then say `done` or `choose`")
-    return saga.but(undoing=False, refused=did.rule, end=None, fresh=False).asking(Asked.CHECK, now)
+    # The end that wanted it undone is none, and what is asked about is the replacement.
+    saga = saga.but(undoing=False, choice=Choice.REPLACEMENT, refused=did.rule, end=None, fresh=False)
+    return saga.asking(Asked.CHECK, now)
 
 
 def _erased(saga: Saga) -> Saga:

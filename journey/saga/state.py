@@ -35,8 +35,8 @@ class Agreed(Frozen):
 class Word(Frozen):
     """A person's word. `number` counts a saga's words from 1; `by` says it; the rest is what its kind needs.
 
-    `saw` is what there was to know when it was said, and `question` what was asked for then: a word is no answer to
-    what was asked, or seen, after it.
+    `saw` is what there was to know when it was said, `question` what was asked for then, and `about` what was to be
+    done then: a word is no answer to what was asked, seen or chosen after it.
     """
 
     kind: Kind
@@ -47,6 +47,7 @@ class Word(Frozen):
     reference: str | None = None
     saw: Agreed | None = None
     question: Asked | None = None
+    about: Choice | None = None
 
 
 class Reply(Frozen):

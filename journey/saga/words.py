@@ -14,6 +14,8 @@ _ANSWERS: Final = {
     "done": {Asked.HAND, Asked.INSTEAD, Asked.CHECK},
 }
 """Words that answer a question, by what has to be asked."""
+_TURNS: Final = {"choose", "call_off", "decline"}
+"""Words that want undone what was begun: they are answered once it is."""
 _OPEN: Final = {Asked.INSTEAD, Asked.CHECK}
 _LET_GO: Final = {Stand.WITHDRAWN, Stand.FAILED, Stand.DECLINED}
 
@@ -32,7 +34,7 @@ def say(saga: Saga, word: Word) -> tuple[Saga, int]:
     """Keep a word with what can be known of it now; its number, under which `Saga.replies` has its answer later."""
     number = saga.number + 1
     saw = Agreed.to(saga.look) if saga.look is not None else None
-    kept = word.but(number=number, saw=saw, question=saga.asked)
+    kept = word.but(number=number, saw=saw, question=saga.asked, about=saga.choice)
     return saga.but(words=(*saga.words, kept), number=number), number
 
 
@@ -95,9 +97,9 @@ def _taken(saga: Saga, word: Word, now: datetime) -> Saga | None:
         return saga.answered(word, why=why)
     if saga.asked is Asked.CHECK:
         # Whoever answers has looked at the shop: the replacement stands if they say that it is what was done.
-        stands = word.kind == "done" and (word.choice or saga.choice) is Choice.REPLACEMENT
+        stands = word.kind == "done" and (word.choice or word.about) is Choice.REPLACEMENT
         saga = saga.but(goods=Request(there=There.YES if stands else There.NO))
-    if word.kind in {"choose", "call_off"} and not (saga.goods.clear and saga.reserved.clear):
+    if word.kind in _TURNS and not (saga.goods.clear and saga.reserved.clear):
         return saga.but(undoing=True, turning=word)
     return _follow(saga, word, now)
 
@@ -107,7 +109,8 @@ def _too_late(saga: Saga, word: Word) -> str | None:
     if not saga.money.clear:
         return "too late: the refund was asked for"
     wanted = _ANSWERS.get(word.kind)
-    if wanted is not None and (saga.asked not in wanted or word.question is not saga.asked):
+    other = word.question is not saga.asked or (word.kind == "approve" and word.about is not saga.choice)
+    if wanted is not None and (saga.asked not in wanted or other):
         return f"that was not asked for any more; now: {where(saga)}"
     if saga.asked is Asked.CHECK and word.question is not Asked.CHECK:
         return f"the shop does not confirm what was undone; now: {where(saga)}"
@@ -133,7 +136,7 @@ def _follow(saga: Saga, word: Word, now: datetime) -> Saga:
         case "decline":
             return saga.ending(End(stand=Stand.DECLINED, rule=word.why))
         case "done":
-            return saga.ending(End(stand=Stand.DONE, choice=word.choice, reference=word.reference))
+            return saga.ending(End(stand=Stand.DONE, choice=word.choice or word.about, reference=word.reference))
         case "call_off":
             stand = Stand.FAILED if saga.refused else Stand.WITHDRAWN
             return saga.ending(End(stand=stand, rule=saga.refused or CALLED_OFF))

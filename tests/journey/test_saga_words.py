@@ -7,7 +7,7 @@ import pytest
 from journey.remedies import Choice, Stand
 from journey.remedy_steps import Answer, Asked, RemedyDid, Step
 from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Wait
-from journey.saga.moves import REMIND, heard, next_move
+from journey.saga.moves import REMIND, STALE, heard, next_move
 from journey.saga.requests import Request, There, asked, undone
 from journey.saga.state import Word, begin
 from journey.saga.words import objection, say
@@ -121,6 +121,61 @@ def test_a_person_who_says_nothing_is_asked_again_the_next_day():
         assert play.last.ask.times == times
         play.now += REMIND
     assert play.looks == 3
+
+
+def test_a_yes_is_to_what_was_chosen_when_it_was_said():
+    """Yes to the goods, and in the same moment somebody else wanted the money: that is another question."""
+    play = Play(LOOK.but(choice=Choice.REPLACEMENT, wants_approval=True))
+    play.until(AskPeople)
+    changed, yes = play.say(REFUND), play.say(Word(kind="approve", by="Grace"))
+    play.until(AskPeople)
+    assert (play.last.ask.choice, play.steps) == (Choice.REFUND, [])
+    assert play.saga.replies[changed].taken
+    assert "not asked for any more" in play.saga.replies[yes].why
+
+
+def test_done_as_chosen_means_what_was_chosen_when_it_was_said():
+    """A person sent the goods; that somebody else wanted the money a moment before makes no refund of it."""
+    play = Play(LOOK.but(choice=Choice.REPLACEMENT, by_hand=True))
+    play.until(AskPeople)
+    play.say(REFUND)
+    play.say(Word(kind="done", by="Grace", reference="#1002"))
+    assert play.run() == "done"
+    assert (play.ended.choice, play.ended.reference) == (Choice.REPLACEMENT, "#1002")
+
+
+def test_a_no_is_answered_once_what_was_begun_is_undone():
+    """The goods may have been made: whoever declines is told that they were, and not that it is declined."""
+    play = unanswered_until_a_look_finds(wants_approval=True, seen=("refund:r1",))
+    play.until(AskPeople)
+    number = play.say(Word(kind="decline", by="Grace", why="enough"))
+    play.until(AskShop, Step.CANCEL)
+    assert number not in play.saga.replies
+    play.answer(RemedyDid(answer=Answer.REFUSED, rule="already_sent", reference="o1"))
+    assert play.run() == "done"
+    assert "too late" in play.saga.replies[number].why
+
+
+def test_done_behind_a_call_off_that_nobody_confirms_is_the_replacement():
+    """A refund by hand had ended it, but the goods may stand: who says `done` then has found them at the shop."""
+    play = unanswered_until_a_look_finds(over="already_refunded", covered_by="r1")
+    play.until(AskShop, Step.CANCEL)
+    play.answer(RemedyDid(answer=Answer.REFUSED, rule="not_cancelled"))
+    play.until(AskPeople)
+    play.say(Word(kind="done", by="Grace", reference="#1002"))
+    assert play.run() == "done"
+    assert (play.ended.choice, play.ended.reference) == (Choice.REPLACEMENT, "#1002")
+
+
+def unanswered_until_a_look_finds(**changes):
+    """A replacement that was asked for again and again without an answer; the look behind that finds something else."""
+    play = Play(LOOK.but(choice=Choice.REPLACEMENT))
+    while play.now - NOW <= STALE:
+        play.until(AskShop, Step.REPLACE)
+        play.answer(UNKNOWN)
+        play.now = play.until(Wait).until
+    play.look = LOOK.but(choice=Choice.REPLACEMENT, **changes)
+    return play
 
 
 def test_after_the_end_no_word_is_kept():
