@@ -39,6 +39,9 @@ _FIRST_WORD, _EVERY = 10, 48
 FROZEN: Final = timedelta(seconds=10)
 """A process that stood still for this long asks the shop for nothing more: its attempt may count as lost by now.
 Shorter than the heartbeat timeout of `workflows.remedy_case`."""
+LONGEST: Final = timedelta(seconds=150)
+"""An attempt asks the shop for nothing more after this: what comes next waits from its last request on. Shorter than
+the attempt of `workflows.remedy_case`, which would be given up while it goes on asking."""
 
 
 class Shops(Protocol):
@@ -165,8 +168,8 @@ class ShopSteps:
             told = (await remedies.situation(connection, row)).books.given
         booked = await api.given(wanted.order_id, [wanted.key, *row.keys])
         if isinstance(booked, Cannot):
-            if task.tries > 1:
-                # The shop does not say whose they are: what was told since may be what this request made.
+            if task.maybe:
+                # The shop does not say whose they are: what was told since may be what an earlier request made.
                 return None
             booked = ()
         return None if _known(together(told, booked), task, wanted, row) else Cannot(CHANGED)
@@ -191,6 +194,10 @@ class ShopSteps:
                 await self._gap(f"before_{step}")
                 row = await remedies.get(self._pool, request.shop, request.order_id, request.part)
                 api = self._shops.of(request.shop)
+                if row is not None and api is None and task.maybe and step == "refund":
+                    # Nobody can look whether it was paid: that is no refusal, on which somebody else might pay it.
+                    await self._remind(task, step, NO_API)
+                    return RemedyDid(answer=Answer.BUSY, rule=NO_API)
                 if row is None or api is None:
                     return RemedyDid(answer=Answer.REFUSED, rule=ERASED if row is None else NO_API)
                 await Steps(self._pool, request).begun(task.turn)
@@ -208,9 +215,7 @@ class ShopSteps:
         except VendorRefusedError as error:
             return RemedyDid(answer=Answer.REFUSED, rule=error.rule)
         except VendorError as error:
-            if task.tries == _FIRST_WORD or task.tries % _EVERY == 0:
-                said = f"{step}, {error.rule}, {task.tries} times"
-                await self._people.tell(task.request, "a remedy waits for the shop", said)
+            await self._remind(task, step, error.rule)
             busy = isinstance(error, VendorBusyError)
             wait = error.retry_after if isinstance(error, VendorBusyError) else None
             return RemedyDid(answer=Answer.BUSY if busy else Answer.UNKNOWN, rule=error.rule, wait=wait)
@@ -218,12 +223,19 @@ class ShopSteps:
             return RemedyDid(reference=outcome.reference or None)
         return RemedyDid(answer=Answer.REFUSED, rule=outcome.rule, reference=outcome.reference or None)
 
+    async def _remind(self, task: RemedyTask, step: str, rule: str) -> None:
+        """Tell people of a step that is tried again and again, now and then."""
+        if task.tries == _FIRST_WORD or task.tries % _EVERY == 0:
+            said = f"{step}, {rule}, {task.tries} times"
+            await self._people.tell(task.request, "a remedy waits for the shop", said)
+
 
 async def _to_its_end(asking: Awaitable[Outcome]) -> Outcome:
     """The shop's answer, also when the worker is told to stop meanwhile: no request is left without its answer.
 
     Raises:
-        VendorUnclearError: this process stood still for so long that its attempt may have been given up by now.
+        VendorUnclearError: this process stood still, or the shop took so long, that the attempt may have been given up.
+        asyncio.CancelledError: it was given up: nobody waits for an answer, and what comes next is asked elsewhere.
     """
     task = asyncio.ensure_future(asking)
     watch = asyncio.create_task(_watch(task))
@@ -232,7 +244,10 @@ async def _to_its_end(asking: Awaitable[Outcome]) -> Outcome:
             return await asyncio.shield(task)
         except asyncio.CancelledError:
             if watch.done():
-                raise VendorUnclearError("worker", "process_frozen") from None
+                raise VendorUnclearError("worker", watch.result()) from None
+            if activity.in_activity() and not activity.is_worker_shutdown():
+                task.cancel()
+                raise
             return await task
     finally:
         watch.cancel()
@@ -240,14 +255,16 @@ async def _to_its_end(asking: Awaitable[Outcome]) -> Outcome:
             await watch
 
 
-async def _watch(task: asyncio.Future[Outcome]) -> None:
-    """Stop `task` where this process stood still: what it would ask next was decided too long ago."""
+async def _watch(task: asyncio.Future[Outcome]) -> str:
+    """Stop `task` where what it would ask next was decided too long ago; the rule for why."""
+    begun = time.monotonic()
     while True:
         before = time.monotonic()
         await asyncio.sleep(1)
-        if time.monotonic() - before > FROZEN.total_seconds():
+        now = time.monotonic()
+        if now - before > FROZEN.total_seconds() or now - begun > LONGEST.total_seconds():
             task.cancel()
-            return
+            return "process_frozen" if now - before > FROZEN.total_seconds() else "too_slow"
 
 
 def _known(given: Sequence[Given], task: RemedyTask, wanted: Wanted, row: Remedy) -> bool:

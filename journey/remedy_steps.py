@@ -99,7 +99,8 @@ class RemedyTask(Frozen):
     """One step at the shop, with what was agreed to: the units and the most that is paid for them.
 
     `turn` counts from 1: a replacement that was undone and is wanted again is another one. `seen` is what was on the
-    shop's books when it was decided: where there is more by now, nothing is made. `tries` counts from 1.
+    shop's books when it was decided: where there is more by now, nothing is made. `tries` counts from 1. `maybe` where
+    an earlier request for it may have been carried out.
     """
 
     request: RemedyRequest
@@ -108,6 +109,7 @@ class RemedyTask(Frozen):
     amount: Decimal = Decimal(0)
     seen: tuple[str, ...] = ()
     tries: int = 1
+    maybe: bool = False
 
 
 class RemedyDid(Frozen):

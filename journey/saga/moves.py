@@ -167,6 +167,7 @@ def _ask_shop(saga: Saga, step: Step, request: Request, now: datetime) -> Move:
         amount=look.amount if look is not None else Decimal(0),
         seen=look.seen if look is not None else (),
         tries=request.tries + 1,
+        maybe=request.there is There.MAYBE,
     )
     return AskShop(step, task)
 

@@ -216,10 +216,10 @@ class Unasked(ShopApi):
 
 
 class Only:
-    """One shop's API and no other."""
+    """One shop's API and no other; none at all where it is taken away."""
 
     def __init__(self, api):
-        self._api = api
+        self.api = api
 
     def of(self, shop):
-        return self._api if self._api is not None and self._api.shop == shop else None
+        return self.api if self.api is not None and self.api.shop == shop else None

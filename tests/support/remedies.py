@@ -71,6 +71,7 @@ class Case:
     pool: Pool
     shop: Counter
     queue: str
+    configured: Only
 
     async def lost(self, choice: Choice, **changes) -> Order:
         """An order whose customer chose that for its lost parcel."""
@@ -108,15 +109,17 @@ async def case(
     gap=no_gap,
     cached=100,
     settles=0.5,
+    adapter=LookFirst,
 ) -> AsyncIterator[Case]:
     """A shop on loopback and a worker that makes its parcels good."""
     shop, queue = Counter(), f"remedies-{uuid.uuid4().hex[:8]}"
     await shop.start()
-    adapter = LookFirst(shop.url, "acme", settles=settles)
+    made = adapter(shop.url, "acme", settles=settles)
+    configured = Only(made if api else None)
     work = Remedies(
         pool,
         book(playbook, terms),
-        Only(adapter if api else None),
+        configured,
         alerts=alerts,
         gap=gap,
     )
@@ -129,10 +132,11 @@ async def case(
         max_cached_workflows=cached,
         # As in production: an activity that is cancelled the moment it is handed out would never be given back.
         graceful_shutdown_timeout=timedelta(seconds=5),
+        max_heartbeat_throttle_interval=timedelta(seconds=1),
     )
     async with worker:
-        yield Case(client, pool, shop, queue)
-    await adapter.aclose()
+        yield Case(client, pool, shop, queue, configured)
+    await made.aclose()
     await shop.stop()
 
 

@@ -1,0 +1,111 @@
+"""An attempt at the shop of which it is not known what became: nothing is made twice, and nothing behind its back."""
+
+import asyncio
+from contextlib import suppress
+
+from activities import remedy_shop
+from activities.shops.api import Cannot
+from journey.remedies import Choice
+from tests.support.counter import LookFirst, Odd
+from tests.support.remedies import case, choose, until
+from tests.workflows.test_remedy_money import ended, pay_back, two_parcels
+from workflows.remedy_case import ATTEMPT, RemedySaga
+
+
+class Mute(LookFirst):
+    """The adapter of a shop that does not say what it gave back."""
+
+    async def given(self, order_id, keys):  # noqa: ARG002  it reads none of them
+        return Cannot("given_unknown")
+
+
+class Slow(LookFirst):
+    """The shop's books take until `hold` is set, once they are read for the second time: right before the refund."""
+
+    def __init__(self, url, shop, *, settles):
+        super().__init__(url, shop, settles=settles)
+        self.reads = 0
+        self.hold, self.reading, self.left = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def given(self, order_id, keys):
+        self.reads += 1
+        if self.reads == 2:
+            self.reading.set()
+            try:
+                await self.hold.wait()
+            finally:
+                self.left.set()
+        return await super().given(order_id, keys)
+
+
+async def test_what_staff_paid_back_while_the_shop_was_busy_wants_a_yes(client, pool, playbook):
+    """A busy shop has certainly made nothing: what is told between two tries is not ours, and nobody has seen it."""
+    tries = []
+
+    async def gap(name):
+        tries.append(name)
+        if tries.count("before_refund") == 2:
+            with suppress(Exception):
+                await pay_back(pool, order, 40)
+
+    async with case(client, pool, playbook, adapter=Mute, gap=gap) as here:
+        order = await two_parcels(pool)
+        await choose(pool, order, Choice.REFUND)
+        here.shop.then("refund", Odd("busy"))
+        handle = await here.start(order)
+        await until(handle, "waits for `approve`")
+        await handle.execute_update(RemedySaga.approve, "Grace")
+        await until(handle, "refund staff-1 of 40 EUR")
+        assert here.shop.made == []
+        await handle.execute_update(RemedySaga.decline, args=["Grace", "paid_already"])
+        assert (await ended(handle), here.shop.made) == ("declined", [])
+
+
+async def test_nobody_is_asked_to_pay_by_hand_what_may_have_been_paid(client, pool, playbook):
+    """The refund got no answer, and then the shop's API was not configured any more: it waits until it can look."""
+    gaps = []
+
+    async def gap(name):
+        gaps.append(name)
+        if gaps.count("before_refund") == 3:
+            here.configured.api = api
+
+    async with case(client, pool, playbook, gap=gap) as here:
+        api = here.configured.api
+        order = await here.lost(Choice.REFUND)
+        here.shop.then("refund", Odd("silent"))
+        handle = await here.start(order)
+        await here.shop.reached("refund")
+        here.configured.api = None
+        assert await ended(handle) == "done"
+        assert [name for name in gaps if name.startswith("before_ask")] == []
+        assert here.shop.ever(order.order_id) == {"refund": 1}
+
+
+async def test_an_attempt_that_was_given_up_asks_for_nothing_more(client, pool, playbook):
+    """Its saga was stopped while it read the shop's books: what that read says is not waited for, and nobody pays."""
+    async with case(client, pool, playbook, adapter=Slow) as here:
+        api = here.configured.api
+        order = await here.lost(Choice.REFUND)
+        handle = await here.start(order)
+        await api.reading.wait()
+        await handle.terminate()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(api.left.wait(), 15)
+        api.hold.set()
+        await asyncio.sleep(1)
+        assert here.shop.made == []
+
+
+async def test_an_attempt_that_takes_too_long_says_itself_that_nobody_knows(client, pool, playbook, monkeypatch):
+    """Before the server gives it up: what comes next waits from its last request on, and none of it comes later."""
+    assert remedy_shop.LONGEST < ATTEMPT
+    monkeypatch.setattr(remedy_shop, "LONGEST", remedy_shop.FROZEN / 10)
+    async with case(client, pool, playbook, adapter=Slow) as here:
+        api = here.configured.api
+        order = await here.lost(Choice.REFUND)
+        handle = await here.start(order)
+        assert await ended(handle) == "done"
+        assert api.left.is_set()
+        assert not api.hold.is_set()
+        assert here.shop.ever(order.order_id) == {"refund": 1}
