@@ -158,6 +158,7 @@ class ShopSteps:
     async def _changed(self, api: ShopApi, task: RemedyTask, wanted: Wanted) -> Cannot | None:
         """`changed_meanwhile` where a refund or a replacement is there that was not when this was decided.
 
+        The same where the parcel has come or the order was cancelled since, unless it may have been made already.
         What bears the wanted key is ours, from an attempt before this one, and the shop is asked so that it says so.
         """
         request = task.request
@@ -165,14 +166,16 @@ class ShopSteps:
         if row is None:
             return Cannot(ERASED)
         async with self._pool.acquire() as connection, connection.transaction():
-            told = (await remedies.situation(connection, row)).books.given
+            now = await remedies.situation(connection, row)
+        if (now.cancelled or now.arrived) and not task.maybe:
+            return Cannot(CHANGED)
         booked = await api.given(wanted.order_id, [wanted.key, *row.keys])
         if isinstance(booked, Cannot):
             if task.maybe:
                 # The shop does not say whose they are: what was told since may be what an earlier request made.
                 return None
             booked = ()
-        return None if _known(together(told, booked), task, wanted, row) else Cannot(CHANGED)
+        return None if _known(together(now.books.given, booked), task, wanted, row) else Cannot(CHANGED)
 
     async def _shop(
         self,

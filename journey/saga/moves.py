@@ -249,9 +249,10 @@ def _looked(saga: Saga, look: RemedyLook | None, now: datetime) -> Saga:
         # What the run before asked for may still be carried out: after that the shop is looked at once more.
         return saga.but(unsure_until=now + look.settles, fresh=False)
     if saga.restarted:
-        # Goods may still be set aside under the key of the last turn.
-        reserved = Request(there=There.MAYBE)
-        saga = saga.but(restarted=False, unsure_until=None, turn=look.turn, reserved=reserved)
+        # Goods may still be set aside under the key of the last turn, and may have been sent: not every shop tells.
+        maybe = Request(there=There.MAYBE)
+        goods = saga.goods if look.by_hand else maybe
+        saga = saga.but(restarted=False, unsure_until=None, turn=look.turn, reserved=maybe, goods=goods)
         saga = saga.but(undoing=saga.choice is Choice.REFUND)
     if look.made is not None:
         return _made(saga, look.made.choice, look.made.reference, rule=None)
@@ -298,7 +299,10 @@ def _given(saga: Saga, did: RemedyDid, _now: datetime) -> Saga:
     return saga.but(coupon_rule=did.rule) if did.answer is Answer.REFUSED else saga
 
 
-def _withdrawn(saga: Saga, _did: RemedyDid, _now: datetime) -> Saga:
+def _withdrawn(saga: Saga, did: RemedyDid, now: datetime) -> Saga:
+    if did.answer is Answer.REFUSED:
+        # Asking again is no use: people are told at once.
+        return saga.but(coupon_until=now - WITHDRAW_PATIENCE)
     return saga.but(coupon=Request())
 
 

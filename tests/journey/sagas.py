@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from journey.remedies import By, Choice, RemedyRequest
 from journey.remedy_steps import Answer, RemedyDid, RemedyLook
-from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Settle, TellJourney, Wait
+from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Settle, TellJourney, TellPeople, Wait
 from journey.saga.moves import heard, next_move
 from journey.saga.state import begin
 from journey.saga.words import say
@@ -30,7 +30,10 @@ UNKNOWN = RemedyDid(answer=Answer.UNKNOWN, rule="no_answer")
 
 
 class Play:
-    """One saga. `look` is what every look finds; `steps` is what the shop was asked for, `ended` how it was settled."""
+    """One saga. `look` is what every look finds; `steps` is what the shop was asked for, `ended` how it was settled.
+
+    `told_people` are the rules of what people were told when its journey had ended, or of a code in doubt.
+    """
 
     def __init__(self, look=LOOK, *, restarted=False, answers=None):
         self.saga = begin(REQUEST, restarted=restarted)
@@ -39,6 +42,7 @@ class Play:
         self.answers = answers or {}
         self.steps = []
         self.looks = self.asked_people = 0
+        self.told_people = []
         self.last = self.ended = None
 
     def say(self, word):
@@ -89,4 +93,6 @@ class Play:
                 self.ended = end
             case TellJourney():
                 outcome = True
+            case TellPeople(end):
+                self.told_people.append(end.rule)
         self.saga = heard(self.saga, move, outcome, now=self.now)

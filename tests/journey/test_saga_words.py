@@ -220,6 +220,14 @@ def test_the_apology_keeps_nobody_waiting():
     assert play.now - NOW < timedelta(hours=2)
 
 
+def test_people_are_told_of_an_apology_that_cannot_be_taken_back():
+    """The shop will not, at once: that code may stand as much as after a day without an answer."""
+    refuses = {Step.COUPON: UNKNOWN, Step.WITHDRAW_COUPON: RemedyDid(answer=Answer.REFUSED, rule="http_403")}
+    play = Play(LOOK.but(coupon=True), answers=refuses)
+    assert play.run() == "done"
+    assert play.told_people == ["coupon_in_doubt"]
+
+
 def test_the_saga_is_over_at_the_stand_that_was_written_down():
     """Every way out is through the books."""
     saga = begin(REQUEST)

@@ -3,13 +3,16 @@
 import asyncio
 from contextlib import suppress
 
+import pytest
+from temporalio.common import WorkflowIDConflictPolicy
+
 from activities import remedy_shop
 from activities.shops.api import Cannot
 from journey.remedies import Choice
 from tests.support.counter import LookFirst, Odd
-from tests.support.remedies import case, choose, until
+from tests.support.remedies import case, choose, request, until
 from tests.workflows.test_remedy_money import ended, pay_back, two_parcels
-from workflows.remedy_case import ATTEMPT, RemedySaga
+from workflows.remedy_case import ATTEMPT, RemedyInput, RemedySaga
 
 
 class Mute(LookFirst):
@@ -109,3 +112,52 @@ async def test_an_attempt_that_takes_too_long_says_itself_that_nobody_knows(clie
         assert api.left.is_set()
         assert not api.hold.is_set()
         assert here.shop.ever(order.order_id) == {"refund": 1}
+
+
+@pytest.mark.parametrize("choice", Choice)
+@pytest.mark.parametrize("what", ["arrived", "cancelled"])
+async def test_nothing_is_made_for_what_came_or_was_cancelled_while_the_shop_was_busy(
+    client, pool, playbook, choice, what
+):
+    """The look is minutes old by the time that the shop answers again: the tables are asked once more right then."""
+    kind = "refund" if choice is Choice.REFUND else "replace"
+    moved = {
+        "arrived": "UPDATE shipments SET delivered_at = now() WHERE order_id = $1",
+        "cancelled": "UPDATE orders SET status = 'cancelled' WHERE order_id = $1",
+    }
+    tries = []
+
+    async def gap(name):
+        tries.append(name)
+        if tries.count(f"before_{kind}") == 2:
+            await pool.execute(moved[what], order.order_id)
+
+    async with case(client, pool, playbook, gap=gap) as here:
+        order = await here.lost(choice)
+        here.shop.then(kind, Odd("busy"))
+        assert await ended(await here.start(order)) == "withdrawn"
+        assert here.shop.standing(order.order_id) == {}
+
+
+async def test_a_saga_begun_again_undoes_what_the_shop_does_not_tell_of(client, pool, playbook):
+    """The run before had a replacement made and heard no answer: who wants the money then gets it instead of it."""
+    async with case(client, pool, playbook, adapter=Mute, settles=1) as here:
+        order = await here.lost(Choice.REPLACEMENT)
+        here.shop.then("replace", Odd("silent"))
+        handle = await here.start(order)
+        await until(handle, "waits for `approve`")
+        await handle.execute_update(RemedySaga.approve, "Grace")
+        await here.shop.reached("replace")
+        asked = request(order)
+        again = await client.start_workflow(
+            RemedySaga.run,
+            RemedyInput(request=asked, restarted=True),
+            id=asked.workflow_id,
+            task_queue=here.queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.TERMINATE_EXISTING,
+        )
+        await until(again, "waits for `approve`")
+        await again.execute_update(RemedySaga.choose, args=[Choice.REFUND, "Ines"])
+        await again.execute_update(RemedySaga.approve, "Grace")
+        assert await ended(again) == "done"
+        assert here.shop.standing(order.order_id) == {"refund": 1}
