@@ -53,7 +53,6 @@ class Shop:
     entries: list = field(default_factory=list)
     late: list = field(default_factory=list)
     reserved: set = field(default_factory=set)
-    dead_keys: set = field(default_factory=set)
 
     def add(self, what, key, amount, units, **more):
         entry = Entry(what, f"{what}-{len(self.entries) + 1}", key, amount, units, **more)
@@ -96,17 +95,20 @@ class Sagas(RuleBasedStateMachine):
         coupon=st.booleans(),
         restarted=st.sampled_from([False, False, False, True]),
         quiet=st.sampled_from([True, True, False]),
+        mute=st.sampled_from([False, False, True]),
     )
-    def begins(self, *, choice, approval, by_hand, coupon, restarted, quiet):
-        """`quiet` is a shop whose people do nothing themselves, so that its answers are explored the deeper."""
-        self.quiet = quiet
-        self.now = START
-        self.shop = Shop()
+    def begins(self, *, choice, approval, by_hand, coupon, restarted, quiet, mute):
+        """`quiet` is a shop whose people do nothing themselves, so that its answers are explored the deeper.
+
+        `mute` is one that does not say what it gave back: webhooks alone tell what its people did. What a run before
+        had made there and cannot be called off, only a person can know.
+        """
+        self.quiet, self.mute = quiet, mute and not (restarted and (by_hand or choice is Choice.REFUND))
+        self.now, self.shop = START, Shop()
         self.choice, self.approval, self.by_hand, self.coupon = choice, approval, by_hand, coupon
         self.arrived = self.cancelled = False
         self.saga: Saga = begin(REQUEST, restarted=restarted)
-        self.said: set[int] = set()
-        self.over = None
+        self.said, self.over = set(), None
         self.unwarranted: list[str] = []
         if restarted:
             # The run before had asked for what was chosen, and was stopped before the answer.
@@ -141,7 +143,7 @@ class Sagas(RuleBasedStateMachine):
 
     def _look(self):
         keys = {one.key for one in self.shop.entries if one.key}
-        made = next((one for one in self.shop.given() if one.key), None)
+        made = None if self.mute else next((one for one in self.shop.given() if one.key), None)
         others = [one for one in self.shop.given() if one.key not in keys]
         verdict = judge(THING, LINES, others, [], total=TOTAL, digits=2)
         over = "order_cancelled" if self.cancelled else verdict.over or ("parcel_arrived" if self.arrived else None)
@@ -153,7 +155,7 @@ class Sagas(RuleBasedStateMachine):
             skus=verdict.units,
             amount=verdict.amount,
             currency="EUR",
-            wants_approval=self.approval or less or bool(verdict.concerns),
+            wants_approval=self.approval or less or bool(verdict.concerns) or self.mute,
             by_hand=self.by_hand,
             refund_when_out=True,
             coupon=self.coupon,
@@ -170,8 +172,7 @@ class Sagas(RuleBasedStateMachine):
 
     def _asked(self, move, fate):
         """What the adapter makes of a request, and what of that is heard."""
-        step, task = move.step, move.task
-        key = self._key(step, task.turn)
+        step, task, key = move.step, move.task, self._key(move.step, move.task.turn)
         if fate == "busy":
             return RemedyDid(answer=Answer.BUSY, rule="http_503")
         if step in {Step.REPLACE, Step.REFUND}:
@@ -194,11 +195,13 @@ class Sagas(RuleBasedStateMachine):
             if known.cancelled:
                 return RemedyDid(answer=Answer.REFUSED, rule="withdrawn")
             return RemedyDid(answer=Answer.UNKNOWN) if unheard else RemedyDid(reference=known.reference)
-        if any(one.name not in task.seen for one in self.shop.given()):
+        blind = self.mute and task.maybe
+        if not blind and any(one.name not in task.seen for one in self.shop.given() if not (self.mute and one.key)):
             return RemedyDid(answer=Answer.REFUSED, rule=CHANGED)
         if fate == "refused":
             return RemedyDid(answer=Answer.REFUSED, rule="out_of_stock" if step is Step.REPLACE else "rejected")
-        self._judge(step, task)
+        if not blind:
+            self._judge(step, task)
         made = (what, key, task.amount if step is Step.REFUND else Decimal(0), task.skus)
         if fate == "done":
             return RemedyDid(reference=self.shop.add(*made).reference)
@@ -216,8 +219,8 @@ class Sagas(RuleBasedStateMachine):
             return RemedyDid(answer=Answer.REFUSED, rule="not_cancelled")
         if known is not None and fate != "lost":
             known.cancelled = True
-        done = fate == "done"
-        return RemedyDid(reference=known.reference if known else None) if done else RemedyDid(answer=Answer.UNKNOWN)
+        reference = known.reference if known else None
+        return RemedyDid(reference=reference) if fate == "done" else RemedyDid(answer=Answer.UNKNOWN)
 
     def _judge(self, step, task):
         """Write down what was asked for without a person's yes though something had been given back already."""
@@ -274,6 +277,15 @@ class Sagas(RuleBasedStateMachine):
         if isinstance(move, Wait):
             self.now = max(move.until, self.now)
         self.goes_on_to_the_shop(fate)
+
+    @precondition(lambda self: self.over is None)
+    @rule(kind=st.sampled_from(["choose", "call_off"]), choice=st.sampled_from(OPTIONS))
+    def is_turned_while_the_shop_is_at_work(self, kind, choice):
+        """A request gets no answer, a person wants something else, and what comes next is done."""
+        self.goes_on_to_the_shop("lands_late")
+        self.a_person_speaks(kind, choice)
+        if self.over is None:
+            self.waits_and_goes_on("done")
 
     @precondition(lambda self: self.shop.late)
     @rule()
