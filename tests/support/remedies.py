@@ -71,7 +71,7 @@ class Case:
     pool: Pool
     shop: Counter
     queue: str
-    configured: Only
+    configured: Only | None = None
 
     async def lost(self, choice: Choice, **changes) -> Order:
         """An order whose customer chose that for its lost parcel."""
