@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
+from journey.awaited import awaits_dispatch
 from journey.lanes import USUAL, Expectation
 from journey.order import OrderFacts
 from journey.parcels import Parcel, ParcelStatus, Reason
@@ -48,13 +49,16 @@ def deadlines(
         if parcel.void:
             continue
         dispatched = True
+        if parcel.unnumbered:
+            # No carrier tells of it: that nothing is heard means nothing.
+            continue
         if parcel.delivered_at is not None or (parcel.problems and parcel.lost_at is not None):
             continue
         if parcel.pickup:
             found.append((parcel, _of_pickup(parcel, keeps)))
         elif not parcel.going_back:
             found.append((parcel, _of_parcel(parcel, order.zones)))
-    if not dispatched:
+    if awaits_dispatch(travels=order.physical, over=False, sent=dispatched):
         at = order.placed_at + (order.dispatch_within or dispatch)
         found.append((None, [(Anchor.ORDER_NOT_DISPATCHED, at)]))
     return found

@@ -44,11 +44,15 @@ class ShipmentCreated(Frozen):
     """The shop handed a parcel over, or keeps one ready in its store (`method` pickup).
 
     `skus` is what is in it, None when the shop did not say; `expected` what is usual on its lane, None when nobody
-    looked.
+    looked. `tracking_number` is the parcel's key: the number in its normal form, or of one without a number a name of
+    ours. Where the shop names the `fulfilment`, that consists of these `parcels` as of `said_at`, None for as of `at`.
     """
 
     at: Instant
     tracking_number: TrackingNumber
+    fulfilment: str | None = None
+    parcels: tuple[TrackingNumber, ...] = ()
+    said_at: Instant | None = None
     carrier: str | None = None
     service: str | None = None
     method: Method = Method.DELIVERY
@@ -57,10 +61,17 @@ class ShipmentCreated(Frozen):
     expected: Expectation | None = None
 
 
+class ShipmentCancelled(Frozen):
+    """The shop called a fulfilment off: as of `at` no parcel is in it."""
+
+    at: Instant
+    fulfilment: str
+
+
 class ShipmentUpdated(Frozen):
     """The carrier scanned a parcel, or changed its promise, which it said at `estimated_at`, None for with the scan.
 
-    `expected` comes along where the lane became known.
+    `expected` comes along where the lane became known; `by_shop`: it is the shop's own word.
     """
 
     at: Instant
@@ -72,6 +83,7 @@ class ShipmentUpdated(Frozen):
     estimated_delivery: date | None = None
     estimated_at: Instant | None = None
     expected: Expectation | None = None
+    by_shop: bool = False
 
 
 class DeliveryDenied(Frozen):
@@ -150,6 +162,7 @@ Event = (
     | OrderEdited
     | OrderRefunded
     | ShipmentCreated
+    | ShipmentCancelled
     | ShipmentUpdated
     | DeliveryDenied
     | RemedyChosen
@@ -168,6 +181,7 @@ FACTS: Mapping[str, type[Event]] = {
     "order_edited": OrderEdited,
     "order_refunded": OrderRefunded,
     "shipment_created": ShipmentCreated,
+    "shipment_cancelled": ShipmentCancelled,
     "shipment_updated": ShipmentUpdated,
     "delivery_denied": DeliveryDenied,
     "remedy_chosen": RemedyChosen,

@@ -12,12 +12,15 @@ from journey.remedies import Stand
 from journey.state import JourneyState
 
 
-def order_delivered_at(state: JourneyState) -> datetime | None:
+def order_delivered_at(state: JourneyState, *, told: bool = False) -> datetime | None:
     """When the customer had everything: the last parcel's delivery, or the order itself where nothing travels.
 
-    A parcel that was made good is not waited for; where nothing else came, nothing was delivered.
+    A parcel that was made good is not waited for; where nothing else came, nothing was delivered. One that no carrier
+    tells of is taken to be there after the usual time, which may lie ahead, unless only what was `told` counts.
     """
     order = state.order
+    if not order.physical and state.called_off_at is not None and state.cancelled_at is None:
+        return None
     if not order.physical:
         return order.placed_at
     latest: datetime | None = None
@@ -26,6 +29,8 @@ def order_delivered_at(state: JourneyState) -> datetime | None:
         if parcel.void:
             continue
         arrived = parcel.arrived_at
+        if arrived is None and not told:
+            arrived = parcel.assumed_at
         if not state.written_off(parcel):
             if arrived is None:
                 return None
@@ -50,7 +55,7 @@ def deadlines(
 ) -> Sequence[tuple[Parcel | None, list[Deadline]]]:
     """The deadlines that are open, by parcel, as far as the playbook speaks of any: all, or those up to `until`."""
     watched = playbook.watched
-    if not watched or state.cancelled_at is not None or state.fully_refunded_at is not None:
+    if not watched or state.called_off_at is not None or state.fully_refunded_at is not None:
         return ()
     for parcel in state.parcels:
         if parcel.delivered_at is None:
@@ -94,17 +99,20 @@ def troubled(state: JourneyState, playbook: Playbook, now: datetime) -> bool:
 
 def delivery_state(state: JourneyState) -> str:
     """The order's state, derived over its parcels and lines: what of it is where."""
-    order = state.order
+    live = [parcel for parcel in state.parcels if not parcel.void]
     if state.cancelled_at is not None:
         return "cancelled"
-    if not order.physical:
+    if state.called_off_at is not None:
+        return "nothing left of it"
+    if not state.order.physical:
         return "handed over"
-    live = [parcel for parcel in state.parcels if not parcel.void]
     if not live:
         return "not dispatched"
-    if order_delivered_at(state) is not None:
-        return "delivered"
-    goods, there = order.goods, [parcel for parcel in live if parcel.arrived_at is not None]
+    return "delivered" if order_delivered_at(state, told=True) is not None else _under_way(state, live)
+
+
+def _under_way(state: JourneyState, live: Sequence[Parcel]) -> str:
+    goods, there = state.order.goods, [parcel for parcel in live if parcel.arrived_at is not None]
     sent = {sku for parcel in live for sku in (goods if parcel.skus is None else parcel.skus)}
     said = []
     if not goods <= sent:
@@ -127,6 +135,8 @@ def attention(state: JourneyState, playbook: Playbook, now: datetime) -> tuple[s
             continue
         if parcel.denied:
             found.add("denied")
+        elif parcel.disputed:
+            found.add("delivery_disputed")
         elif parcel.troubled:
             found.add(str(parcel.reason or parcel.status))
     found |= {str(anchor) for anchor in overdue(state, playbook, now)}
@@ -156,7 +166,7 @@ def delivery_view(state: JourneyState, parcels: Sequence[Parcel]) -> DeliveryVie
 def ended(state: JourneyState, playbook: Playbook) -> Sequence[Ending]:
     """The facts about the whole order that end touches, as far as they hold."""
     over = []
-    if state.cancelled_at is not None:
+    if state.called_off_at is not None:
         over.append(Ending.ORDER_CANCELLED)
     if state.fully_refunded_at is not None:
         over.append(Ending.ORDER_REFUNDED)

@@ -47,7 +47,7 @@ def dispatched(
     expected: Expectation | None = None,
 ) -> Parcel:
     """The parcel after the shop said it sent it; scans that came first are kept."""
-    base = parcel or Parcel(tracking_number=tracking_number)
+    base = _as_told(parcel or Parcel(tracking_number=tracking_number))
     changes: dict[str, object] = {"shipped_at": _earlier(base.shipped_at, at)}
     if carrier:
         changes |= _with_carrier(base, carrier, by_shop=True, at=at)
@@ -61,7 +61,7 @@ def dispatched(
         changes["skus"] = tuple(sorted({*(base.skus or ()), *skus}))
     if estimated_delivery is not None:
         changes["estimates"] = _with_estimate(base.estimates, at, estimated_delivery)
-    return base.but(**changes)
+    return _concluded(base.but(**changes))
 
 
 def scanned(
@@ -72,9 +72,15 @@ def scanned(
     carrier: str | None,
     service: str | None = None,
     expected: Expectation | None = None,
+    by_shop: bool = False,
+    to_sender: bool = True,
 ) -> Parcel:
-    """The parcel after one more scan; the very same one when the scan says nothing new."""
-    base = parcel or Parcel(tracking_number=tracking_number)
+    """The parcel after one more scan; the very same one when the scan says nothing new.
+
+    `to_sender`: whether what was on its way back and is then delivered came to its sender; a journey by older rules
+    takes it for delivered.
+    """
+    base = _as_told(parcel or Parcel(tracking_number=tracking_number))
     status, at, reason, estimate, estimated_at = scan
     changes: dict[str, object] = {}
     if carrier:
@@ -86,20 +92,62 @@ def scanned(
     if _says_more(base, scan):
         changes |= {"status": status, "status_at": at, "reason": reason}
     changes |= _moments(base, status, at)
+    if to_sender:
+        changes |= _ends(base, status, at, by_shop=by_shop)
     if status is not ParcelStatus.DELIVERED:
         problem = reason or PROBLEM_OF.get(status)
         if problem is not None:
             changes["problems"] = _with_problem(base.problems, problem, at)
     if estimate is not None:
         changes["estimates"] = _with_estimate(base.estimates, estimated_at or at, estimate)
-    return base.but(**changes) if changes or parcel is None else base
+    if not changes and parcel is not None:
+        return parcel
+    return _concluded(base.but(**changes))
 
 
 def denied(parcel: Parcel, at: datetime, *, found: bool) -> Parcel:
     """The parcel after its customer said at `at` that it never came, or that it was found."""
     field = "found_at" if found else "denied_at"
     known: datetime | None = getattr(parcel, field)
-    return parcel if known is not None and known >= at else parcel.but(**{field: at})
+    return parcel if known is not None and known >= at else _concluded(_as_told(parcel).but(**{field: at}))
+
+
+def caught_up(parcel: Parcel) -> Parcel:
+    """A parcel that was folded by rules which did not ask to whom it was delivered, as the newest rules have it."""
+    if parcel.handed_over_at is not None or parcel.delivered_at is None:
+        return parcel
+    back = dict(parcel.problems).get(Reason.RETURNING, parcel.returning_at)
+    return _concluded(parcel.but(handed_over_at=parcel.delivered_at, returning_at=back))
+
+
+def _as_told(parcel: Parcel) -> Parcel:
+    """The parcel as its scans say, whoever it was delivered to: what a further scan is held against."""
+    if parcel.handed_over_at is None or parcel.status is ParcelStatus.DELIVERED:
+        return parcel
+    return parcel.but(status=ParcelStatus.DELIVERED, delivered_at=parcel.handed_over_at)
+
+
+def _concluded(parcel: Parcel) -> Parcel:
+    """The parcel with what follows from where it was handed over: at the customer's, or at its sender's."""
+    if parcel.to_sender:
+        return parcel.but(status=ParcelStatus.RETURNED, delivered_at=None)
+    return parcel
+
+
+def _ends(parcel: Parcel, status: ParcelStatus, at: datetime, *, by_shop: bool) -> dict[str, object]:
+    """The moments that tell a delivery from one to the sender: all minima."""
+    fields = ["returning_at"] if status in _GOING_BACK else []
+    if status is ParcelStatus.DELIVERED:
+        fields = ["handed_over_at", "handed_over_by_shop_at"] if by_shop else ["handed_over_at"]
+    found: dict[str, object] = {}
+    for field in fields:
+        known: datetime | None = getattr(parcel, field)
+        if known is None or at < known:
+            found[field] = at
+    return found
+
+
+_GOING_BACK = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 
 
 def _moments(parcel: Parcel, status: ParcelStatus, at: datetime) -> dict[str, object]:

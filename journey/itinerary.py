@@ -259,8 +259,9 @@ def _what_remains(state: JourneyState, playbook: Playbook, now: datetime, *, blo
         return _until(offered + playbook.gives_up_after, now, "waiting for a remedy", "no end of a remedy in sight")
     if state.fully_refunded_at is not None:
         return Finish("order refunded")
-    if state.cancelled_at is not None:
-        return _until(state.cancelled_at + playbook.after_cancel, now, "waiting for the refund", "order cancelled")
+    called_off = state.called_off_at
+    if called_off is not None:
+        return _until(called_off + playbook.after_cancel, now, "waiting for the refund", "order cancelled")
     delivered = order_delivered_at(state) or _made_good_at(state)
     if delivered is not None and not blocked:
         # Somebody may still send it back: the refund is then told by a journey that is there to hear of it.

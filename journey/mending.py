@@ -53,16 +53,20 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
     terms = playbook.remedies
     if terms is None:
         return []
-    over = state.cancelled_at is not None or state.fully_refunded_at is not None
     found: list[Mend] = []
     for parcel in state.parcels:
         remedy = state.remedies.get(parcel.tracking_number) if state.remedies else None
         if remedy is not None and remedy.stand is Stand.OFFERED:
             mend = _offered(state, parcel, remedy, terms, now=now)
         else:
-            mend = None if over else _to_offer(state, parcel, remedy, terms, now=now)
+            mend = None if _over(state, parcel) else _to_offer(state, parcel, remedy, terms, now=now)
         if mend is not None and (until is None or not mend.averted or mend.at <= until):
             found.append(mend)
+    for parcel in state.left_out:
+        remedy = state.remedies.get(parcel.tracking_number)
+        if remedy is not None and remedy.stand is Stand.OFFERED:
+            about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
+            found.append(Mend(now, Action.WITHDRAW, *about))
     if state.lost:
         found = [replace(mend, at=max(mend.at, paced(state.lost.get(mend.part)))) for mend in found]
     if len(found) > 1:
@@ -89,11 +93,25 @@ def _to_offer(
 def _offered(state: JourneyState, parcel: Parcel, remedy: Remedy, terms: RemedyTerms, *, now: datetime) -> Mend | None:
     """What becomes of an offer: taken back, or left to the default."""
     about = (parcel.tracking_number, remedy.reason, remedy.choose_by, parcel.skus)
-    over = state.cancelled_at is not None or state.fully_refunded_at is not None
-    if over or parcel.void or (parcel.arrived_at is not None and _sent_back_at(parcel) is None):
+    if _over(state, parcel) or parcel.void or (parcel.arrived_at is not None and _sent_back_at(parcel) is None):
         return Mend(now, Action.WITHDRAW, *about)
     gone = None if remedy.defaulted else still_gone(state, parcel, terms)
     return None if gone is None else Mend(max(remedy.choose_by, gone), Action.DEFAULT, *about)
+
+
+def _over(state: JourneyState, parcel: Parcel) -> bool:
+    """Whether nothing is left to be made good: the order was paid back, or cancelled before the parcel left.
+
+    What was sent before that and is lost, damaged or denied is still owed, or the money for it; how much was paid back
+    by then its row knows. That it comes back, or late, is what a cancellation wants.
+    """
+    if state.fully_refunded_at is not None:
+        return True
+    if state.cancelled_at is None:
+        return False
+    sent = parcel.shipped_at is not None and parcel.shipped_at <= state.cancelled_at
+    told = _told(parcel) if state.rules > 2 and sent else None  # noqa: PLR2004  the third of the RULES
+    return told is None or told[0] == Reason.RETURNING
 
 
 def came_undone(parcel: Parcel, remedy: Remedy) -> datetime | None:
@@ -139,7 +157,7 @@ def _given_up(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> tuple[
         since = dict(parcel.problems).get(Reason.RETURNING) or parcel.status_at
         return None if refused or since is None else (Reason.RETURNING.value, since)
     # What nobody ever scanned may be with nobody who tells, and long there: people are asked to look, not to pay.
-    if parcel.waiting_at is not None or parcel.last_scan_at is None:
+    if parcel.waiting_at is not None or parcel.last_scan_at is None or parcel.unnumbered:
         return None
     late = promised_until(parcel, parcel.first_estimate, state.order.zones)
     return None if late is None else (SEVERE_DELAY, late + terms.severe_delay)

@@ -83,9 +83,25 @@ def _of_remedies(state: JourneyState, paid_back: Sequence[Remedy]) -> set[str]:
 
 
 def _lines_delivered(state: JourneyState) -> Sequence[Moment]:
+    if not state.order.physical and order_delivered_at(state) is None:
+        return ()
     if not state.order.physical:
         return ((None, state.order.placed_at, None),)
-    return [(p.tracking_number, at, p) for p in state.parcels if (at := p.arrived_at) is not None]
+    return [
+        (p.tracking_number, at, p)
+        for p in state.parcels
+        if (at := p.arrived_at) is not None or (at := p.assumed_at) is not None
+    ]
+
+
+def _shipments(state: JourneyState) -> Sequence[Moment]:
+    # Access that a shop marks as fulfilled, or what was sold at a till, was sent to nobody.
+    travels = state.order.physical
+    return [
+        (p.tracking_number, p.shipped_at, p)
+        for p in state.parcels
+        if p.shipped_at and not p.void and not p.pickup and (travels or not p.unnumbered)
+    ]
 
 
 def _denial(parcel: Parcel) -> str:
@@ -117,9 +133,7 @@ MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Sequence[Moment]]] = {
     Anchor.ORDER_CANCELLED: lambda state, _: _of_order(state.cancelled_at),
     Anchor.REFUND: lambda state, _: _refunds(state),
     Anchor.NEGATIVE_REVIEW: lambda state, playbook: _of_order(negative_review_at(state, playbook)),
-    Anchor.PARCEL_SHIPPED: lambda state, _: [
-        (p.tracking_number, p.shipped_at, p) for p in state.parcels if p.shipped_at and not p.void and not p.pickup
-    ],
+    Anchor.PARCEL_SHIPPED: lambda state, _: _shipments(state),
     Anchor.PARCEL_OUT_FOR_DELIVERY: lambda state, _: [
         (p.tracking_number, p.out_for_delivery_at, p) for p in state.parcels if p.out_for_delivery_at
     ],
@@ -174,7 +188,7 @@ def looked_for(state: JourneyState, playbook: Playbook) -> tuple[Groups, Groups]
         bad = bad or bool(parcel.problems) or len(parcel.estimates) > 1
         odd = odd or parcel.pickup or parcel.denied_at is not None
         out = out or parcel.out_for_delivery_at is not None
-        came = came or parcel.delivered_at is not None
+        came = came or parcel.delivered_at is not None or parcel.unnumbered
     kind = (
         state.cancelled_at is not None,
         bool(state.refunds),

@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from journey.base import Frozen, Instant, TrackingNumber
-from journey.lanes import Expectation
+from journey.lanes import USUAL, Expectation
+from journey.numbers import FULFILMENT
 
 
 class ParcelStatus(StrEnum):
@@ -78,6 +79,7 @@ PROBLEM_OF = {
 _CANCELLED, _WAITING, _PICKUP = ParcelStatus.CANCELLED, ParcelStatus.AVAILABLE_FOR_PICKUP, Method.PICKUP
 _GOING_BACK = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 _TROUBLED = PROBLEM_OF.keys() | {ParcelStatus.EXPIRED}
+_NEVER = frozenset({Reason.LOST, Reason.DAMAGED})
 SLIP = timedelta(days=1)
 """By how much an estimate must move before the customer is told of a delay."""
 
@@ -118,7 +120,11 @@ class Parcel(Frozen):
     date where it was first named, and the last word. `carrier_by` is whether the shop named the carrier, and when;
     `service_at` and `expected_at` when the newest word of those was said. `first_scan_at` and `last_scan_at` are of
     scans proper, see `seen`; `waiting_at` is when it first waited to be picked up. Of the customer's words that it
-    never came, and that it was found, the last one counts.
+    never came, and that it was found, the last one counts. `tracking_number` is the parcel's key.
+
+    `handed_over_at` is when it was first said to be delivered, to whomever, and `returning_at` when it was first said
+    to go back: delivered after that it came to its sender, and `delivered_at` is None. `handed_over_by_shop_at` is when
+    the shop itself said so first.
     """
 
     tracking_number: TrackingNumber
@@ -138,6 +144,9 @@ class Parcel(Frozen):
     out_for_delivery_at: Instant | None = None
     waiting_at: Instant | None = None
     delivered_at: Instant | None = None
+    handed_over_at: Instant | None = None
+    handed_over_by_shop_at: Instant | None = None
+    returning_at: Instant | None = None
     denied_at: Instant | None = None
     found_at: Instant | None = None
     problems: tuple[tuple[Reason, Instant], ...] = ()
@@ -166,6 +175,37 @@ class Parcel(Frozen):
     def pickup(self) -> bool:
         """Whether it is kept ready in the shop's own store."""
         return self.method is _PICKUP
+
+    @property
+    def unnumbered(self) -> bool:
+        """Whether it was sent without a tracking number, so that no carrier tells of it."""
+        return self.tracking_number.startswith(FULFILMENT)
+
+    @property
+    def to_sender(self) -> bool:
+        """Whether it was delivered to its sender: on its way back first, and nobody found it.
+
+        What nobody collects in the shop's own store goes back to the shelf, and may be collected all the same.
+        """
+        handed, back = self.handed_over_at, self.returning_at
+        if handed is None or back is None or back >= handed or self.method is _PICKUP:
+            return False
+        return self.found_at is None or self.found_at < back
+
+    @property
+    def disputed(self) -> bool:
+        """Whether the shop says that it was delivered where the carrier had it on its way back before."""
+        back, shop = self.returning_at, self.handed_over_by_shop_at
+        return self.to_sender and back is not None and shop is not None and shop > back
+
+    @property
+    def assumed_at(self) -> datetime | None:
+        """When one that no carrier tells of is taken to be there; None for every other, and where it is in trouble."""
+        if not self.unnumbered or self.shipped_at is None or self.delivered_at is not None or self.void:
+            return None
+        if self.status in _TROUBLED or self.reason in _NEVER:
+            return None
+        return self.shipped_at + timedelta(days=(self.expected or USUAL).transit[-1][1])
 
     @property
     def denied(self) -> bool:

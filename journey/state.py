@@ -9,8 +9,11 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
+from journey.awaited import awaits_dispatch
 from journey.base import Frozen, Instant, TouchKey
 from journey.conditions import Circumstances, CustomerView, DeliveryView, JourneyView, OrderView
+from journey.folding import caught_up
+from journey.fulfilments import Fulfilment
 from journey.order import Buyer, OrderFacts
 from journey.outcomes import Held, Status, Why, unsaid
 from journey.parcels import Parcel
@@ -88,11 +91,13 @@ class Unread(Frozen):
     body: str
 
 
-RULES: Final = 2
+RULES: Final = 3
 """The newest rules, which new runs follow. A run goes on by the rules that it began with, so that it replays.
 
 1. A lost parcel is told by `parcel_lost` as soon as it is lost.
 2. Where the playbook has remedies, `parcel_lost` is of those losses for which nothing was offered.
+3. A parcel that is delivered after it was on its way back came to its sender. What was sent of an order that was
+   cancelled afterwards is made good if it is lost, damaged or denied.
 """
 
 
@@ -105,6 +110,9 @@ class JourneyState(Frozen):
     rules: int = 1
     """Which of the `RULES` this run follows; a run that was begun before there were several does not say."""
     parcels: tuple[Parcel, ...] = ()
+    left_out: tuple[Parcel, ...] = ()
+    """Parcels that the shop took out of the order again: a number that was corrected, a fulfilment called off."""
+    fulfilments: tuple[Fulfilment, ...] = ()
     remedies: Mapping[str, Remedy] = {}
     """By the parcel they make good."""
     edited_at: Instant | None = None
@@ -164,6 +172,20 @@ class JourneyState(Frozen):
                 return parcel
         return None
 
+    @property
+    def called_off_at(self) -> Instant | None:
+        """When the order came to nothing: it was cancelled, or every line was edited away."""
+        return self.cancelled_at or (None if self.order.lines else self.edited_at)
+
+    @property
+    def to_be_sent(self) -> bool:
+        """Whether the order still has to leave, see `journey.awaited`."""
+        return awaits_dispatch(
+            travels=self.order.physical,
+            over=self.called_off_at is not None or self.fully_refunded_at is not None,
+            sent=any(not parcel.void for parcel in self.parcels),
+        )
+
     def written_off(self, parcel: Parcel) -> bool:
         """Whether the parcel was made good: nobody waits for it any more."""
         remedy = self.remedies.get(parcel.tracking_number)
@@ -196,7 +218,9 @@ def start(state: JourneyState, *, now: datetime) -> JourneyState:
 
 def renewed(state: JourneyState) -> JourneyState:
     """The state for the run that continues this one: by the newest rules and the newest zones, see `journey.zones`."""
-    state = state if state.rules == RULES else changed(state, rules=RULES)
+    if state.rules != RULES:
+        parcels = tuple(caught_up(parcel) for parcel in state.parcels)
+        state = changed(state, rules=RULES, parcels=parcels)
     order = state.order
     if order.zone_rules == RELEASE:
         return state

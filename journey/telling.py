@@ -18,11 +18,13 @@ from journey.events import (
     Resumed,
     ReviewPosted,
     SendNow,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
     TouchSkipped,
 )
 from journey.folding import denied, dispatched, scanned
+from journey.fulfilments import Fulfilment, left_out, with_word
 from journey.order import OrderFacts
 from journey.outcomes import Status
 from journey.parcels import Parcel, Scan
@@ -42,6 +44,9 @@ def apply(state: JourneyState, event: Event, *, now: datetime) -> JourneyState:
     nothing can happen to an order before it was placed.
     """
     placed_at = state.order.placed_at
+    if isinstance(event, ShipmentCancelled):
+        # It is only held against the moments of other words about the fulfilment, which stay as they were said.
+        return _called_back(state, event)
     if event.at < placed_at:
         if isinstance(event, ShipmentUpdated) and placed_at - event.at > REUSED_NUMBER:
             return state
@@ -78,7 +83,11 @@ def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
 
 
 def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
-    before = state.parcel(event.tracking_number)
+    if event.fulfilment is not None:
+        said_at = event.said_at or event.at
+        parcels = {event.tracking_number, *event.parcels}
+        state = _with_fulfilments(state, with_word(state.fulfilments, event.fulfilment, parcels, said_at=said_at))
+    before = _known(state, event.tracking_number)
     parcel = dispatched(
         before,
         tracking_number=event.tracking_number,
@@ -93,8 +102,12 @@ def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
     return _with_parcel(state, before, parcel)
 
 
+def _called_back(state: JourneyState, event: ShipmentCancelled) -> JourneyState:
+    return _with_fulfilments(state, with_word(state.fulfilments, event.fulfilment, (), said_at=event.at))
+
+
 def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:
-    before = state.parcel(event.tracking_number)
+    before = _known(state, event.tracking_number)
     scan = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
     parcel = scanned(
         before,
@@ -103,12 +116,14 @@ def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:
         carrier=event.carrier,
         service=event.service,
         expected=event.expected,
+        by_shop=event.by_shop,
+        to_sender=state.rules > 2,  # noqa: PLR2004  the third of the RULES
     )
     return _with_parcel(state, before, parcel)
 
 
 def _denied(state: JourneyState, event: DeliveryDenied) -> JourneyState:
-    before = state.parcel(event.tracking_number)
+    before = _known(state, event.tracking_number)
     # It may be heard before the scan that it denies.
     parcel = denied(before or Parcel(tracking_number=event.tracking_number), event.at, found=event.found)
     return _with_parcel(state, before, parcel)
@@ -195,6 +210,7 @@ _FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
     OrderEdited: _edited,
     OrderRefunded: _refunded,
     ShipmentCreated: _shipped,
+    ShipmentCancelled: _called_back,
     ShipmentUpdated: _scanned,
     DeliveryDenied: _denied,
     RemedyChosen: _chosen,
@@ -211,6 +227,9 @@ _FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
 def _with_parcel(state: JourneyState, before: Parcel | None, parcel: Parcel) -> JourneyState:
     if parcel is before:
         return state
+    if state.fulfilments and (before is None or before not in state.parcels):
+        everything = [one for one in (*state.parcels, *state.left_out) if one is not before]
+        return _divided(state, [*everything, parcel])
     if before is None:
         return changed(state, parcels=tuple(sorted((*state.parcels, parcel), key=_tracking)))
     parcels = tuple([parcel if known is before else known for known in state.parcels])
@@ -219,6 +238,31 @@ def _with_parcel(state: JourneyState, before: Parcel | None, parcel: Parcel) -> 
     if told_alike or (before.delayed_at is None) == (parcel.delayed_at is None):
         return state.but(parcels=parcels)
     return changed(state, parcels=parcels)
+
+
+def _known(state: JourneyState, number: TrackingNumber) -> Parcel | None:
+    """The parcel of that key, also one that is left out: it may come back."""
+    found = state.parcel(number)
+    if found is None and state.left_out:
+        found = next((parcel for parcel in state.left_out if parcel.tracking_number == number), None)
+    return found
+
+
+def _with_fulfilments(state: JourneyState, fulfilments: tuple[Fulfilment, ...]) -> JourneyState:
+    if fulfilments is state.fulfilments:
+        return state
+    return _divided(state.but(fulfilments=fulfilments), [*state.parcels, *state.left_out])
+
+
+def _divided(state: JourneyState, everything: list[Parcel]) -> JourneyState:
+    """The state with these parcels, those that are in the order apart from those that are not."""
+    out = left_out(state.fulfilments)
+    everything.sort(key=_tracking)
+    return changed(
+        state,
+        parcels=tuple(parcel for parcel in everything if parcel.tracking_number not in out),
+        left_out=tuple(parcel for parcel in everything if parcel.tracking_number in out),
+    )
 
 
 def _tracking(parcel: Parcel) -> TrackingNumber:

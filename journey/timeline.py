@@ -211,10 +211,11 @@ def _notes(state: JourneyState) -> list[str]:
     """Facts that explain the plan, each with its day."""
     facts = {
         "order cancelled": state.cancelled_at,
+        "order edited down to nothing": None if state.cancelled_at is not None else state.called_off_at,
         "fully refunded": state.fully_refunded_at,
         "reviewed": state.reviewed_at,
         "customer ordered again": state.reordered_at,
-        "everything delivered": order_delivered_at(state) if state.order.physical else None,
+        "everything delivered": order_delivered_at(state, told=True) if state.order.physical else None,
     }
     notes = [f"{fact} {_clock(at)}" for fact, at in facts.items() if at is not None]
     notes += [f"{way} is away: messages wait for it" for way, at in state.ways.items() if at is None]

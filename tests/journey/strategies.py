@@ -20,6 +20,7 @@ from journey.events import (
     Resumed,
     ReviewPosted,
     SendNow,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
     TouchSkipped,
@@ -32,7 +33,8 @@ from journey.remedies import By, Choice, Stand
 from tests.journey.driver import LOST_BEFORE_IT, LOST_BEHIND_THE_SEND, LOST_IN_DOUBT
 from tests.journey.makers import PLACED, default_playbook, line, order
 
-numbers = st.sampled_from([TrackingNumber("T1"), TrackingNumber("T2"), TrackingNumber("T3")])
+numbers = st.sampled_from([TrackingNumber(one) for one in ("T1", "T2", "T3", "fulfilment:F1")])
+fulfilments = st.sampled_from(["F1", "F2"])
 carriers = st.sampled_from([None, "dhl", "ups"])
 # Mostly within the journey, sometimes years away: carriers' clocks are what they are.
 hours = st.one_of(st.integers(0, 24 * 20), st.integers(-36, 24 * 120), st.sampled_from([-24 * 4000, 24 * 4000]))
@@ -77,6 +79,7 @@ about_parcels: st.SearchStrategy[Event] = st.one_of(
         reason=st.one_of(st.none(), st.sampled_from(list(Reason))),
         estimated_delivery=promises,
         expected=lanes,
+        by_shop=st.booleans(),
     ),
     st.builds(
         ShipmentCreated,
@@ -88,7 +91,11 @@ about_parcels: st.SearchStrategy[Event] = st.one_of(
         skus=skus,
         estimated_delivery=promises,
         expected=lanes,
+        fulfilment=st.one_of(st.none(), fulfilments),
+        parcels=st.lists(numbers, max_size=2).map(tuple),
+        said_at=st.one_of(st.none(), moments),
     ),
+    st.builds(ShipmentCancelled, at=moments, fulfilment=fulfilments),
     st.builds(DeliveryDenied, at=moments, tracking_number=numbers, found=st.booleans()),
     st.sampled_from(_MENDINGS),
 )

@@ -76,7 +76,8 @@ REFUSED = scan(after(8), S.EXCEPTION, reason=Reason.REFUSED)
         [SENT],
         [SENT, MOVING, scan(after(3), S.AVAILABLE_FOR_PICKUP)],
         [pickup(after(1), "T1"), scan(after(1), S.AVAILABLE_FOR_PICKUP), RETURNING],
-        [SENT, LOST, OrderCancelled(at=after(9))],
+        [SENT, RETURNING, OrderCancelled(at=after(9))],
+        [OrderCancelled(at=after(0.5)), SENT, LOST],
         [SENT, LOST, ALL_BACK],
         [SENT, scan(after(2), S.CANCELLED, reason=Reason.LOST)],
         [SENT, LOST, delivered(after(10))],
@@ -120,9 +121,7 @@ def test_a_choice_in_time_leaves_nothing_to_the_default():
     assert "remedy_reminder:T1" not in journey.sent
 
 
-@pytest.mark.parametrize(
-    "news", [delivered(after(10)), scan(after(10), S.CANCELLED), OrderCancelled(at=after(10)), ALL_BACK]
-)
+@pytest.mark.parametrize("news", [delivered(after(10)), scan(after(10), S.CANCELLED), ALL_BACK])
 def test_an_offer_is_taken_back_when_its_reason_is_gone(news):
     """It turned up, was called off, or the whole order was: the offer is withdrawn at once, and nothing refunded."""
     journey = story(SENT, MOVING, LOST, news)
@@ -130,6 +129,22 @@ def test_an_offer_is_taken_back_when_its_reason_is_gone(news):
     assert actions(journey) == [(Action.OFFER, after(9)), (Action.WITHDRAW, after(10))]
     assert journey.state.remedies["T1"].stand is Stand.WITHDRAWN
     assert "remedy_settled:T1" not in journey.sent
+
+
+def test_the_loss_of_what_was_sent_before_a_cancellation_is_made_good():
+    """The rest of the order was called off: the part that left and was lost is still owed."""
+    journey = story(SENT, MOVING, OrderCancelled(at=after(4)), LOST)
+
+    assert actions(journey)[0] == (Action.OFFER, after(9))
+    assert after(9) == journey.sent_at("remedy_offer:T1")
+
+
+def test_older_runs_make_nothing_good_of_a_cancelled_order():
+    """A run that began by older rules goes on by them, so that it replays."""
+    state = folded(SENT, MOVING, OrderCancelled(at=after(4)), LOST)
+
+    assert offers(state) != []
+    assert offers(state.but(rules=2)) == []
 
 
 def test_a_parcel_is_offered_for_only_once():
