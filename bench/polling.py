@@ -53,9 +53,9 @@ WITH placed AS (
     SELECT 'polled', 'p-' || n, 'c-1', $2, 'EUR', 79, 'first', 'none' FROM generate_series(1, $1::int) n
     RETURNING order_id)
 INSERT INTO shipments
-    (shop, order_id, tracking_number, carrier, carrier_code, status, status_at, last_scan_at, created_at)
+    (shop, order_id, tracking_number, carrier, carrier_code, status, status_at, last_scan_at, created_at, number)
 SELECT 'polled', order_id, 'T' || order_id, 'DHL', 'dhl', 'in_transit', $2 + interval '1 hour', $2 + interval '1 hour',
-    $2
+    $2, 'T' || order_id
 FROM placed
 """
 _KNOWN = """

@@ -49,9 +49,14 @@ class Expected(BaseModel):
 
 
 class Parcel(BaseModel):
-    """A parcel in the normal form; the estimate, an ISO date, is the carrier's or the shop's own word."""
+    """A parcel in the normal form; the estimate, an ISO date, is the carrier's or the shop's own word.
+
+    `tracking_number` is the key by which everything names it, `number` what the shop wrote: None where it was sent
+    without one.
+    """
 
     tracking_number: str
+    number: str | None = None
     carrier: str | None
     status: str
     estimated_delivery: str | None
@@ -147,7 +152,8 @@ async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -
     zone = zone_named(possible_zones(row.zone, row.country)[0])
     async with pool.acquire() as connection:
         expected = await estimates(connection, shop, order_id, now=now, zone=zone)
-    return _told(timeline, messages, expected, now)
+    shown = {one.tracking_number: one.number for one in parcels}
+    return _told(timeline, messages, (expected, shown), now)
 
 
 async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline | None:
@@ -162,7 +168,14 @@ async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline
         return None
 
 
-def _told(timeline: Timeline, messages: list[Message], expected: Mapping[str, Estimate], now: datetime) -> Account:
+def _told(
+    timeline: Timeline,
+    messages: list[Message],
+    known: tuple[Mapping[str, Estimate], Mapping[str, str | None]],
+    now: datetime,
+) -> Account:
+    """The account as the journey tells it; `known` when each parcel is expected, and the number it is shown with."""
+    expected, shown = known
     return Account(
         order=timeline.order,
         status=timeline.status,
@@ -172,6 +185,7 @@ def _told(timeline: Timeline, messages: list[Message], expected: Mapping[str, Es
         parcels=[
             Parcel(
                 tracking_number=one.tracking_number,
+                number=shown.get(one.tracking_number, one.tracking_number),
                 carrier=one.carrier,
                 status=one.status,
                 estimated_delivery=one.estimated_delivery,
@@ -210,6 +224,7 @@ def _alone(row: OrderRow, messages: list[Message], parcels: Sequence[ParcelRow])
         parcels=[
             Parcel(
                 tracking_number=one.tracking_number,
+                number=one.number,
                 carrier=one.carrier,
                 status=one.status,
                 estimated_delivery=one.estimated_delivery.isoformat() if one.estimated_delivery else None,

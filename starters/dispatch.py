@@ -15,11 +15,13 @@ from pydantic import ValidationError
 from activities.shops.standard import StandardWebhooks
 from journey import events as facts
 from journey.base import TrackingNumber
+from journey.numbers import made_up
 from journey.remedies import RemedyRequest
 from starters.begun import BegunOrders
 from starters.ports import ENDED, Fetch, JourneyMissingError, Journeys, Replies, Unheard, no_shop, nobody
 from store import erased, feedback, inbox, intake, orders, people, playbooks, privacy, remedies, shipments
 from store.inbox import Begun, Claimed
+from store.parcel_events import tracked
 from store.pool import Connection, Pool
 
 UNKNOWN_MESSAGE = "unknown message"
@@ -129,10 +131,13 @@ async def _tell_neighbours(pool: Pool, journeys: Journeys, event: intake.OrderCr
 async def _order_fact(
     pool: Pool, journeys: Journeys, row: Claimed, event: intake.OrderEvent, now: datetime, *, unheard: Unheard
 ) -> str:
-    parcel = f"tracking:{event.tracking_number}" if isinstance(event, intake.ShipmentCreated) else None
+    sent = isinstance(event, intake.ShipmentCreated)
+    parcels: list[str] = []
+    if isinstance(event, intake.ShipmentCreated):
+        parcels = _waited_under(event.shop, [*event.numbers, event.tracking_number or ""])
     async with pool.acquire() as connection, connection.transaction():
-        if parcel:
-            await inbox.lock(connection, parcel)
+        for subject in parcels:
+            await inbox.lock(connection, subject)
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
         if not await _has_journey(connection, event.shop, event.order_id):
@@ -148,21 +153,34 @@ async def _order_fact(
     if not alive and isinstance(event, intake.DeliveryDenied):
         await unheard(row, event)
     async with pool.acquire() as connection, connection.transaction():
-        if parcel:
-            await inbox.lock(connection, parcel)
+        for subject in [*parcels, event.subject] if sent else []:
+            await inbox.lock(connection, subject)
         note = ENDED if not alive else None if tell else "nothing new"
         await inbox.done(connection, row, now=now, note=note)
-        if parcel:
-            await inbox.release(connection, [parcel], now=now)
+        if sent:
+            await inbox.release(connection, [*parcels, event.subject], now=now)
     return "dispatched"
 
 
-async def _write(connection: Connection, event: intake.OrderEvent) -> tuple[Sequence[facts.Event], bool]:
+def _waited_under(shop: str, numbers: Sequence[str]) -> list[str]:
+    """The subjects under which scans of these numbers may wait, in a fixed order.
+
+    A carrier names no shop; before subjects named any, they were the number alone.
+    """
+    forms = [[f"tracking:{number}", tracked(None, number), tracked(shop, number)] for number in numbers if number]
+    return sorted({subject for form in forms for subject in form})
+
+
+async def _write(  # noqa: PLR0911  one return a kind of event
+    connection: Connection, event: intake.OrderEvent
+) -> tuple[Sequence[facts.Event], bool]:
     """Bring the tables up to date; what to tell the journey, and whether the tables did not know it yet."""
     if isinstance(event, intake.OrderEdited):
         return await orders.edit(connection, event)
     if isinstance(event, intake.ShipmentCreated):
         return await shipments.ship(connection, event)
+    if isinstance(event, intake.ShipmentCancelled):
+        return await shipments.call_off(connection, event)
     if isinstance(event, intake.OrderCancelled):
         return await orders.cancel(connection, event), True
     if isinstance(event, intake.OrderRefunded):
@@ -178,6 +196,13 @@ async def _parcel_scanned(
     pool: Pool, journeys: Journeys, row: Claimed, event: intake.ShipmentUpdated, now: datetime
 ) -> str:
     async with pool.acquire() as connection, connection.transaction():
+        if event.order_id is not None:
+            # The shop's own word about an order goes by the rules of any fact about one.
+            if not await erased.admit(connection, row, event, now=now):
+                return "ignored"
+        elif event.number is None and not made_up(event.tracking_number or ""):
+            await inbox.done(connection, row, now=now, note="names no parcel")
+            return "dispatched"
         await inbox.lock(connection, event.subject)
         places = await shipments.carrying(connection, event)
         await inbox.lock_all(connection, [f"order:{shop}:{order_id}" for shop, order_id in places])

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from journey.numbers import made_up
 from store.history import Echo, against, echoes
 from store.pool import Pool, joining_whole_tables
 
@@ -27,12 +28,18 @@ class OrderRow:
 
 @dataclass(frozen=True, slots=True)
 class ParcelRow:
-    """A parcel as its last scan left it."""
+    """A parcel as its last scan left it, by its key; `written` is its number as the shop wrote it."""
 
     tracking_number: str
     carrier: str | None
     status: str
     estimated_delivery: date | None
+    written: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        """The number that people are shown; None where it was sent without one."""
+        return self.written or (None if made_up(self.tracking_number) else self.tracking_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +102,8 @@ async def orders(pool: Pool, *, shop: str | None = None, status: str | None = No
 async def parcels(pool: Pool, shop: str, order_id: str) -> list[ParcelRow]:
     """An order's parcels in the order they left."""
     rows = await pool.fetch(
-        "SELECT tracking_number, carrier, status, estimated_delivery FROM shipments"
-        " WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number",
+        "SELECT tracking_number, carrier, status, estimated_delivery, written FROM shipments"
+        " WHERE shop = $1 AND order_id = $2 AND NOT left_out ORDER BY created_at, tracking_number",
         shop,
         order_id,
     )

@@ -37,7 +37,7 @@ INSERT INTO erased (shop, kind, id, at) SELECT $1, $2, id, $4 FROM unnest($3::te
 ON CONFLICT (shop, kind, id) DO UPDATE SET at = greatest(erased.at, excluded.at)
 """
 
-About = intake.OrderEvent | intake.OrderChanged | intake.CustomerUpdated
+About = intake.OrderEvent | intake.OrderChanged | intake.CustomerUpdated | intake.ShipmentUpdated
 """Events that name an order or a customer of a shop."""
 
 

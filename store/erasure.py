@@ -49,8 +49,14 @@ WHERE (subject = ANY($1) OR status NOT IN ('pending', 'waiting')) AND {personal.
 
 _SOME_CUSTOMERS: Final = "SELECT customer_id FROM customers WHERE shop = $1 ORDER BY customer_id LIMIT $2 FOR UPDATE"
 _THEIR_ORDERS: Final = "SELECT order_id FROM orders WHERE shop = $1 AND customer_id = ANY($2)"
-_THEIR_PARCELS: Final = "SELECT DISTINCT tracking_number FROM shipments WHERE shop = $1 AND order_id = ANY($2)"
-_OTHERS_TOO: Final = "SELECT DISTINCT tracking_number FROM shipments WHERE shop <> $1 AND tracking_number = ANY($2)"
+_THEIR_PARCELS: Final = """
+SELECT DISTINCT name FROM shipments, LATERAL (VALUES (tracking_number), (written), (number)) AS by (name)
+WHERE shop = $1 AND order_id = ANY($2) AND name IS NOT NULL
+"""
+_OTHERS_TOO: Final = """
+SELECT DISTINCT tracking_number FROM shipments WHERE shop <> $1 AND tracking_number = ANY($2)
+UNION SELECT DISTINCT number FROM shipments WHERE shop <> $1 AND number = ANY($2)
+"""
 _FORGET_PARCELS: Final = f"""
 UPDATE inbox SET body = '', event = NULL, status = CASE WHEN open THEN 'ignored' ELSE inbox.status END,
     note = CASE WHEN open THEN $2 ELSE note END, done_at = CASE WHEN open THEN $3 ELSE done_at END
@@ -146,7 +152,7 @@ async def erase_shop(connection: Connection, shop: str, *, now: datetime, limit:
         orders = [row[0] for row in await connection.fetch(_THEIR_ORDERS, shop, people)]
         numbers = {row[0] for row in await connection.fetch(_THEIR_PARCELS, shop, orders)}
         numbers -= {row[0] for row in await connection.fetch(_OTHERS_TOO, shop, list(numbers))}
-        parcels = [f"tracking:{number}" for number in sorted(numbers)]
+        parcels = [f"tracking:{form}{number}" for number in sorted(numbers) for form in ("", ":", f"{shop}:")]
         await erased.mark(connection, shop, "customer", people, now=now)
         await erased.mark(connection, shop, "order", orders, now=now)
         await connection.execute(
@@ -154,7 +160,7 @@ async def erase_shop(connection: Connection, shop: str, *, now: datetime, limit:
         )
         await connection.execute(_FORGET_PARCELS, parcels, erased.NOTE, now, timeout=personal.PATIENCE)
         return True
-    begun = [*(f"{kind}:{shop}:" for kind in ("order", "changed", "customer")), f"message:{shop}/"]
+    begun = [*(f"{kind}:{shop}:" for kind in ("order", "changed", "customer", "tracking")), f"message:{shop}/"]
     done = await connection.execute(_FORGET_ROWS, begun, erased.NOTE, now, 10 * limit, timeout=personal.PATIENCE)
     if not done.endswith(" 0"):
         return True

@@ -38,7 +38,7 @@ from store.fields import (
     one_line,
 )
 from store.message_feedback import MessageFeedback
-from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCreated, ShipmentUpdated
+from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
 from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 
 __all__ = [
@@ -59,6 +59,7 @@ __all__ = [
     "OrderRefunded",
     "RemedyChosen",
     "ReviewPosted",
+    "ShipmentCancelled",
     "ShipmentCreated",
     "ShipmentUpdated",
     "ShopRedacted",
@@ -155,6 +156,7 @@ class Line(_Edge):
 
 
 Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
+LinesLeft = Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)]
 
 Replaces = Annotated[
     str | None,
@@ -189,12 +191,12 @@ class OrderCreated(_OrderEvent):
 
 
 class OrderEdited(_OrderEvent):
-    """The order as it stands since `at`."""
+    """The order as it stands since `at`; without lines nothing is left of it, and no parcel is to come."""
 
     type: Literal["order.edited"] = "order.edited"
     currency: Currency | None = None
     total: Amount
-    lines: Lines
+    lines: LinesLeft
 
 
 class OrderCancelled(_OrderEvent):
@@ -243,6 +245,7 @@ OrderEvent = (
     | OrderCancelled
     | OrderRefunded
     | ShipmentCreated
+    | ShipmentCancelled
     | ReviewPosted
     | DeliveryDenied
     | RemedyChosen

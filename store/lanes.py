@@ -38,7 +38,8 @@ arrived AS (
     JOIN customers c USING (shop, customer_id)
     JOIN spelt ON spelt.said = coalesce(s.carrier, '') AND spelt.said_service = coalesce(s.service, '')
     LEFT JOIN zones ON zones.name = c.time_zone
-    WHERE s.method = 'delivery' AND s.denied_at IS NULL AND s.delivered_at > $1 AND s.delivered_at <= $2),
+    WHERE s.method = 'delivery' AND NOT s.left_out AND NOT starts_with(s.tracking_number, 'fulfilment:')
+      AND s.denied_at IS NULL AND s.delivered_at > $1 AND s.delivered_at <= $2),
 silences AS (
     SELECT shop, order_id, tracking_number, max(gap) AS gap FROM (
         SELECT shop, order_id, tracking_number, occurred_at - lag(occurred_at) OVER (
@@ -77,7 +78,8 @@ _LEARN_HABITS = """
 WITH sent AS (
     SELECT o.shop, extract(epoch FROM greatest(min(s.created_at) - o.placed_at, interval '0')) AS took
     FROM orders o JOIN shipments s USING (shop, order_id)
-    WHERE s.method = 'delivery' AND o.channel <> 'replacement' GROUP BY o.shop, o.order_id, o.placed_at
+    WHERE s.method = 'delivery' AND NOT s.left_out AND o.channel <> 'replacement'
+    GROUP BY o.shop, o.order_id, o.placed_at
     HAVING min(s.created_at) > $1 AND min(s.created_at) <= $2),
 habits AS (
     SELECT shop, count(*) AS samples, percentile_cont(0.95) WITHIN GROUP (ORDER BY took) AS within
@@ -105,7 +107,7 @@ _TRAVELLING = """
 SELECT tracking_number, carrier, service, s.status, s.reason, estimated_delivery, first_estimate, s.created_at,
     first_scan_at, country
 FROM shipments s JOIN orders USING (shop, order_id) JOIN customers USING (shop, customer_id)
-WHERE shop = $1 AND order_id = $2 AND method = 'delivery' AND delivered_at IS NULL
+WHERE shop = $1 AND order_id = $2 AND method = 'delivery' AND NOT left_out AND delivered_at IS NULL
 """
 _OVER = {
     ParcelStatus.AVAILABLE_FOR_PICKUP,

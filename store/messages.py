@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 
+from journey.numbers import made_up
 from journey.parcels import Method
 from journey.playbook import Channel
 from journey.zones import possible_zones, zone_named
@@ -26,7 +27,10 @@ class MessageLine:
 
 @dataclass(frozen=True, slots=True)
 class MessageParcel:
-    """A parcel as the shipments table has it; `number` counts from one among the order's `count`."""
+    """A parcel as the shipments table has it; `number` counts from one among the order's `count`.
+
+    `tracking_number` is its key; `shown` the number as the shop wrote it, empty where it was sent without one.
+    """
 
     tracking_number: str
     carrier: str | None
@@ -38,6 +42,12 @@ class MessageParcel:
     count: int
     skus: tuple[str, ...] | None = None
     pickup: bool = False
+    written: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """The number that its customer reads."""
+        return self.written or ("" if made_up(self.tracking_number) else self.tracking_number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +107,7 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
-         WHERE s.shop = o.shop AND s.order_id = o.order_id) AS parcels,
+         WHERE s.shop = o.shop AND s.order_id = o.order_id AND NOT s.left_out) AS parcels,
        (SELECT array_agg(r) FROM remedies r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS remedies
 FROM orders o JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
@@ -139,6 +149,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
                 len(parcels),
                 None if row["skus"] is None else tuple(row["skus"]),
                 row["method"] == Method.PICKUP,
+                row["written"],
             )
             for number, row in enumerate(parcels, start=1)
         ),

@@ -1,11 +1,23 @@
 """Canonical events about parcels: what shops, carriers and customers say of them."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
+from journey.numbers import made_up, normalised, tracking_numbers
 from journey.parcels import Method, ParcelStatus, Reason
 from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Units, Word
+
+
+def tracked(shop: str | None, number: str) -> str:
+    """The subject of what is said of a number, by a shop or (None) by a carrier that names none."""
+    return f"tracking:{shop or ''}:{number}"
+
+
+def _listed(value: object) -> object:
+    """What of a list may be a number: a shop leaves places in it empty."""
+    given = value if isinstance(value, list | tuple) else () if value is None else (value,)
+    return [one for one in given if type(one) in {str, int} and str(one).strip()] if value is not None else None
 
 
 class _Edge(BaseModel):
@@ -28,11 +40,17 @@ class ShipmentCreated(_OrderEvent):
 
     `units` is how many of which SKU are in it, empty when nobody said.
 
-    A pick-up's `tracking_number` is `journey.parcels.pickup_number`.
+    `tracking_number` is as the shop writes it, None or a word such as `N/A` where it was sent without one; a pick-up's
+    is `journey.parcels.pickup_number`. `fulfilment_id` is the shop's name of the fulfilment, which as of `said_at`
+    consists of all the `tracking_numbers`, None for this one alone: a parcel that it named before and does not name
+    any more is none of the order's.
     """
 
     type: Literal["shipment.created"] = "shipment.created"
-    tracking_number: Identifier
+    tracking_number: Identifier | None = None
+    fulfilment_id: Identifier | None = None
+    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed)] = None
+    said_at: Moment | None = None
     carrier: Word = None
     service: Word = None
     skus: Skus = None
@@ -40,9 +58,25 @@ class ShipmentCreated(_OrderEvent):
     estimated_delivery: Day = None
     method: Method = Method.DELIVERY
 
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers in it, in their normal form, by which scans may be waiting for it."""
+        texts = (self.tracking_number, *(self.tracking_numbers or ()))
+        return tuple(dict.fromkeys(number.normal for text in texts for number in tracking_numbers(text)))
+
+
+class ShipmentCancelled(_OrderEvent):
+    """The shop called a fulfilment off, `at` that moment: its parcels are none of the order's any more."""
+
+    type: Literal["shipment.cancelled"] = "shipment.cancelled"
+    fulfilment_id: Identifier
+
 
 class ShipmentUpdated(_Edge):
-    """A carrier's word about a parcel, `at` the carrier's own time.
+    """A carrier's word about a parcel, `at` the carrier's own time; a shop's own, where it names the order.
+
+    A shop's word is about that order's parcel alone: under the `tracking_number`, or, without one, of the fulfilment.
+    A carrier's is about the parcel of every order under that number.
 
     `tracker` is the id by which the source knows the parcel, with the source in front (`easypost:trk_…`): it stays
     when a wrong carrier is corrected. `shop` is whose parcel it is, where the source can say. `location` is a place
@@ -52,7 +86,9 @@ class ShipmentUpdated(_Edge):
 
     type: Literal["shipment.updated"] = "shipment.updated"
     at: Moment
-    tracking_number: Identifier
+    tracking_number: Identifier | None = None
+    order_id: OrderId | None = None
+    fulfilment_id: Identifier | None = None
     carrier: Word = None
     service: Word = None
     status: ParcelStatus
@@ -64,10 +100,29 @@ class ShipmentUpdated(_Edge):
     tracker: Word = None
     shop: Shop | None = None
 
+    @model_validator(mode="after")
+    def _names_a_parcel(self) -> Self:
+        if self.order_id is not None and self.shop is None:
+            raise ValueError("an order is of a shop: say which")
+        if self.order_id is None and self.tracking_number is None:
+            raise ValueError("must have a tracking number, or an order")
+        return self
+
+    @property
+    def number(self) -> str | None:
+        """The number in its normal form; None where there is none, or what it is called is a name of ours."""
+        text = self.tracking_number
+        return None if text is None or made_up(text) else normalised(text)
+
     @property
     def subject(self) -> str:
-        """What the inbox keeps the order of events for: `tracking:{number}`."""
-        return f"tracking:{self.tracking_number}"
+        """What the inbox keeps the order of events for: `order:{shop}:{order_id}`, else `tracking:{shop}:{number}`.
+
+        The shop is empty where only the carrier speaks.
+        """
+        if self.order_id is not None:
+            return f"order:{self.shop}:{self.order_id}"
+        return tracked(self.shop, self.number or self.tracking_number or "")
 
 
 class DeliveryDenied(_OrderEvent):

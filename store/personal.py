@@ -24,6 +24,7 @@ TABLES: Final[Mapping[str, str]] = {
     "orders": _OF_CUSTOMER,
     "lines": _OF_ORDERS,
     "shipments": _OF_ORDERS,
+    "fulfilments": _OF_ORDERS,
     "scans": _OF_ORDERS,
     "remedies": _OF_ORDERS,
     "refunds": _OF_ORDERS,
@@ -55,9 +56,12 @@ UNION SELECT 'changed:' || shop || ':' || order_id FROM orders WHERE {_OF_CUSTOM
 UNION SELECT 'customer:' || $1::text || ':' || $2::text
 """  # noqa: S608  as above
 _PARCELS: Final = f"""
-SELECT 'tracking:' || tracking_number, EXISTS (
+SELECT 'tracking:' || name, bool_or(EXISTS (
     SELECT FROM shipments other WHERE other.tracking_number = mine.tracking_number AND NOT ({_OF_ORDERS}))
-FROM shipments mine WHERE {_OF_ORDERS}
+    OR EXISTS (SELECT FROM shipments other WHERE other.number = mine.number AND NOT ({_OF_ORDERS})))
+FROM shipments mine, LATERAL (VALUES (tracking_number), (written), (number), (':' || number),
+    (shop || ':' || number)) AS by (name)
+WHERE {_OF_ORDERS} AND name IS NOT NULL GROUP BY 1
 """  # noqa: S608  as above
 _ORDERS: Final = f"SELECT order_id FROM orders WHERE {_OF_CUSTOMER}"  # noqa: S608  as above
 # The names by which providers know a message, as subjects have them, see `MessageFeedback.subject`: the Message-ID

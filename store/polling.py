@@ -23,7 +23,8 @@ _KEY = ("shop", "order_id", "tracking_number")
 
 _REACHED = "($1::text[] IS NULL OR carrier_code = ANY($1)) AND coalesce(carrier_code <> ALL($2::text[]), true)"
 # The predicate of the index `shipments_unplanned`, word for word.
-_OPEN = "poll_at IS NULL AND method = 'delivery' AND status NOT IN ('delivered', 'returned', 'cancelled')"
+_OPEN = """poll_at IS NULL AND method = 'delivery' AND status NOT IN ('delivered', 'returned', 'cancelled')
+      AND number IS NOT NULL AND NOT left_out"""
 _TO_PLAN = f"{_OPEN} AND created_at > $3 AND (polled_at IS NULL OR last_scan_at > polled_at) AND {_REACHED}"
 
 # Nobody waits to hear of the parcels of an order whose journey has ended.
@@ -52,11 +53,11 @@ SELECT shop, order_id, tracking_number, carrier_code, tracker, status, created_a
        (SELECT country FROM orders JOIN customers USING (shop, customer_id)
         WHERE orders.shop = shipments.shop AND orders.order_id = shipments.order_id) AS country
 FROM shipments
-WHERE poll_at <= $3 AND poll_at > $4 AND {_REACHED}
+WHERE poll_at <= $3 AND poll_at > $4 AND NOT left_out AND {_REACHED}
 ORDER BY poll_at LIMIT $5 FOR UPDATE SKIP LOCKED
 """  # noqa: S608  only this module's own words
 
-_NEXT = f"SELECT min(poll_at) FROM shipments WHERE poll_at > $3 AND {_REACHED}"  # noqa: S608  own words
+_NEXT = f"SELECT min(poll_at) FROM shipments WHERE poll_at > $3 AND NOT left_out AND {_REACHED}"  # noqa: S608  own words
 
 _MOVE = "UPDATE shipments SET poll_at = $4 WHERE shop = $1 AND order_id = $2 AND tracking_number = $3"
 

@@ -93,6 +93,12 @@ _DENIED = """
 SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
                  AND denied_at IS NOT NULL)
 """
+_CALLED_OFF = """
+SELECT total, currency, status = 'cancelled' AND NOT EXISTS (
+    SELECT FROM shipments s WHERE s.shop = o.shop AND s.order_id = o.order_id AND s.tracking_number = $3
+       AND s.created_at <= o.cancelled_at) AS called_off
+FROM orders o WHERE shop = $1 AND order_id = $2 FOR UPDATE
+"""
 MOST_TURNS: Final = 3
 """So many replacements of one remedy are looked for, where it is not known how many were begun."""
 
@@ -172,8 +178,8 @@ async def offer(
 ) -> Remedy | None:
     """Offer a remedy, once: what there is already stays as it is. None when there is no such order.
 
-    One that was withdrawn before anybody chose is offered again when it is asked for later. An order that was
-    cancelled or paid back has nothing left to be made good: its remedy is withdrawn from the start.
+    One that was withdrawn before anybody chose is offered again when it is asked for later. An order that was paid
+    back, or cancelled before the parcel left, has nothing left to be made good: its remedy is withdrawn from the start.
 
     Args:
         connection: in a transaction.
@@ -182,9 +188,10 @@ async def offer(
         unoffered: why the customer is not to be asked, though there is something to offer: it is withdrawn at once.
     """
     order = await connection.fetchrow(
-        "SELECT status, total, currency FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE",
+        _CALLED_OFF,
         step.shop,
         step.order_id,
+        step.part,
     )
     if order is None:
         return None
@@ -192,7 +199,7 @@ async def offer(
     inside = await held(connection, step, total=order["total"], currency=order["currency"])
     books = await _books(connection, step.shop, step.order_id, step.part)
     verdict = books.judge(Thing(inside.skus, inside.amount), order["total"], order["currency"])
-    over = "order_cancelled" if order["status"] == "cancelled" else verdict.over
+    over = "order_cancelled" if order["called_off"] else verdict.over
     if not verdict.units and not verdict.amount:
         over = over or "nothing_to_offer"
     options = ([Choice.REPLACEMENT] if verdict.units else []) + ([Choice.REFUND] if verdict.amount else [])

@@ -12,7 +12,8 @@ from store.pool import Connection
 _LINES = "SELECT sku, quantity, unit_price, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
 _PARCELS = """
 SELECT tracking_number, skus, units FROM shipments
-WHERE shop = $1 AND order_id = $2 AND (status <> $4 OR tracking_number = $3) ORDER BY created_at, tracking_number
+WHERE shop = $1 AND order_id = $2 AND (status <> $4 AND NOT left_out OR tracking_number = $3)
+ORDER BY created_at, tracking_number
 """
 
 

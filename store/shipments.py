@@ -17,8 +17,10 @@ from journey.base import TrackingNumber
 from journey.carriers import normal, shown
 from journey.folding import denied, dispatched, scanned
 from journey.lanes import lane_of
+from journey.numbers import Number, fulfilment_key, made_up, normalised
 from journey.parcels import Method, Parcel, ParcelStatus, Reason, Scan
 from store import intake, lanes
+from store.fulfilments import WHOLE_ORDER, keys_of, say
 from store.pool import Connection
 
 Place = tuple[str, str]
@@ -33,9 +35,9 @@ _KEEP = """
 INSERT INTO shipments AS known (shop, order_id, tracking_number, method, carrier, carrier_code, carrier_by_shop,
     carrier_at, service, service_at, skus, status, status_at, reason, action_required, tracker, estimated_delivery,
     estimate_at, first_estimate, first_estimate_at, created_at, first_scan_at, last_scan_at, out_for_delivery_at,
-    waiting_at, delivered_at, denied_at, found_at)
+    waiting_at, delivered_at, denied_at, found_at, handed_over_at, handed_over_by_shop_at, returning_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28)
+    $25, $26, $27, $28, $29, $30, $31)
 ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
     method = excluded.method, carrier = excluded.carrier, carrier_code = excluded.carrier_code,
     carrier_by_shop = excluded.carrier_by_shop, carrier_at = excluded.carrier_at, service = excluded.service,
@@ -45,7 +47,20 @@ ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
     first_estimate = excluded.first_estimate, first_estimate_at = excluded.first_estimate_at,
     created_at = excluded.created_at, first_scan_at = excluded.first_scan_at, last_scan_at = excluded.last_scan_at,
     out_for_delivery_at = excluded.out_for_delivery_at, waiting_at = excluded.waiting_at,
-    delivered_at = excluded.delivered_at, denied_at = excluded.denied_at, found_at = excluded.found_at
+    delivered_at = excluded.delivered_at, denied_at = excluded.denied_at, found_at = excluded.found_at,
+    handed_over_at = excluded.handed_over_at, handed_over_by_shop_at = excluded.handed_over_by_shop_at,
+    returning_at = excluded.returning_at
+"""
+_OF_ORDER = """
+SELECT tracking_number, number, left_out FROM shipments WHERE shop = $1 AND order_id = $2
+ORDER BY tracking_number FOR UPDATE
+"""
+_KEEP_NUMBER = """
+UPDATE shipments SET number = coalesce($4, number), written = coalesce($5, written),
+    fulfilment_id = coalesce($6, fulfilment_id)
+WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
+  AND (number, written, fulfilment_id) IS DISTINCT FROM
+      (coalesce($4, number), coalesce($5, written), coalesce($6, fulfilment_id))
 """
 _KEEP_UNITS = "UPDATE shipments SET units = $4 WHERE shop = $1 AND order_id = $2 AND tracking_number = $3"
 # A carrier may say the same once with a place and once without.
@@ -59,18 +74,52 @@ ON CONFLICT (shop, order_id, tracking_number, occurred_at, status, reason) DO UP
 
 
 async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[list[events.Event], bool]:
-    """Write a parcel down; what to tell the journey, and whether anything was new in it."""
+    """Write down that a parcel left, or that several did; what to tell the journey, and whether anything was new."""
     place = (event.shop, event.order_id)
-    row = await _find(connection, place, event.tracking_number)
+    known = await connection.fetch(_OF_ORDER, *place)
+    fulfilment = event.fulfilment_id
+    mine = keys_of(known, [event.tracking_number], fulfilment)
+    whole = mine
+    if event.tracking_numbers is not None:
+        whole = keys_of(known, event.tracking_numbers, fulfilment)
+        mine = mine if event.tracking_number is not None else whole
+    parcels = tuple(sorted({key for key, _ in (*mine, *whole)}))
+    told: list[events.Event] = []
+    new = False
+    for key, number in mine:
+        fact, news = await _sent(connection, event, key, number, alone=len(mine) == 1)
+        new |= news
+        said_at = event.said_at or event.at
+        told.append(fact if fulfilment is None else fact.but(fulfilment=fulfilment, parcels=parcels, said_at=said_at))
+    if fulfilment is not None:
+        new |= await say(connection, place, fulfilment, parcels, said_at=event.said_at or event.at)
+    return told, new
+
+
+async def call_off(connection: Connection, event: intake.ShipmentCancelled) -> tuple[list[events.Event], bool]:
+    """Write down that a fulfilment was called off; what to tell the journey, and whether that was new."""
+    new = await say(connection, (event.shop, event.order_id), event.fulfilment_id, (), said_at=event.at)
+    return [events.ShipmentCancelled(at=event.at, fulfilment=event.fulfilment_id)], new
+
+
+async def _sent(
+    connection: Connection, event: intake.ShipmentCreated, key: TrackingNumber, number: Number | None, *, alone: bool
+) -> tuple[events.ShipmentCreated, bool]:
+    """Write one parcel down; what to tell the journey, and whether anything was new in it.
+
+    Of several under one word nobody knows which carries what, unless it is `alone`.
+    """
+    place = (event.shop, event.order_id)
+    row = await _find(connection, place, key)
     before = None if row is None else _parcel(row)
-    carrier = shown(event.carrier)
+    carrier, skus = shown(event.carrier), event.skus if alone else None
     parcel = dispatched(
         before,
-        tracking_number=TrackingNumber(event.tracking_number),
+        tracking_number=key,
         carrier=carrier,
         service=event.service,
         method=event.method,
-        skus=event.skus,
+        skus=skus,
         estimated_delivery=event.estimated_delivery,
         at=event.at,
     )
@@ -81,22 +130,24 @@ async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[l
         tracker=row["tracker"] if row else None,
         action_required=row is not None and row["action_required"],
     )
-    if event.units:
-        await connection.execute(_KEEP_UNITS, *place, parcel.tracking_number, json.dumps(event.units))
+    if event.units and alone:
+        await connection.execute(_KEEP_UNITS, *place, key, json.dumps(event.units))
+    normal_form, written = number or (None, None)
+    await connection.execute(_KEEP_NUMBER, *place, key, normal_form, written, event.fulfilment_id)
     expected = None
     if parcel.method is Method.DELIVERY:
         expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)
     told = events.ShipmentCreated(
         at=event.at,
-        tracking_number=parcel.tracking_number,
+        tracking_number=key,
         carrier=carrier,
         service=event.service,
         method=event.method,
-        skus=event.skus,
+        skus=skus,
         estimated_delivery=event.estimated_delivery,
         expected=expected,
     )
-    return [told], before is None or _said(before) != _said(parcel)
+    return told, before is None or _said(before) != _said(parcel)
 
 
 async def carrying(connection: Connection, event: intake.ShipmentUpdated) -> list[Place]:
@@ -104,16 +155,22 @@ async def carrying(connection: Connection, event: intake.ShipmentUpdated) -> lis
 
     A number alone may stand with several shops, and with a parcel of last year: the shop that the source names, the
     source's own id of the parcel, the carrier and the dates narrow it down, in this order, each only as far as it says
-    anything. What is left are orders that travel together, or shops that nothing tells apart.
+    anything. What is left are orders that travel together, or shops that nothing tells apart. A shop's word about an
+    order's parcel means that one alone.
     """
+    if event.order_id is not None and event.shop is not None:
+        place = (event.shop, event.order_id)
+        return [] if await _meant(connection, place, event) is None else [place]
     rows = await connection.fetch(
         """SELECT shop, order_id, carrier_code, tracker, created_at, delivered_at FROM shipments
-           WHERE tracking_number = $1 AND created_at <= $2 AND ($3::text IS NULL OR shop = $3)
+           WHERE (number = $1 OR tracking_number = $4 AND ($1 IS NULL OR number IS NULL)) AND created_at <= $2
+             AND ($3::text IS NULL OR shop = $3)
            ORDER BY shop, order_id""",
-        event.tracking_number,
+        event.number,
         # A scan this old is of a parcel that had the number before, whoever sent it.
         event.at + REUSED,
         event.shop,
+        event.tracking_number if made_up(event.tracking_number or "") else None,
     )
     if any(row["tracker"] == event.tracker for row in rows if event.tracker):
         rows = _narrowed(rows, event.tracker, lambda row: row["tracker"])
@@ -140,14 +197,15 @@ async def scan(
     """
     told: dict[Place, list[events.Event]] = {}
     for place in places:
-        row = await _find(connection, place, event.tracking_number)
+        row = await _meant(connection, place, event)
         if row is None:
             continue
         before = _parcel(row)
+        by_shop = event.order_id is not None
         said = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
         number = before.tracking_number
         carrier = shown(event.carrier)
-        parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service)
+        parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service, by_shop=by_shop)
         trackers = [one for one in (row["tracker"], event.tracker) if one]
         await _keep(
             connection,
@@ -174,6 +232,7 @@ async def scan(
                 estimated_delivery=event.estimated_delivery,
                 estimated_at=event.estimated_at,
                 expected=expected,
+                by_shop=by_shop,
             )
         ]
     return told
@@ -186,6 +245,7 @@ async def deny(connection: Connection, event: intake.DeliveryDenied) -> tuple[li
     """
     place = (event.shop, event.order_id)
     row = await _find(connection, place, event.tracking_number)
+    row = row or await _find_number(connection, place, normalised(event.tracking_number))
     if row is None:
         return [], False
     before = _parcel(row)
@@ -224,6 +284,26 @@ async def _find(connection: Connection, place: Place, tracking_number: str) -> a
     )
 
 
+async def _find_number(connection: Connection, place: Place, number: str | None) -> asyncpg.Record | None:
+    return await connection.fetchrow(
+        """SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 AND number = $3
+           ORDER BY tracking_number <> number, tracking_number LIMIT 1 FOR UPDATE""",
+        *place,
+        number,
+    )
+
+
+async def _meant(connection: Connection, place: Place, event: intake.ShipmentUpdated) -> asyncpg.Record | None:
+    """The row of an order's parcel that a word is about; a shop's may name one without a number by its fulfilment."""
+    if event.number is not None:
+        return await _find_number(connection, place, event.number)
+    if event.tracking_number is not None:
+        row = await _find(connection, place, event.tracking_number)
+        if row is not None or event.order_id is None:
+            return row
+    return await _find(connection, place, fulfilment_key(event.fulfilment_id or WHOLE_ORDER))
+
+
 def _parcel(row: asyncpg.Record) -> Parcel:
     """A row as the core folds it; words of before their moments were kept are as old as the parcel."""
     since = row["created_at"]
@@ -249,6 +329,9 @@ def _parcel(row: asyncpg.Record) -> Parcel:
         out_for_delivery_at=row["out_for_delivery_at"],
         waiting_at=row["waiting_at"],
         delivered_at=row["delivered_at"],
+        handed_over_at=row["handed_over_at"],
+        handed_over_by_shop_at=row["handed_over_by_shop_at"],
+        returning_at=row["returning_at"],
         denied_at=row["denied_at"],
         found_at=row["found_at"],
         estimates=tuple(sorted(one for one in promised if one[1] is not None)),
@@ -292,4 +375,7 @@ async def _keep(
         parcel.delivered_at,
         parcel.denied_at if stands else None,
         found,
+        parcel.handed_over_at,
+        parcel.handed_over_by_shop_at,
+        parcel.returning_at,
     )

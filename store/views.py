@@ -8,6 +8,7 @@ from decimal import Decimal
 import asyncpg
 
 from journey.lanes import Expectation, Lane, lane_of
+from journey.numbers import made_up
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, Reason
 from store import lanes
@@ -45,6 +46,7 @@ class ParcelView:
         denied_at: since when the customer's word stands that it never came; `found_at` when they took one back.
         scans: the newest first.
         expected: what is usual on its lane; None where nobody waits for a carrier (any more).
+        written: its number as the shop wrote it; None where it has none of a carrier's, or only its key is known.
     """
 
     tracking_number: str
@@ -65,6 +67,12 @@ class ParcelView:
     found_at: datetime | None
     scans: tuple[ScanView, ...] = ()
     expected: Expectation | None = None
+    written: str | None = None
+
+    @property
+    def number(self) -> str | None:
+        """The number that people are shown; None where it was sent without one."""
+        return self.written or (None if made_up(self.tracking_number) else self.tracking_number)
 
     @property
     def pickup(self) -> bool:
@@ -93,8 +101,8 @@ class OrderView:
 
 _PARCELS = """
 SELECT tracking_number, carrier, service, method, status, status_at, reason, action_required, skus, estimated_delivery,
-    first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at
-FROM shipments WHERE shop = $1 AND order_id = $2 ORDER BY created_at, tracking_number
+    first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at, written
+FROM shipments WHERE shop = $1 AND order_id = $2 AND NOT left_out ORDER BY created_at, tracking_number
 """
 
 

@@ -274,7 +274,8 @@ def _parcel(
         # A day that has passed is no plan any more: what is usual from here on takes its place.
         before, planned = planned, revised.get(parcel.tracking_number)
     return {
-        "tracking_number": parcel.tracking_number,
+        # Empty where it was sent without one: nothing is then said of following it.
+        "tracking_number": parcel.shown,
         "carrier": parcel.carrier or "",
         "status": parcel.status,
         "estimated_delivery": day(planned),

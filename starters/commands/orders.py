@@ -250,7 +250,8 @@ def _parcel(parcel: Parcel) -> str:
         sure = f" ({parcel.expected.probability:.0%})" if parcel.expected.probability is not None else ""
         expected = f", expected by {parcel.expected.day}{sure}, at the latest {parcel.expected.latest}"
     carrier = parcel.carrier or "carrier unknown"
-    return f"Parcel {parcel.tracking_number} ({carrier}): {parcel.status}{reason}{promised}{expected}"
+    number = parcel.number or ("in the store" if parcel.tracking_number.startswith("pickup:") else "without a number")
+    return f"Parcel {number} ({carrier}): {parcel.status}{reason}{promised}{expected}"
 
 
 def _story(message: Message) -> Iterator[str]:

@@ -168,7 +168,7 @@ async def delivered(placed):
     return placed
 
 
-async def deny(gate, *, found="no", number="P-1", link=None):
+async def deny(gate, *, found="no", number="P1", link=None):
     link = link or gate.links.order("acme", "1001")
     return await gate.client.post(f"{link}/denied", data={"parcel": number, "found": found})
 
@@ -197,7 +197,7 @@ async def test_a_delivery_is_denied_once_and_found_again(delivered):
         await delivered.relay.drain()
     assert await denials(delivered) == [False, True, False]
     told = [event for _, event in delivered.journeys.told if isinstance(event, DeliveryDenied)]
-    assert [(event.found, event.tracking_number) for event in told] == [(False, "P-1"), (True, "P-1"), (False, "P-1")]
+    assert [(event.found, event.tracking_number) for event in told] == [(False, "P1"), (True, "P1"), (False, "P1")]
 
 
 async def test_a_denial_is_shut_like_the_other_pages(delivered):

@@ -84,8 +84,11 @@ async def ada(pool: Pool) -> Pool:
         order = Order(order_id, person=person, placed_at=NOON)
         await put(pool, order, "p")
         await put_parcel(pool, order, f"P-{order_id}", NOON)
-        await put_parcel(pool, order, "P-SHARED", NOON)
+        await put_parcel(pool, order, "P-SHARED-1", NOON)
     for order_id in ("1001", "2001"):
+        await pool.execute(
+            "INSERT INTO fulfilments VALUES ('acme', $1, 'f', $2, '{P-SHARED-1}', '{P-SHARED-1}')", order_id, NOON
+        )
         await pool.execute("INSERT INTO refunds VALUES ('acme', $1, 'r', 5, $2)", order_id, NOON)
         await pool.execute(
             "INSERT INTO reviews (shop, order_id, rating, body, at) VALUES ('acme', $1, 5, 'Augusta loves it', $2)",
@@ -94,13 +97,13 @@ async def ada(pool: Pool) -> Pool:
         )
         await pool.execute(
             "INSERT INTO scans (shop, order_id, tracking_number, occurred_at, status, received_at)"
-            " VALUES ('acme', $1, 'P-SHARED', $2, 'in_transit', $2)",
+            " VALUES ('acme', $1, 'P-SHARED-1', $2, 'in_transit', $2)",
             order_id,
             NOON,
         )
         await pool.execute(
             "INSERT INTO remedies (shop, order_id, part, reason, playbook, skus, amount, currency, offered_at,"
-            " choose_by) VALUES ('acme', $1, 'P-SHARED', 'lost', 'p', '[]', 79, 'EUR', $2, $2)",
+            " choose_by) VALUES ('acme', $1, 'P-SHARED-1', 'lost', 'p', '[]', 79, 'EUR', $2, $2)",
             order_id,
             NOON,
         )
@@ -138,7 +141,7 @@ async def test_nothing_names_who_was_erased(ada: Pool) -> None:
     """No column of any table holds the address, the former address, the number or the name, in whatever case."""
     await _keep(ada, "created", _created("1001"))
     await _keep(ada, "scan", _scan("P-1001"))
-    await _keep(ada, "shared", _scan("P-SHARED"))
+    await _keep(ada, "shared", _scan("P-SHARED-1"))
     await ada.execute("UPDATE inbox SET status = 'dispatched'")
     await _keep(ada, "late", _cancelled("1002"))
     updated = {"at": NOON, "shop": "acme", "customer": {"customer_id": "c-17", "email": EMAIL, "first_name": NAME}}
@@ -192,7 +195,7 @@ async def test_every_table_with_people_in_it_is_known(pool: Pool) -> None:
 async def test_a_parcel_that_carries_anothers_order_goes_on(ada: Pool) -> None:
     """A scan that is not dispatched yet stays for the other order of its parcel; one of their own parcel does not."""
     await _keep(ada, "theirs", _scan("P-1001"))
-    await _keep(ada, "shared", _scan("P-SHARED"), body={"number": "P-SHARED"})
+    await _keep(ada, "shared", _scan("P-SHARED-1"), body={"number": "P-SHARED-1"})
     await _erase(ada)
     assert await _states(ada) == {"theirs": ("ignored", "erased"), "shared": ("pending", None)}
 

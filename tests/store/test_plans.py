@@ -30,12 +30,12 @@ _FILL = (
     """INSERT INTO lines SELECT 'acme', 'o-' || n, 0, 'YM-1', 'Yoga mat', 1, 79, 'fitness', 'physical'
        FROM generate_series($1::int, $2::int) n WHERE $3::timestamptz IS NOT NULL""",
     """INSERT INTO shipments (shop, order_id, tracking_number, carrier, carrier_code, created_at, first_scan_at,
-           last_scan_at, delivered_at, status, poll_at)
+           last_scan_at, delivered_at, status, poll_at, number)
        SELECT shop, order_id, 't-' || order_id, 'DHL', 'dhl', placed_at + interval '5 hours',
               placed_at + interval '9 hours', placed_at + interval '60 hours',
               CASE WHEN n % 4 > 0 THEN placed_at + interval '60 hours' END,
               CASE WHEN n % 4 > 0 THEN 'delivered' ELSE 'in_transit' END,
-              CASE WHEN n % 8 = 0 THEN $3::timestamptz - interval '1 hour' END
+              CASE WHEN n % 8 = 0 THEN $3::timestamptz - interval '1 hour' END, 'T' || order_id
        FROM generate_series($1::int, $2::int) n JOIN orders ON order_id = 'o-' || n""",
     """INSERT INTO scans (shop, order_id, tracking_number, occurred_at, status, received_at)
        SELECT shop, order_id, tracking_number, first_scan_at + interval '8 hours' * k, 'in_transit', $3

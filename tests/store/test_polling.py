@@ -84,12 +84,12 @@ async def test_a_parcel_whose_carrier_is_corrected_changes_hands(pool: Pool) -> 
 
 async def test_due_parcels_are_leased_oldest_first(pool: Pool) -> None:
     """Nobody else gets them while the lease lasts, and it says what there is to know about each."""
-    for number in ("A", "B", "C"):
+    for number in ("A1", "B1", "C1"):
         await ship(pool, number)
     await planned(pool)
-    await change(pool, "B", poll_at=NOON - 3 * DAY, estimated_delivery=NOON.date(), tracker="easypost:trk_1")
+    await change(pool, "B1", poll_at=NOON - 3 * DAY, estimated_delivery=NOON.date(), tracker="easypost:trk_1")
     first, *more = await polling.take(pool, UPS, now=NOON, limit=2)
-    assert ("B", "DE", "easypost:trk_1", ParcelStatus.IN_TRANSIT, NOON.date(), NOON - 3 * DAY, NOON + LEASE) == (
+    assert ("B1", "DE", "easypost:trk_1", ParcelStatus.IN_TRANSIT, NOON.date(), NOON - 3 * DAY, NOON + LEASE) == (
         first.tracking_number,
         first.country,
         first.tracker,

@@ -296,8 +296,8 @@ async def test_parcels_of_before_the_migration_are_understood(pool):
     await ordered(pool)
     await pool.execute(
         """INSERT INTO shipments (shop, order_id, tracking_number, carrier, status, status_at, estimated_delivery,
-               first_estimate, created_at)
-           VALUES ('acme', '1', $1, 'DHL', 'in_transit', $2, '2026-11-26', '2026-11-25', $3)""",
+               first_estimate, created_at, number)
+           VALUES ('acme', '1', $1, 'DHL', 'in_transit', $2, '2026-11-26', '2026-11-25', $3, $1)""",
         NUMBER,
         hours(5),
         SENT,

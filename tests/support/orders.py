@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from journey.numbers import normalised
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.parcels import Method
 from store.pool import Pool
@@ -123,12 +124,13 @@ async def put_parcel(
 ) -> None:
     """The shipments row of a parcel, or of what waits in the store."""
     await pool.execute(
-        "INSERT INTO shipments (shop, order_id, tracking_number, carrier, created_at, method)"
-        " VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        "INSERT INTO shipments (shop, order_id, tracking_number, carrier, created_at, method, number)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
         order.shop,
         order.order_id,
         tracking_number,
         "DHL" if method is Method.DELIVERY else None,
         at,
         method.value,
+        normalised(tracking_number) if method is Method.DELIVERY else None,
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 from activities.carriers.protocol import Asked, Told
 from journey.carriers import normal
+from journey.numbers import normalised
 from journey.parcels import ParcelStatus
 from store.intake import ShipmentUpdated
 from store.pool import Pool
@@ -95,6 +96,7 @@ async def ship(pool: Pool, number: str, *, shop: str = "acme", order_id: str | N
             order_id,
             NOON,
         )
+        given = {"number": normalised(number), **given}
         names = ", ".join(given)
         places = ", ".join(f"${position}" for position in range(4, 4 + len(given)))
         await connection.execute(
