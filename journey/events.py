@@ -45,7 +45,8 @@ class ShipmentCreated(Frozen):
 
     `skus` is what is in it, None when the shop did not say; `expected` what is usual on its lane, None when nobody
     looked. `tracking_number` is the parcel's key: the number in its normal form, or of one without a number a name of
-    ours. Where the shop names the `fulfilment`, that consists of these `parcels` as of `said_at`, None for as of `at`.
+    ours. Where the shop names the `fulfilment`, that consists of these `parcels` as of `said_at`, None for as of `at`:
+    this one was in it once, and is not where it is none of them.
     """
 
     at: Instant
@@ -62,10 +63,11 @@ class ShipmentCreated(Frozen):
 
 
 class ShipmentCancelled(Frozen):
-    """The shop called a fulfilment off: as of `at` no parcel is in it."""
+    """The shop called a fulfilment off: as of `at` no parcel is in it, and these `parcels` were."""
 
     at: Instant
     fulfilment: str
+    parcels: tuple[TrackingNumber, ...] = ()
 
 
 class ShipmentUpdated(Frozen):

@@ -24,27 +24,39 @@ class Fulfilment(Frozen):
 
 
 def said(
-    known: Fulfilment | None, fulfilment: str, parcels: Iterable[TrackingNumber], *, said_at: datetime
+    known: Fulfilment | None,
+    fulfilment: str,
+    parcels: Iterable[TrackingNumber],
+    *,
+    said_at: datetime,
+    named: Iterable[TrackingNumber] = (),
 ) -> Fulfilment:
     """The fulfilment after one more word about it; the very same one when that says nothing new.
 
     The latest word stands. Of two said at once a cancellation goes first, then one with numbers, then always the same.
+    `named` are parcels that were once in it, whether they are now or not.
     """
     now = tuple(sorted(set(parcels)))
+    every = {*now, *named}
     if known is None:
-        return Fulfilment(fulfilment=fulfilment, said_at=said_at, parcels=now, named=now)
-    named = known.named if set(now) <= set(known.named) else tuple(sorted({*known.named, *now}))
+        return Fulfilment(fulfilment=fulfilment, said_at=said_at, parcels=now, named=tuple(sorted(every)))
+    names = known.named if every <= set(known.named) else tuple(sorted({*known.named, *every}))
     if _weight(said_at, now) > _weight(known.said_at, known.parcels):
-        return known.but(said_at=said_at, parcels=now, named=named)
-    return known if named is known.named else known.but(named=named)
+        return known.but(said_at=said_at, parcels=now, named=names)
+    return known if names is known.named else known.but(named=names)
 
 
 def with_word(
-    fulfilments: tuple[Fulfilment, ...], fulfilment: str, parcels: Iterable[TrackingNumber], *, said_at: datetime
+    fulfilments: tuple[Fulfilment, ...],
+    fulfilment: str,
+    parcels: Iterable[TrackingNumber],
+    *,
+    said_at: datetime,
+    named: Iterable[TrackingNumber] = (),
 ) -> tuple[Fulfilment, ...]:
     """The fulfilments of an order after one more word about one; the very same ones when that says nothing new."""
     before = next((one for one in fulfilments if one.fulfilment == fulfilment), None)
-    after = said(before, fulfilment, parcels, said_at=said_at)
+    after = said(before, fulfilment, parcels, said_at=said_at, named=named)
     if after is before:
         return fulfilments
     others = [one for one in fulfilments if one is not before]

@@ -85,8 +85,9 @@ def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
 def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
     if event.fulfilment is not None:
         said_at = event.said_at or event.at
-        parcels = {event.tracking_number, *event.parcels}
-        state = _with_fulfilments(state, with_word(state.fulfilments, event.fulfilment, parcels, said_at=said_at))
+        named = (event.tracking_number,)
+        words = with_word(state.fulfilments, event.fulfilment, event.parcels, said_at=said_at, named=named)
+        state = _with_fulfilments(state, words)
     before = _known(state, event.tracking_number)
     parcel = dispatched(
         before,
@@ -103,7 +104,8 @@ def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
 
 
 def _called_back(state: JourneyState, event: ShipmentCancelled) -> JourneyState:
-    return _with_fulfilments(state, with_word(state.fulfilments, event.fulfilment, (), said_at=event.at))
+    words = with_word(state.fulfilments, event.fulfilment, (), said_at=event.at, named=event.parcels)
+    return _with_fulfilments(state, words)
 
 
 def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:

@@ -37,8 +37,12 @@ async def say(
     parcels: Iterable[TrackingNumber],
     *,
     said_at: datetime,
-) -> bool:
-    """Write down of which parcels a fulfilment consists as of `said_at`; whether that changed anything."""
+    named: Iterable[TrackingNumber] = (),
+) -> tuple[Fulfilment, bool]:
+    """Write down of which parcels a fulfilment consists as of `said_at`; how it stands, and whether that is another.
+
+    `named` are parcels that were once in it.
+    """
     said = tuple(
         Fulfilment(
             fulfilment=row["fulfilment"],
@@ -48,13 +52,13 @@ async def say(
         )
         for row in await connection.fetch(_SAID, *place)
     )
-    now = with_word(said, fulfilment, parcels, said_at=said_at)
+    now = with_word(said, fulfilment, parcels, said_at=said_at, named=named)
+    after = next(one for one in now if one.fulfilment == fulfilment)
     if now is not said:
-        after = next(one for one in now if one.fulfilment == fulfilment)
         await connection.execute(_SAY, *place, fulfilment, after.said_at, list(after.parcels), list(after.named))
-    await connection.execute(_LEAVE_OUT, *place, list(left_out(now)))
-    before = {one.fulfilment: one.parcels for one in said}
-    return before != {one.fulfilment: one.parcels for one in now}
+    moved = await connection.execute(_LEAVE_OUT, *place, list(left_out(now)))
+    before = next((one.parcels for one in said if one.fulfilment == fulfilment), ())
+    return after, before != after.parcels or not moved.endswith(" 0")
 
 
 def keys_of(

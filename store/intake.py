@@ -304,7 +304,7 @@ def build(
     """
 
     def named(*path: object) -> str:
-        return prefix + ".".join((names or {}).get(str(part), str(part)) for part in path)
+        return (prefix + ".".join((names or {}).get(str(part), str(part)) for part in path)).rstrip(".")
 
     try:
         event = model.model_validate(values)

@@ -61,15 +61,19 @@ class ShipmentCreated(_OrderEvent):
     @property
     def numbers(self) -> tuple[str, ...]:
         """The numbers in it, in their normal form, by which scans may be waiting for it."""
-        texts = (self.tracking_number, *(self.tracking_numbers or ()))
+        texts = [text for text in (self.tracking_number, *(self.tracking_numbers or ())) if text and not made_up(text)]
         return tuple(dict.fromkeys(number.normal for text in texts for number in tracking_numbers(text)))
 
 
 class ShipmentCancelled(_OrderEvent):
-    """The shop called a fulfilment off, `at` that moment: its parcels are none of the order's any more."""
+    """The shop called a fulfilment off, `at` that moment: its parcels are none of the order's any more.
+
+    `tracking_numbers` are those it had, where the shop still says so.
+    """
 
     type: Literal["shipment.cancelled"] = "shipment.cancelled"
     fulfilment_id: Identifier
+    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed)] = None
 
 
 class ShipmentUpdated(_Edge):

@@ -83,23 +83,31 @@ async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[l
     if event.tracking_numbers is not None:
         whole = keys_of(known, event.tracking_numbers, fulfilment)
         mine = mine if event.tracking_number is not None else whole
-    parcels = tuple(sorted({key for key, _ in (*mine, *whole)}))
-    told: list[events.Event] = []
+    parcels = sorted({key for key, _ in (*mine, *whole)})
+    told: list[events.ShipmentCreated] = []
     new = False
     for key, number in mine:
         fact, news = await _sent(connection, event, key, number, alone=len(mine) == 1)
         new |= news
-        said_at = event.said_at or event.at
-        told.append(fact if fulfilment is None else fact.but(fulfilment=fulfilment, parcels=parcels, said_at=said_at))
-    if fulfilment is not None:
-        new |= await say(connection, place, fulfilment, parcels, said_at=event.said_at or event.at)
-    return told, new
+        told.append(fact)
+    if fulfilment is None:
+        return list(told), new
+    said_at = event.said_at or event.at
+    after, moved = await say(connection, place, fulfilment, parcels, said_at=said_at)
+    # Told as it stands: an older word than the last one changes nothing for the journey either.
+    more = {"fulfilment": fulfilment, "parcels": after.parcels, "said_at": after.said_at}
+    return [fact.but(**more) for fact in told], new or moved
 
 
 async def call_off(connection: Connection, event: intake.ShipmentCancelled) -> tuple[list[events.Event], bool]:
     """Write down that a fulfilment was called off; what to tell the journey, and whether that was new."""
-    new = await say(connection, (event.shop, event.order_id), event.fulfilment_id, (), said_at=event.at)
-    return [events.ShipmentCancelled(at=event.at, fulfilment=event.fulfilment_id)], new
+    place = (event.shop, event.order_id)
+    known = await connection.fetch(_OF_ORDER, *place)
+    meant = {key for key, _ in keys_of(known, event.tracking_numbers or (), event.fulfilment_id)}
+    named = sorted(meant & {row["tracking_number"] for row in known})
+    after, moved = await say(connection, place, event.fulfilment_id, (), said_at=event.at, named=named)
+    told = events.ShipmentCancelled(at=event.at, fulfilment=event.fulfilment_id, parcels=after.named)
+    return [told], moved and not after.parcels
 
 
 async def _sent(

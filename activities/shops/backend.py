@@ -40,6 +40,7 @@ from store.intake import (
     OrderEdited,
     OrderRefunded,
     ReviewPosted,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
 )
@@ -55,6 +56,7 @@ _TOLD: Final = (
     OrderCancelled,
     OrderRefunded,
     ShipmentCreated,
+    ShipmentCancelled,
     ShipmentUpdated,
     ReviewPosted,
     CustomerUpdated,

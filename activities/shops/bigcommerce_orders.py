@@ -9,6 +9,8 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
   `refunded_amount` is always zero, so refunds are V3's.
 - A pick-up is known by the status `Awaiting Pickup`, or by `consignments.pickups` where the order was asked for with
   `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
+- The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
+  order that is Shipped or Completed without any was sent without a number.
 - Bundled products (`parent_order_product_id`) come with the one they belong to.
 - A replacement that a remedy had made bears that remedy's key as `external_order_id`.
 - What `order_source` or `external_source` says of an order from a point of sale was not found at its source: `pos` as
@@ -16,6 +18,7 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Annotated, Any, Final, TypeVar
 
@@ -23,15 +26,18 @@ from pydantic import BeforeValidator, Field
 
 from activities.shops.payloads import Id, MaybeId, Payload, Text, at_a_till, read, rounded
 from activities.shops.protocol import Ignored, Malformed
+from journey.numbers import fulfilment_key, tracking_numbers
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
 from store.fields import Amount
+from store.fulfilments import WHOLE_ORDER
 from store.intake import (
     Event,
     OrderCancelled,
     OrderCreated,
     OrderEdited,
     OrderRefunded,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
     build,
@@ -116,6 +122,7 @@ class _Item(Payload):
 
 
 class _Shipment(Payload):
+    id: MaybeId = None
     tracking_number: Text = None
     tracking_carrier: Text = None
     shipping_provider: Text = None
@@ -145,6 +152,7 @@ def order_events(
     *,
     shop: str,
     secret_key: str,
+    read_at: datetime,
 ) -> list[Event] | Ignored:
     """An order as canonical events, in the order in which they hold; saying them again changes nothing.
 
@@ -155,6 +163,7 @@ def order_events(
         refunds: the `data` of `GET /v3/orders/{id}/payment_actions/refunds`.
         shop: the store's hash.
         secret_key: keys the ids of guests.
+        read_at: when that was so: the moment at which it was asked for, aware.
 
     Raises:
         Malformed: names the field that is wrong, in BigCommerce's words.
@@ -165,12 +174,15 @@ def order_events(
     if known.status_id in _NOT_PLACED:
         return Ignored("not placed: the checkout was not finished")
     sold = [product for product in _all(_Product, products, "products") if _sold(product)]
-    if not sold:
-        return Ignored("no lines")
     currency = known.default_currency_code or known.currency_code
     changed = known.date_modified or known.date_created
     facts = {"shop": shop, "order_id": known.id, "currency": currency, "total": rounded(known.total_inc_tax, currency)}
     names = _NAMES | {"lines": "products", "at": "date_created"}
+    later = names | {"at": "date_modified"}
+    if not sold and known.status_id not in _CALLED_OFF | {_REFUNDED} and changed != known.date_created:
+        return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later)]
+    if not sold:
+        return Ignored("no lines")
     lines = [_line(product, currency) for product in sold]
     values = {
         **facts,
@@ -183,12 +195,14 @@ def order_events(
     created = build(OrderCreated, values, names=names)
     customer = created.customer.identified(created.order_id, secret_key)
     events: list[Event] = [created.model_copy(update={"customer": customer})]
-    later = names | {"at": "date_modified"}
     if changed != known.date_created and known.status_id not in _CALLED_OFF | {_REFUNDED}:
         events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=later))
     if created.channel != "pos":
-        events += _pickup(known, created, changed)
-        events += _parcels(_all(_Shipment, shipments, "shipments"), created, sold)
+        pickup = list(_pickup(known, created, changed))
+        sent = _all(_Shipment, shipments, "shipments")
+        events += pickup
+        if sent or not pickup:
+            events += _parcels(known, sent, created, sold, read_at)
     events += _refunds(_all(_Refund, refunds, "refunds"), created, sold, full=known.status_id == _REFUNDED)
     if known.status_id in _CALLED_OFF:
         events.append(build(OrderCancelled, {**facts, "at": changed}, names=later))
@@ -255,8 +269,8 @@ def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterat
         return
     number = pickup_number(created.shop, created.order_id)
     skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
-    common = {"shop": created.shop, "tracking_number": number}
-    begun = {**common, "order_id": created.order_id, "at": created.at, "skus": skus, "method": Method.PICKUP}
+    common = {"shop": created.shop, "order_id": created.order_id, "tracking_number": number}
+    begun = {**common, "at": created.at, "skus": skus, "method": Method.PICKUP}
     yield build(ShipmentCreated, begun)
     status = _PICKUP_STATUS.get(order.status_id)
     if status is not None:
@@ -270,22 +284,42 @@ def _collected_in_store(consignments: object) -> bool:
     return any(group.get("pickups") for group in found) and not any(group.get("shipping") for group in found)
 
 
-def _parcels(shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequence[_Product]) -> Iterator[Event]:
+def _parcels(
+    order: _Order, shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequence[_Product], read_at: datetime
+) -> Iterator[Event]:
+    """The whole list of shipments as it was read: what is on it no more, or under another number, is none any more."""
     skus = {product.id: _sku(product) for product in sold if product.id}
-    for shipment in shipments:
-        if not shipment.tracking_number or not shipment.tracking_number.strip():
-            continue
-        values = {
-            "shop": created.shop,
-            "order_id": created.order_id,
-            "at": shipment.date_created,
-            "tracking_number": shipment.tracking_number,
-            "carrier": shipment.tracking_carrier or shipment.shipping_provider,
-            "service": shipment.shipping_method,
-            "skus": [skus[item.order_product_id] for item in shipment.items if item.order_product_id in skus] or None,
-            "units": [(skus.get(item.order_product_id or ""), item.quantity) for item in shipment.items],
-        }
-        yield build(ShipmentCreated, values, prefix="shipments.", names={"at": "date_created"})
+    about = {"shop": created.shop, "order_id": created.order_id, "fulfilment_id": WHOLE_ORDER}
+    names = {"at": "date_created"}
+    numbers: dict[int, list[str]] = {}
+    for position, shipment in enumerate(shipments):
+        found = [number.written for number in tracking_numbers(shipment.tracking_number)]
+        # Sent without a number it is a parcel all the same, under the name that BigCommerce gave it.
+        numbers[position] = found or [fulfilment_key(f"shipment-{shipment.id or position}")]
+    whole = {**about, "said_at": read_at, "tracking_numbers": [one for named in numbers.values() for one in named]}
+    for position, shipment in enumerate(shipments):
+        alone = len(numbers[position]) == 1
+        inside = [skus[item.order_product_id] for item in shipment.items if item.order_product_id in skus]
+        for number in numbers[position]:
+            values = {
+                **whole,
+                "at": shipment.date_created,
+                "tracking_number": number,
+                "carrier": shipment.tracking_carrier or shipment.shipping_provider,
+                "service": shipment.shipping_method,
+                "skus": (inside or None) if alone else None,
+                "units": [(skus.get(item.order_product_id or ""), item.quantity) for item in shipment.items if alone],
+            }
+            yield build(ShipmentCreated, values, prefix="shipments.", names=names)
+    if shipments or not any(line.kind is LineKind.PHYSICAL for line in created.lines):
+        return
+    changed = order.date_modified or order.date_created
+    if order.status_id in {_SHIPPED, _COMPLETED}:
+        yield build(
+            ShipmentCreated, {**about, "said_at": read_at, "at": changed}, names=_NAMES | {"at": "date_modified"}
+        )
+    elif changed != order.date_created and order.status_id not in _CALLED_OFF | {_REFUNDED}:
+        yield build(ShipmentCancelled, {**about, "at": read_at})
 
 
 def _refunds(

@@ -14,7 +14,7 @@ modify, Order transactions: modify, Products: read-only and Marketing: modify.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
@@ -45,19 +45,31 @@ _EXPANDED: Final = {"include": "consignments.line_items", "consignment_structure
 _REFUNDED: Final = frozenset({4, 14})
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class BigCommerceRest:
     """The Management API of one store; see the module and `ShopApi`."""
 
     name = "bigcommerce"
     settles = SETTLES
 
-    def __init__(self, url: SplitResult, *, secret_key: str, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: SplitResult,
+        *,
+        secret_key: str,
+        transport: httpx.AsyncBaseTransport | None = None,
+        clock: Callable[[], datetime] = _now,
+    ) -> None:
         """Prepare the adapter.
 
         Args:
             url: see the module; `?insecure=1` is plain HTTP, for loopback.
             secret_key: keys the ids of guests, and coupons' codes.
             transport: for tests.
+            clock: UTC, when an order is read.
 
         Raises:
             ValueError: the token or the store's hash is missing.
@@ -69,6 +81,7 @@ class BigCommerceRest:
                 "bigcommerce://TOKEN@api.bigcommerce.com/STORE_HASH"
             )
         self._secret_key = secret_key
+        self._clock = clock
         headers = {"x-auth-token": token, "accept": "application/json"}
         base = base_url(url, "api.bigcommerce.com")
         self._vendor = Vendor(self.name, f"{base}/stores/{self.shop}", headers=headers, transport=transport)
@@ -204,13 +217,23 @@ class BigCommerceRest:
             return None
 
     async def _told(self, order: Mapping[str, Any], *, waits: bool = True) -> Sequence[Event]:
+        # What is asked for from here on is at least so new.
+        read_at = self._clock()
         path = f"/orders/{order.get('id')}"
         products = _line_items(order) or await self._all(f"/v2{path}/products", waits=waits)
         shipments = await self._all(f"/v2{path}/shipments", waits=waits) if order.get("items_shipped") else []
         refunds: Sequence[Mapping[str, Any]] = []
         if order.get("status_id") in _REFUNDED or "refunded" in str(order.get("payment_status")):
             refunds = objects(data(await self.call("GET", f"/v3{path}/payment_actions/refunds", waits=waits)))
-        events = order_events(order, products, shipments, refunds, shop=self.shop, secret_key=self._secret_key)
+        events = order_events(
+            order,
+            products,
+            shipments,
+            refunds,
+            shop=self.shop,
+            secret_key=self._secret_key,
+            read_at=read_at,
+        )
         return [] if isinstance(events, Ignored) else events
 
     async def _all(self, path: str, *, waits: bool) -> list[Mapping[str, Any]]:

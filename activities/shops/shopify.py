@@ -13,8 +13,10 @@
   is `{"fulfillment_order": {"id", "preparable", "status", "delivery_method"}}`.
 - `orders/edited` tells differences and `fulfillment_events/create` no tracking number: the order is read from the
   shop's API instead.
-- A well-formed webhook that says nothing for a journey (no tracking number yet, an order edited down to nothing)
-  is ignored with its reason, never refused: Shopify drops a subscription whose deliveries keep failing.
+- A fulfilment is a fulfilment with tracking numbers, corrected ones or none; `updated_at` says which word is the last.
+- An order edited down to nothing (`current_quantity` 0 everywhere) is an edit that leaves no lines.
+- A well-formed webhook that says nothing for a journey is ignored with its reason, never refused: Shopify drops a
+  subscription whose deliveries keep failing.
 """
 
 from collections import Counter
@@ -153,8 +155,9 @@ class Shopify:
     def _updated(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         order = read(payloads.Order, payload)
         lines = _lines(order)
-        if not lines:
-            return Ignored("no lines left: the cancellation or refund speaks for itself")
+        # A list that is not there says nothing; one whose every quantity is none by now is an edit to nothing.
+        if not lines and (order.cancelled_at or not order.line_items):
+            return Ignored("no lines left: the cancellation speaks for itself" if order.cancelled_at else "no lines")
         # What the order came to after its edits. Refunds lower Shopify's current total too, but they tell their own
         # story, so they are added again.
         total = order.total_price
@@ -202,7 +205,7 @@ class Shopify:
     def _sent(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         told = [parcels(shop, one) for one in read(payloads.Fulfilled, payload).fulfillments]
         events = [event for one in told if not isinstance(one, Ignored) for event in one]
-        return events or Ignored("no tracking number yet")
+        return events or Ignored("nothing was sent yet")
 
     def _fulfilled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         return parcels(shop, read(payloads.Fulfilment, payload))

@@ -24,6 +24,7 @@ from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
 from store.intake import Event, OrderCreated, ShipmentCreated, ShipmentUpdated, build
 
+_PARCELS: Final = (ShipmentCreated, ShipmentUpdated)
 _PICK_UP: Final = "PICK_UP"
 _CLOSED: Final = "CLOSED"
 _NAMES: Final = {"at": "updatedAt", "order_id": "legacyResourceId"}
@@ -48,6 +49,9 @@ def order_events(order: Mapping[str, Any], *, shop: str, secret_key: str) -> lis
         said = reader.translate(Delivery(headers, json.dumps(payload).encode()))
         if not isinstance(said, Ignored):
             events += [event for event in said if event not in events]
+    if _collected(order):
+        # What is fetched in a store has no number either, and was sent to nobody.
+        events = [one for one in events if not (isinstance(one, _PARCELS) and one.tracking_number is None)]
     return events + _pickup(order, shop, events)
 
 
@@ -98,9 +102,8 @@ def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> lis
     """That it is a pick-up, and that it is over, where no fulfilment said so."""
     created = next((event for event in events if isinstance(event, OrderCreated)), None)
     parts = order["fulfillmentOrders"]["nodes"]
-    methods = {(part["deliveryMethod"] or {}).get("methodType") for part in parts}
     parcels = any(isinstance(event, ShipmentCreated) for event in events)
-    if created is None or created.channel == "pos" or methods != {_PICK_UP} or parcels:
+    if created is None or created.channel == "pos" or not _collected(order) or parcels:
         return []
     number = pickup_number(shop, created.order_id)
     skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
@@ -112,9 +115,14 @@ def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> lis
     elif all(part["status"] == _CLOSED for part in parts):
         status, at = ParcelStatus.DELIVERED, max(part["updatedAt"] for part in parts)
     if status is not None:
-        word = {"shop": shop, "tracking_number": number, "status": status, "at": at}
+        word = {"shop": shop, "order_id": created.order_id, "tracking_number": number, "status": status, "at": at}
         made.append(build(ShipmentUpdated, word, names=_NAMES))
     return made
+
+
+def _collected(order: Mapping[str, Any]) -> bool:
+    parts = order["fulfillmentOrders"]["nodes"]
+    return {(part["deliveryMethod"] or {}).get("methodType") for part in parts} == {_PICK_UP}
 
 
 def number_of(gid: str) -> str:
@@ -184,6 +192,7 @@ def _fulfilments(
     if last["status"] == "cancelled":
         yield last
         return
+    last["said_at"] = last["updated_at"]
     if status == "delivered" and moved:
         yield last | {"shipment_status": "in_transit", "updated_at": moved}
     since = {"in_transit": moved, "delivered": arrived}.get(status)

@@ -9,8 +9,10 @@ from typing import Final
 
 from activities.shops import shopify_payloads as payloads
 from activities.shops.protocol import Ignored
+from journey.numbers import tracking_numbers
 from journey.parcels import Method, ParcelStatus, pickup_number
-from store.intake import Event, ShipmentCreated, ShipmentUpdated, build
+from store.fulfilments import WHOLE_ORDER
+from store.intake import Event, ShipmentCancelled, ShipmentCreated, ShipmentUpdated, build
 
 _NAMES: Final = {"shop": "X-Shopify-Shop-Domain", "at": "created_at"}
 _PARCEL_STATUS = {
@@ -30,36 +32,46 @@ _PICKUP: Final = frozenset({"ready_for_pickup", "picked_up"})
 
 
 def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ignored:
-    """A fulfilment's parcels, or its pick-up, with what Shopify knows of where they are."""
-    numbers = list(dict.fromkeys(filter(None, [*fulfilment.tracking_numbers, fulfilment.tracking_number])))
+    """A fulfilment's parcels, or its pick-up, with what Shopify knows of where they are.
+
+    One that was sent without a number is a parcel of its own; so is whatever stands in a number's place.
+    """
+    texts = [text for text in (*fulfilment.tracking_numbers, fulfilment.tracking_number) if text and text.strip()]
     if fulfilment.status in {"error", "failure"}:
         return Ignored("the fulfilment failed")
-    pickup = not numbers and fulfilment.shipment_status in _PICKUP
-    if pickup:
-        numbers = [pickup_number(shop, fulfilment.order_id)]
-    if not numbers:
-        return Ignored("no tracking number yet")
-    updated = fulfilment.updated_at or fulfilment.created_at
-    status = _PARCEL_STATUS.get(fulfilment.shipment_status or "")
+    numbers = [number.written for number in tracking_numbers("\n".join(texts))]
+    said_at = fulfilment.said_at or fulfilment.updated_at or fulfilment.created_at
+    about = {"shop": shop, "order_id": fulfilment.order_id, "fulfilment_id": fulfilment.id}
     if fulfilment.status == "cancelled":
-        status = ParcelStatus.CANCELLED
+        gone = {**about, "fulfilment_id": fulfilment.id or WHOLE_ORDER, "at": said_at, "tracking_numbers": texts}
+        return [build(ShipmentCancelled, gone, names=_NAMES | {"at": "updated_at"})]
+    pickup = not numbers and fulfilment.shipment_status in _PICKUP
+    if not numbers and not pickup:
+        if fulfilment.line_items and not any(line.requires_shipping for line in fulfilment.line_items):
+            return Ignored("nothing in it travels")
+        if fulfilment.status in {"pending", "open"}:
+            return Ignored("not sent yet")
+    named: list[str | None] = [pickup_number(shop, fulfilment.order_id)] if pickup else list(numbers)
     # Which line is in which of several parcels Shopify does not say.
-    inside = fulfilment.line_items if len(numbers) == 1 else []
+    inside = fulfilment.line_items if len(named) <= 1 else []
+    status = _PARCEL_STATUS.get(fulfilment.shipment_status or "")
     events: list[Event] = []
-    for number in numbers:
-        parcel = {"tracking_number": number, "carrier": None if pickup else fulfilment.tracking_company, "shop": shop}
+    for number in named or [texts[0] if texts else None]:
+        parcel = {**about, "tracking_number": number, "carrier": None if pickup else fulfilment.tracking_company}
         values = {
             **parcel,
-            "order_id": fulfilment.order_id,
             "at": fulfilment.created_at,
+            "said_at": said_at,
+            "tracking_numbers": named or texts[:1],
             "skus": [sku(line) for line in inside] or None,
             "units": [(sku(line), line.quantity) for line in inside],
             "method": Method.PICKUP if pickup else Method.DELIVERY,
             "estimated_delivery": fulfilment.estimated_delivery_at,
         }
-        events.append(build(ShipmentCreated, values, names=_NAMES))
+        events.append(build(ShipmentCreated, values, names=_NAMES | {"said_at": "updated_at"}))
         if status is not None:
             reason = "delayed" if fulfilment.shipment_status == "delayed" else None
+            updated = fulfilment.updated_at or fulfilment.created_at
             scan = {**parcel, "at": updated, "status": status, "reason": reason}
             events.append(build(ShipmentUpdated, scan, names=_NAMES | {"at": "updated_at"}))
     return events

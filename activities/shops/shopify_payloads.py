@@ -132,6 +132,7 @@ class Order(Payload):
     id: Id
     created_at: Text = None
     updated_at: Text = None
+    cancelled_at: Text = None
     currency: Text = None
     total_price: Amount
     current_total_price: Amount | None = None
@@ -168,8 +169,13 @@ class Refund(Refunded):
 
 
 class Fulfilment(Payload):
-    """`fulfillments/create` and `fulfillments/update`."""
+    """`fulfillments/create` and `fulfillments/update`.
 
+    `said_at` is ours: when the API said it, where `updated_at` is since when the parcel is on its way or delivered.
+    """
+
+    id: MaybeId = None
+    said_at: Text = None
     order_id: Id
     status: Text = None
     shipment_status: Text = None

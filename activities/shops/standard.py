@@ -24,6 +24,7 @@ from store.intake import (
     OrderEdited,
     OrderRefunded,
     ReviewPosted,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
     ShopRedacted,
@@ -38,6 +39,7 @@ _PLAIN: dict[str, type[Event]] = {
     "order.cancelled": OrderCancelled,
     "order.refunded": OrderRefunded,
     "order.changed": OrderChanged,
+    "shipment.cancelled": ShipmentCancelled,
     "shipment.updated": ShipmentUpdated,
     "delivery.denied": DeliveryDenied,
     "review.posted": ReviewPosted,
@@ -114,6 +116,9 @@ class StandardWebhooks:
         if at is None:
             at = _sent_at(delivery)
         values = {**data, "type": topic, "at": at}
+        if topic == "shipment.created" and data.get("said_at") is None:
+            # A parcel left once; which of its fulfilment's words is the last goes by when each was sent.
+            values["said_at"] = _sent_at(delivery)
         if topic in _PICKUPS:
             return _picked_up(values, _PICKUPS[topic])
         if topic in _PLAIN:
@@ -142,8 +147,13 @@ class StandardWebhooks:
 
 def _picked_up(values: dict[str, Any], status: ParcelStatus) -> Sequence[Event]:
     """A pick-up's whole story so far: that there is one, and where it stands."""
-    common = {"shop": values.get("shop"), "at": values["at"], "tracking_number": _pickup(values)}
-    order = {**common, "order_id": values.get("order_id"), "skus": values.get("skus"), "method": Method.PICKUP}
+    common = {
+        "shop": values.get("shop"),
+        "order_id": values.get("order_id"),
+        "at": values["at"],
+        "tracking_number": _pickup(values),
+    }
+    order = {**common, "skus": values.get("skus"), "method": Method.PICKUP}
     begun = build(ShipmentCreated, order, prefix="data.", names={"at": "occurred_at"})
     return [begun, build(ShipmentUpdated, {**common, "status": status}, prefix="data.", names=_NAMES)]
 

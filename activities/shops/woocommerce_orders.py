@@ -7,7 +7,8 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 - A price of a line is what was paid for one, tax and discounts in it, since that is what a refund pays back.
 - Parcels are what shipment-tracking extensions keep in the order's meta data under `_wc_shipment_tracking_items`:
   WooCommerce Shipment Tracking and Advanced Shipment Tracking. Their documents show no format; it is read off their
-  public code. An order that was merely set to completed has no parcel to follow. `date_shipped` is mostly a day, kept
+  public code. An order that was set to completed (or to those extensions' `shipped`) without one was sent without a
+  number, and their status `delivered` says that it came. `date_shipped` is mostly a day, kept
   as its midnight in UTC: the parcel left by the end of it, and no later than it was heard of. Without one it left when
   the order was completed, else when it was changed.
 - An order whose every shipping line is a local pick-up (`local_pickup`, `pickup_location`, `local_pickup_plus`) is
@@ -27,14 +28,17 @@ from typing import Any, Final
 from activities.shops import woocommerce_payloads as payloads
 from activities.shops.payloads import at_a_till, read, rounded
 from activities.shops.protocol import Ignored
+from journey.numbers import tracking_numbers
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
+from store.fulfilments import WHOLE_ORDER
 from store.intake import (
     Event,
     OrderCancelled,
     OrderCreated,
     OrderEdited,
     OrderRefunded,
+    ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
     build,
@@ -52,6 +56,8 @@ _PICKUP_STATUS: Final = {
     "cancelled": ParcelStatus.CANCELLED,
     "refunded": ParcelStatus.CANCELLED,
 }
+_DELIVERED: Final = "delivered"
+_SENT: Final = frozenset({"completed", "shipped", _DELIVERED})
 _LONG: Final = 7
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _NAMES: Final = {"order_id": "id", "at": "date_created_gmt", "lines": "line_items", "unit_price": "total"}
@@ -79,6 +85,10 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
     if cancelled is not None and order.date_paid_gmt is None and order.date_completed_gmt is None:
         return [cancelled]
     lines = _lines(order)
+    # A list that is not there says nothing; one that is empty by now is an edit to nothing.
+    listed = isinstance(payload.get("line_items"), list)
+    if not lines and listed and status not in _CALLED_OFF and changed != utc(order.date_created_gmt):
+        return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=_CHANGED)]
     if not lines:
         return Ignored("no lines")
     values = {
@@ -175,17 +185,29 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
         status = _PICKUP_STATUS.get(order.status or "")
         if status is not None:
             at = utc(order.date_completed_gmt) if status is ParcelStatus.DELIVERED else None
-            word = {"shop": created.shop, "tracking_number": number, "status": status, "at": at or changed}
+            word = {**common, "tracking_number": number, "status": status, "at": at or changed}
             events.append(build(ShipmentUpdated, word, names=_CHANGED))
         return events
     heard = _read_moment(changed) or created.at
     completed = _read_moment(utc(order.date_completed_gmt)) or heard
-    return [
+    # The list is the order's whole one as of its last change: what is on it no more is none of the order's.
+    whole = {**common, "fulfilment_id": WHOLE_ORDER, "said_at": max(heard, created.at)}
+    found = [
+        (number.written, item)
+        for item in _tracked(order)
+        if isinstance(text := item.get("tracking_number"), str | int)
+        for number in tracking_numbers(str(text))
+    ]
+    numbers = [number for number, _ in found]
+    # A word in a number's place says that it left all the same.
+    placeholder = any(str(item.get("tracking_number") or "").strip() for item in _tracked(order))
+    told: list[Event] = [
         build(
             ShipmentCreated,
             {
-                **common,
-                "tracking_number": tracked,
+                **whole,
+                "tracking_number": number,
+                "tracking_numbers": numbers,
                 "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
                 "carrier": item.get("custom_tracking_provider") or item.get("tracking_provider"),
                 "skus": _inside(item.get("products_list"), order.line_items),
@@ -193,9 +215,25 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
             },
             names={"at": "date_shipped"},
         )
-        for item in _tracked(order)
-        if isinstance(tracked := item.get("tracking_number"), str) and tracked.strip()
+        for number, item in found
     ]
+    physical = any(line.kind is LineKind.PHYSICAL for line in created.lines)
+    if not found and physical and (order.status in _SENT or placeholder):
+        told.append(build(ShipmentCreated, {**whole, "at": max(completed, created.at)}, names=_CHANGED))
+    elif not found and (order.date_completed_gmt or _lists(order)) and order.status not in _CALLED_OFF:
+        told.append(build(ShipmentCancelled, {**whole, "at": whole["said_at"]}, names=_CHANGED))
+    if order.status == _DELIVERED and physical:
+        arrived = {**whole, "at": max(heard, created.at), "status": ParcelStatus.DELIVERED}
+        named: list[str | None] = [*numbers] or [None]
+        told += [build(ShipmentUpdated, {**arrived, "tracking_number": one}, names=_CHANGED) for one in named]
+    return told
+
+
+def _lists(order: payloads.Order) -> bool:
+    """Whether an extension keeps a list of the order's parcels, be it an empty one."""
+    return any(
+        meta.get("key") == TRACKING and isinstance(meta.get("value"), list | Mapping) for meta in order.meta_data
+    )
 
 
 def _tracked(order: payloads.Order) -> Sequence[Mapping[str, Any]]:

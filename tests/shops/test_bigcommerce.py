@@ -85,6 +85,7 @@ SHIPMENT = {
     "tracking_carrier": "royal-mail",
     "items": [{"order_product_id": 16, "product_id": 184, "quantity": 2}],
 }
+READ = datetime(2026, 11, 25, tzinfo=UTC)
 REFUND = {"id": 7, "order_id": 250, "created": "2026-11-24T09:00:00+00:00", "total_amount": 12.5}
 
 
@@ -93,7 +94,9 @@ def _delivery(body, secret=None):
 
 
 def _said(products=PRODUCTS, shipments=(), refunds=(), **changes):
-    return order_events(ORDER | changes, products, shipments, refunds, shop="abc123", secret_key=SECRET_KEY)
+    return order_events(
+        ORDER | changes, products, shipments, refunds, shop="abc123", secret_key=SECRET_KEY, read_at=READ
+    )
 
 
 def test_a_secret_header_proves_the_sender():
@@ -164,7 +167,7 @@ def test_malformed_hooks_name_bigcommerces_field(changes, field):
 
 def test_an_order():
     """Ids, the money that was paid in, lines without the parts of a bundle, and the guest."""
-    created, edited = _said()
+    created, edited, _ = _said()
     assert (created.shop, created.order_id, created.channel) == ("abc123", "250", "online")
     assert (created.total, created.currency, created.at.hour, edited.at.hour) == (Decimal("98.18"), "USD", 2, 3)
     assert [(line.sku, line.quantity, line.unit_price, line.kind) for line in created.lines] == [
@@ -186,7 +189,7 @@ def test_an_order():
         ({"status_id": 0}, "not placed: the checkout was not finished"),
         ({"status_id": 1}, "not placed: the checkout was not finished"),
         ({"is_deleted": True}, "the order is archived"),
-        ({"products": []}, "no lines"),
+        ({"products": [], "date_modified": ORDER["date_created"]}, "no lines"),
     ],
 )
 def test_what_is_no_order_is_ignored(changes, reason):
@@ -201,10 +204,22 @@ def test_a_cancelled_or_declined_order_is_called_off(status):
 
 
 def test_shipments_are_parcels():
-    """One with a number is a parcel, with what is inside; one without is none."""
-    *_, parcel = _said(shipments=[SHIPMENT | {"tracking_number": ""}, SHIPMENT])
+    """Each is a parcel, with what is inside, one without a number too; together they are all that the order has."""
+    *_, bare, parcel = _said(shipments=[SHIPMENT | {"id": 9, "tracking_number": ""}, SHIPMENT])
+    assert (bare.tracking_number, bare.numbers) == ("fulfilment:shipment-9", ("EJ958083578UK",))
+    assert bare.tracking_numbers == parcel.tracking_numbers == ("fulfilment:shipment-9", "EJ958083578UK")
+    assert (parcel.fulfilment_id, parcel.said_at) == ("order", READ)
     assert (parcel.tracking_number, parcel.carrier, parcel.service) == ("EJ958083578UK", "royal-mail", "Next day")
     assert (parcel.skus, parcel.at.day, parcel.method) == (("product-421",), 23, Method.DELIVERY)
+
+
+@pytest.mark.parametrize(("status", "kind"), [(2, "created"), (10, "created"), (11, "cancelled"), (3, "cancelled")])
+def test_an_order_without_shipments_was_sent_or_not(status, kind):
+    """Shipped or completed it left without a number; else whatever was on the list before is none of it any more."""
+    told = _said(status_id=status)[-1]
+    assert (told.type, told.fulfilment_id) == (f"shipment.{kind}", "order")
+    (edit,) = _said(products=[])
+    assert (edit.type, edit.lines) == ("order.edited", ())
 
 
 def test_refunds():
@@ -235,7 +250,8 @@ def test_a_pick_up_is_followed_like_a_parcel(changes, told):
 @pytest.mark.parametrize("consignments", [None, {"url": "u"}, [{"pickups": [{}], "shipping": [{}]}], "text"])
 def test_an_order_that_is_sent_has_no_pick_up(consignments):
     """Unasked for, consignments are a link; one that is partly shipped is followed by its parcels."""
-    assert "shipment.created" not in [event.type for event in _said(status_id=10, consignments=consignments)]
+    said = _said(status_id=10, consignments=consignments)
+    assert [event.method for event in said if event.type == "shipment.created"] == [Method.DELIVERY]
 
 
 def test_a_till_is_a_channel_of_its_own():
@@ -279,7 +295,7 @@ def _object(value):
 def test_nothing_but_malformed_comes_out_of_random_answers(order, product, shipment, refund):
     """Whatever the API answers, it becomes events that can be kept, is ignored, or is refused with a field."""
     try:
-        said = order_events(order, [product], [shipment], [refund], shop="abc123", secret_key=SECRET_KEY)
+        said = order_events(order, [product], [shipment], [refund], shop="abc123", secret_key=SECRET_KEY, read_at=READ)
     except Malformed:
         return
     for event in () if isinstance(said, Ignored) else said:

@@ -121,6 +121,15 @@ def test_an_edit_is_what_is_left():
     assert isinstance(_said("orders/updated", ORDER, line_items=[]), Ignored)
 
 
+def test_an_edit_down_to_nothing_leaves_no_lines():
+    """Every quantity is none by now: nothing of it is to be sent, unless a cancellation says so already."""
+    lines = [line | {"current_quantity": 0} for line in ORDER["line_items"]]
+    (edit,) = _said("orders/updated", ORDER, line_items=lines, current_total_price="0.00")
+    assert (edit.lines, edit.total) == ((), Decimal(0))
+    gone = {"line_items": lines, "cancelled_at": "2026-11-22T13:00:00Z"}
+    assert isinstance(_said("orders/updated", ORDER, **gone), Ignored)
+
+
 def test_a_cancellation_and_a_refund():
     """Only money that really went back counts."""
     (cancelled,) = _said("orders/cancelled", ORDER, cancelled_at="2026-11-22T13:00:00Z")
@@ -131,20 +140,45 @@ def test_a_cancellation_and_a_refund():
 
 
 def test_a_fulfilment_is_its_parcels():
-    """One event a tracking number; what is inside is known when there is one; no number is no parcel yet."""
+    """One event a tracking number, with all that the fulfilment has; what is inside is known when there is one."""
     (parcel,) = _said("fulfillments/create", FULFILMENT)
     assert (parcel.tracking_number, parcel.carrier, parcel.skus) == ("RM1", "Royal Mail", ("SSS-10",))
     two = _said("fulfillments/create", FULFILMENT, tracking_numbers=["RM1", "RM2"])
     assert [(one.tracking_number, one.skus) for one in two] == [("RM1", None), ("RM2", None)]
-    assert isinstance(_said("fulfillments/create", FULFILMENT, tracking_number=None, tracking_numbers=[]), Ignored)
+    assert {one.tracking_numbers for one in two} == {("RM1", "RM2")}
+    typed = _said("fulfillments/create", FULFILMENT, tracking_number=None, tracking_numbers=["Rm 1, rm2"])
+    assert [one.tracking_number for one in typed] == ["Rm 1", "rm2"]
+
+
+@pytest.mark.parametrize("numbers", [[], ["N/A"], ["-"], ["https://carrier.example/track/1"]])
+def test_a_fulfilment_without_a_number_is_sent(numbers):
+    """It is a parcel by the fulfilment's own name, and Shopify's word about it is about this order's alone."""
+    sent, arrived = _said(
+        "fulfillments/update", FULFILMENT, tracking_number=None, tracking_numbers=numbers, shipment_status="delivered"
+    )
+    assert (sent.type, sent.numbers, sent.fulfilment_id, sent.skus) == ("shipment.created", (), "123456", ("SSS-10",))
+    assert (arrived.number, arrived.fulfilment_id, arrived.order_id) == (None, sent.fulfilment_id, sent.order_id)
+    assert arrived.subject == sent.subject
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"status": "open"}, {"status": "pending"}, {"line_items": [{"id": 1, "sku": "A", "requires_shipping": False}]}],
+)
+def test_what_is_not_sent_or_does_not_travel_is_no_parcel(changes):
+    """A fulfilment that is only begun, or of access alone, says nothing."""
+    assert isinstance(
+        _said("fulfillments/create", FULFILMENT, tracking_number=None, tracking_numbers=[], **changes), Ignored
+    )
 
 
 def test_a_fulfilment_update_tells_the_parcels_state():
-    """Shopify's own tracking is a carrier's word too, and so is a cancelled fulfilment."""
+    """Shopify's own tracking is a word about this order's parcel; a cancelled fulfilment has none any more."""
     _, delivered = _said("fulfillments/update", FULFILMENT, shipment_status="delivered")
-    _, cancelled = _said("fulfillments/update", FULFILMENT, status="cancelled")
+    (cancelled,) = _said("fulfillments/update", FULFILMENT, status="cancelled")
     assert (delivered.status, delivered.at.day) == (ParcelStatus.DELIVERED, 24)
-    assert cancelled.status is ParcelStatus.CANCELLED
+    assert delivered.subject == "order:acme.myshopify.com:820982911946154508"
+    assert (cancelled.type, cancelled.fulfilment_id, cancelled.at.day) == ("shipment.cancelled", "123456", 24)
 
 
 @pytest.mark.parametrize(
@@ -220,11 +254,11 @@ def test_a_pick_up_in_a_store_has_no_tracking_number(shipment_status, told):
 
 
 def test_a_fulfilled_order_is_its_fulfilments():
-    """What is already known changes nothing; a fulfilment without a number is left out."""
+    """What is already known changes nothing; a fulfilment without a number is one like any other."""
     untracked = FULFILMENT | {"tracking_number": None, "tracking_numbers": []}
     said = _said("orders/fulfilled", ORDER, fulfillments=[untracked, FULFILMENT | {"shipment_status": "in_transit"}])
-    assert [event.type for event in said] == ["shipment.created", "shipment.updated"]
-    assert _said("orders/partially_fulfilled", ORDER, fulfillments=[untracked]) == Ignored("no tracking number yet")
+    assert [event.type for event in said] == ["shipment.created", "shipment.created", "shipment.updated"]
+    assert _said("orders/partially_fulfilled", ORDER, fulfillments=[]) == Ignored("nothing was sent yet")
 
 
 @pytest.mark.parametrize(

@@ -99,7 +99,6 @@ async def test_all_lines_parcels_and_refunds_of_a_large_order_are_read(shopify, 
         ([("delivered", "20")], {}, {}),
         ([("in_transit", "03")], {"inTransitAt": "03"}, {"displayStatus": "IN_TRANSIT"}),
         ([("out_for_delivery", "20")], {"inTransitAt": "03"}, {"displayStatus": "OUT_FOR_DELIVERY"}),
-        ([("cancelled", "20")], {"deliveredAt": "05"}, {"status": "CANCELLED"}),
     ],
 )
 async def test_a_parcel_arrived_when_it_did(shopify, admin, said, days, fields):
@@ -112,6 +111,20 @@ async def test_a_parcel_arrived_when_it_did(shopify, admin, said, days, fields):
     assert [event.type for event in events].count("shipment.created") == 1
     scans = [event for event in events if event.type == "shipment.updated"]
     assert [(scan.status, f"{scan.at:%d}") for scan in scans] == said
+
+
+async def test_a_fulfilment_is_what_it_was_changed_to_last(shopify, admin):
+    """One that was cancelled has no parcels, and a corrected number counts from when it was corrected."""
+    shopify.place("1001")
+    shopify.fulfil("1001", "JJD1", status="CANCELLED", updatedAt="2026-11-20T10:00:00Z")
+    shopify.place("1002")
+    shopify.fulfil("1002", "JJD2", displayStatus="DELIVERED", deliveredAt="2026-11-05T10:00:00Z",
+                   updatedAt="2026-11-21T10:00:00Z")  # fmt: skip
+
+    gone = [event for event in await admin.order("1001") if event.type == "shipment.cancelled"]
+    assert [(event.tracking_numbers, event.at.day) for event in gone] == [(("JJD1",), 20)]
+    (sent,) = [event for event in await admin.order("1002") if event.type == "shipment.created"]
+    assert (sent.tracking_numbers, sent.said_at.day) == (("JJD2",), 21)
 
 
 async def test_a_cancelled_order_was_placed_first(shopify, admin):
