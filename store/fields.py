@@ -78,16 +78,15 @@ def _moment(value: object) -> datetime:
 
 
 def _day(value: object) -> date | None:
+    """A day that is promised; None for whatever is none, such as `soon`: it costs nobody the scan it came with."""
     if value is None or type(value) is date:
         return value
     try:
         # Some senders write the day with a time of day, which says nothing about the delivery.
         day = date.fromisoformat(str(value)[:10])
     except ValueError:
-        raise ValueError("must be a date, YYYY-MM-DD") from None
-    if day.year not in _YEARS:
-        raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
-    return day
+        return None
+    return day if day.year in _YEARS else None
 
 
 def _currency(value: object) -> str:

@@ -20,7 +20,7 @@ documented as GMT+0), or none. Estimated dates are in the recipient's own zone, 
 import base64
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from operator import itemgetter
 from typing import Any
@@ -72,6 +72,7 @@ _SUBTAGS = {
     # An appointment is not a van on its way.
     "OutForDelivery_004": Meaning(ParcelStatus.IN_TRANSIT),
 }
+_MOST_SECONDS = 4_102_444_800
 _VERSION = "2026-07"
 _PAGE = "200"
 _MOST_PAGES = 10
@@ -96,7 +97,7 @@ class _Tracking(Lenient):
     id: str | None = None
     tracking_number: str
     slug: str | None = None
-    tag: str
+    tag: str | None = None
     subtag: str | None = None
     updated_at: str | None = None
     shipment_type: Any = None
@@ -107,6 +108,7 @@ class _Tracking(Lenient):
 
 class _Body(Lenient):
     msg: _Tracking
+    ts: Any = None
 
 
 class AfterShip:
@@ -139,7 +141,10 @@ class AfterShip:
         """See `Source.translate`: the tracking's own tag, at the newest checkpoint that says the same."""
         if self.topic(delivery) not in {"tracking_update", "edd_revise"}:
             return Ignored("unknown topic")
-        tracking = understood(_Body, delivery.payload).msg
+        body = understood(_Body, delivery.payload)
+        tracking = body.msg
+        if moment(tracking.updated_at) is None and (sent := _sent_at(body.ts)) is not None:
+            tracking = tracking.model_copy(update={"updated_at": sent})
         scans = _scans(tracking, tracking.tracking_number, prefix="msg.")
         return scans[-1:] or Ignored("no scan yet")
 
@@ -195,7 +200,7 @@ def _scans(tracking: _Tracking, number: str, *, prefix: str = "") -> list[Shipme
         Malformed: names the field that is wrong.
     """
     dated = sorted(_dated(tracking), key=itemgetter(0))
-    own = _meaning(tracking.tag, tracking.subtag)
+    own = _meaning(tracking.tag or (dated[-1][1].tag if dated else None) or "", tracking.subtag)
     if not dated and own.status is ParcelStatus.PENDING:
         return []
     estimate = tracking.latest_estimated_delivery.datetime if tracking.latest_estimated_delivery else None
@@ -221,6 +226,13 @@ def _scans(tracking: _Tracking, number: str, *, prefix: str = "") -> list[Shipme
         ShipmentUpdated, common | _said(own) | promise | last, prefix=prefix, names=names | {"at": "updated_at"}
     )
     return [*(scan for scan in scans if (scan.at, scan.status) != (now.at, now.status)), now]
+
+
+def _sent_at(seconds: object) -> str | None:
+    """When AfterShip sent a webhook, in seconds since 1970; None for whatever is none."""
+    if type(seconds) is not int or not 0 < seconds < _MOST_SECONDS:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _dated(tracking: _Tracking) -> list[tuple[datetime, _Checkpoint]]:

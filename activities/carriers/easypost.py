@@ -94,7 +94,7 @@ class Tracker(Lenient):
 
     id: str | None = None
     tracking_code: str
-    status: str = "unknown"
+    status: str | None = None
     status_detail: str | None = None
     carrier: str | None = None
     est_delivery_date: str | None = None
@@ -140,7 +140,8 @@ class EasyPost:
         if self.topic(delivery) not in {"tracker.updated", "tracker.created"}:
             return Ignored("unknown topic")
         event = understood(_Event, delivery.payload)
-        at = event.result.updated_at or event.updated_at or event.created_at
+        known = (event.result.updated_at, event.updated_at, event.created_at)
+        at = next((one for one in known if moment(one) is not None), known[0] or known[1] or known[2])
         return [latest(event.result, event.result.tracking_code, at, prefix="result.")]
 
 
@@ -153,7 +154,8 @@ def latest(tracker: Tracker, number: str, at: str | None, *, prefix: str = "") -
         Malformed: names the field that is wrong.
     """
     scanned, newest = max(_dated(tracker), key=itemgetter(0), default=(None, None))
-    words = _meaning(tracker.status, tracker.status_detail, newest)
+    said = tracker.status or (newest.status if newest else None) or "unknown"
+    words = _meaning(said, tracker.status_detail, newest)
     names = {
         "at": "tracking_details.datetime" if scanned else "updated_at",
         "tracking_number": "tracking_code",

@@ -80,6 +80,6 @@ class EasyPostPoll:
 def _scans(parcel: Asked, entry: Entry) -> Sequence[ShipmentUpdated]:
     tracker = understood(Tracker, entry)
     number = parcel.tracking_number
-    if tracker.status in {"unknown", "error"} and not tracker.tracking_details:
+    if tracker.status in {None, "unknown", "error"} and not tracker.tracking_details:
         return ()
     return once([*earlier(tracker, number), latest(tracker, number, tracker.updated_at)])

@@ -7,7 +7,8 @@ speaks of "the signature header field", whose name was found in receivers' code,
 gives an event no id and sends it up to three times more.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import SplitResult
@@ -31,6 +32,13 @@ _BUSY = {429, -18010001, -18010002, -18010003, -18010004, -18019907, -18019908}
 _SPENT = {-18019907, -18019908}
 
 
+_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class _Body(Lenient):
     data: Parcel
 
@@ -40,10 +48,20 @@ class SeventeenTrack:
 
     name = "seventeentrack"
 
-    def __init__(self, key: str) -> None:
+    def __init__(self, key: str, *, clock: Callable[[], datetime] = _now) -> None:
+        """Prepare the adapter.
+
+        Args:
+            key: the API key.
+            clock: UTC, for what comes without any moment.
+
+        Raises:
+            ValueError: the key is empty.
+        """
         if not key:
             raise ValueError("the 17TRACK key may not be empty")
         self._key = key.encode()
+        self._clock = clock
 
     def verify(self, delivery: Delivery) -> None:
         """See `Source.verify`; 17TRACK signs no timestamp, so repeats are caught by the event's id alone."""
@@ -53,7 +71,8 @@ class SeventeenTrack:
 
     def event_id(self, delivery: Delivery) -> str:
         """The hash of what the event says of its parcel."""
-        return identity(delivery, self.translate)
+        # A repeat is heard later and says the same.
+        return identity(delivery, lambda one: self._said(one, _ONCE))
 
     def topic(self, delivery: Delivery) -> str:
         """The event's `event`, such as `TRACKING_UPDATED`."""
@@ -61,11 +80,15 @@ class SeventeenTrack:
 
     def translate(self, delivery: Delivery) -> Sequence[ShipmentUpdated] | Ignored:
         """See `Source.translate`: the latest status, at the newest scan."""
+        return self._said(delivery, self._clock())
+
+    def _said(self, delivery: Delivery, heard_at: datetime) -> Sequence[ShipmentUpdated] | Ignored:
         kind = self.topic(delivery)
         if kind != "TRACKING_UPDATED":
             return Ignored("tracking stopped" if kind == "TRACKING_STOPPED" else "unknown topic")
         parcel = understood(_Body, delivery.payload).data
-        return scans_of(parcel, parcel.number, prefix="data.")[-1:] or Ignored("no scan yet")
+        scans = scans_of(parcel, parcel.number, prefix="data.", heard_at=heard_at)
+        return scans[-1:] or Ignored("no scan yet")
 
 
 class SeventeenTrackPoll:

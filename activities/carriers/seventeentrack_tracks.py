@@ -5,9 +5,10 @@ https://asset.17track.net/api/document/v2.2_en/index.html. Nine statuses, and su
 and fees: customs is the likeliest of them and the one a customer can do something about.
 
 Times: `time_utc` (UTC), else `time_iso` with its offset; a scan without either is left out. 17TRACK works out the
-zone from the place where the carrier names none. Estimated dates are in local time, so their day is taken as it
-stands; of a span it is the last. It was said when 17TRACK asked the carrier last (`latest_sync_time`, not read at its
-source).
+zone from the place where the carrier names none. Where the latest event has a local time alone, the latest status has
+the moment at which 17TRACK asked the carrier last (`latest_sync_time`), else the one at which it was heard. Estimated
+dates are in local time, so their day is taken as it stands; of a span it is the last. It was said when 17TRACK asked
+the carrier last (`latest_sync_time`, not read at its source).
 
 17TRACK has no id of its own for a parcel, only its number; a carrier that is corrected leaves that as it is. So
 `tracker` is `seventeentrack:{number}`.
@@ -80,7 +81,7 @@ class _Scan(Lenient):
 
 
 class _Status(Lenient):
-    status: str
+    status: str | None = None
     sub_status: str | None = None
 
 
@@ -105,7 +106,7 @@ class _Metrics(Lenient):
 
 
 class _Info(Lenient):
-    latest_status: _Status
+    latest_status: _Status | None = None
     latest_event: _Scan | None = None
     time_metrics: _Metrics | None = None
     tracking: _Tracking | None = None
@@ -116,25 +117,35 @@ class Parcel(Lenient):
 
     number: str
     carrier: Any = None
-    track_info: _Info
+    track_info: _Info | None = None
 
 
-def scans_of(parcel: Parcel, number: str, *, prefix: str = "") -> list[ShipmentUpdated]:
+def scans_of(
+    parcel: Parcel, number: str, *, prefix: str = "", heard_at: datetime | None = None
+) -> list[ShipmentUpdated]:
     """Every scan that has a moment, oldest first; the newest says the parcel's latest status. None without a scan.
+
+    `heard_at` is when it came, for what has no moment of its own.
 
     Raises:
         Malformed: names the field that is wrong.
     """
-    info = parcel.track_info
+    info = parcel.track_info or _Info()
+    status = info.latest_status or _Status()
     providers = (info.tracking.providers if info.tracking else None) or []
     scans = [scan for provider in providers for scan in provider.events or []]
     if info.latest_event is not None:
         scans.append(info.latest_event)
     dated = sorted([(at, scan) for scan in scans if (at := _at(scan)) is not None], key=itemgetter(0))
-    if not dated:
-        return []
     main = next((one for one in providers if one.provider and one.provider.key == parcel.carrier), None)
     main = main or (providers[0] if providers else None)
+    undated = info.latest_event
+    if undated is not None and _at(undated) is None and (status.status or undated.stage or undated.sub_status):
+        synced = (moment(main.latest_sync_time) if main else None) or heard_at
+        if synced is not None and (not dated or synced > dated[-1][0]):
+            dated.append((synced, undated))
+    if not dated:
+        return []
     common = {
         "tracking_number": number,
         "carrier": normal(main.provider.name) if main and main.provider else None,
@@ -144,7 +155,9 @@ def scans_of(parcel: Parcel, number: str, *, prefix: str = "") -> list[ShipmentU
     newest, last = dated[-1]
     estimate = _estimate(info)
     estimated_at = moment(main.latest_sync_time) if main and estimate else None
-    latest = _meaning(info.latest_status.sub_status, info.latest_status.status)
+    latest = _meaning(status.sub_status, status.status)
+    if status.status is None and status.sub_status is None:
+        latest = _meaning(last.sub_status or last.stage)
     meant = [(at, _meaning(scan.sub_status or scan.stage), scan) for at, scan in dated]
     meant = [one for one in meant if (one[0], one[1].status) != (newest, latest.status)] + [(newest, latest, last)]
     names = {"tracking_number": "number", "estimated_delivery": "track_info.time_metrics.estimated_delivery_date"}

@@ -100,12 +100,12 @@ class _Location(Lenient):
 
 
 class _Substatus(Lenient):
-    code: str
+    code: str | None = None
     action_required: Any = None
 
 
 class _Scan(Lenient):
-    status: str
+    status: str | None = None
     status_date: str | None = None
     object_created: str | None = None
     object_updated: str | None = None
@@ -119,7 +119,7 @@ class _Service(Lenient):
 
 
 class _Track(Lenient):
-    carrier: str
+    carrier: str | None = None
     tracking_number: str
     eta: str | None = None
     servicelevel: _Service | None = None
@@ -239,14 +239,18 @@ def _scans(parcel: Asked, entry: Entry) -> Sequence[ShipmentUpdated]:
 
 
 def _at(scan: _Scan) -> Any:
-    return moment(scan.status_date, zone=UTC) or moment(scan.object_created, zone=UTC)
+    return (
+        moment(scan.status_date, zone=UTC)
+        or moment(scan.object_created, zone=UTC)
+        or moment(scan.object_updated, zone=UTC)
+    )
 
 
 def _scan(track: _Track, scan: _Scan, number: str, *, prefix: str = "", newest: bool = False) -> ShipmentUpdated:
-    meaning = _STATUS.get(scan.status, Meaning(ParcelStatus.UNKNOWN))
+    meaning = _STATUS.get(scan.status or "", Meaning(ParcelStatus.UNKNOWN))
     sub = scan.substatus
     if sub is not None:
-        meaning = _SUBSTATUS.get((scan.status, sub.code), meaning)
+        meaning = _SUBSTATUS.get((scan.status or "", sub.code or ""), meaning)
     action = sub is not None and sub.action_required is True and meaning.status is not ParcelStatus.DELIVERED
     service, where = track.servicelevel, scan.location
     estimate = (track.eta or None) if newest else None
@@ -261,7 +265,7 @@ def _scan(track: _Track, scan: _Scan, number: str, *, prefix: str = "", newest: 
         "estimated_delivery": estimate,
         "estimated_at": moment(scan.object_updated, zone=UTC) if estimate else None,
         "location": place(where.city, where.state, where.country) if where else None,
-        "tracker": f"shippo:{track.carrier}/{number}",
+        "tracker": f"shippo:{track.carrier}/{number}" if track.carrier else None,
     }
     names = {"at": "tracking_status.status_date", "estimated_delivery": "eta"}
     return build(ShipmentUpdated, values, prefix=prefix, names=names)

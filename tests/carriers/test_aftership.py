@@ -64,6 +64,8 @@ def test_a_tracking_is_its_newest_checkpoint():
         "location": "Bonn, DEU",
         "tracker": "aftership:bff5a3bac79b472991a204172473a635",
         "shop": None,
+        "order_id": None,
+        "fulfilment_id": None,
     }
 
 
@@ -188,6 +190,12 @@ def test_repeats_have_one_id():
     assert ADAPTER.event_id(_delivery(bare)) == _delivery(bare).digest
 
 
+@pytest.mark.parametrize("day", ["soon", "0000-00-00"])
+def test_a_junk_estimate_costs_nobody_the_scan(day):
+    """Its own field is nothing."""
+    assert _scan(latest_estimated_delivery={"datetime": day}).estimated_delivery is None
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -195,7 +203,6 @@ def test_repeats_have_one_id():
         ({"tag": 7}, "msg.tag"),
         ({"checkpoints": {}}, "msg.checkpoints"),
         ({"checkpoints": [], "updated_at": "soon"}, "msg.updated_at"),
-        ({"latest_estimated_delivery": {"datetime": "soon"}}, "msg.latest_estimated_delivery.datetime"),
     ],
 )
 def test_a_tracking_that_is_wrong_is_malformed(changes, field):
