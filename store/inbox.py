@@ -60,9 +60,9 @@ WHERE id = $1 AND attempts = $2 AND status = 'pending'
 
 # One after the other as they are given.
 _LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended(subject, 7067)) FROM unnest($1::text[]) AS subject"
-# A parcel that was told of before its order waits under its own number, with its shop in front of it or with none. The list is made first and what waits is then
-# found by index, whatever the planner knows about the tables. Rows are taken in their order: two groups of orders may
-# share parcels.
+# A parcel that was told of before its order waits under its own number, with its shop in front of it or with none. The
+# list is made first and what waits is then found by index, whatever the planner knows about the tables. Rows are taken
+# in their order: two groups of orders may share parcels.
 _RELEASE_ORDERS = """
 UPDATE inbox SET status = 'pending', next_attempt = $4, attempts = 0, note = NULL
 WHERE id = ANY(ARRAY(
