@@ -8,6 +8,7 @@ from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
 from store import intake
 from store.inbox import Claimed
+from store.letters import Letters
 from store.pool import Connection
 
 ENDED = "journey has ended"
@@ -19,6 +20,8 @@ Replies = Callable[[Connection, intake.MessageFeedback], Awaitable[Then | None]]
 
 Unheard = Callable[[Claimed, intake.DeliveryDenied], Awaitable[None]]
 """Told of a customer's word that no journey hears any more. May be told again, with a row that comes again."""
+Buried = Callable[[Letters], Awaitable[bool]]
+"""Told of dead letters of one kind; False where people could not be told now and are to be told later."""
 Fetch = Callable[[str, str], Awaitable[Sequence[intake.Event] | None]]
 """Reads an order (shop, order id) from the shop's own API, as canonical events; None where the shop has none here.
 
@@ -53,3 +56,8 @@ async def no_shop(_shop: str, _order_id: str) -> None:
 
 async def nobody(_row: Claimed, _event: intake.DeliveryDenied) -> None:
     """Nobody is told."""
+
+
+async def unsaid(_letters: Letters) -> bool:
+    """Nobody is to be told of dead letters."""
+    return True

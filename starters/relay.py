@@ -9,21 +9,20 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
-from temporalio.service import RPCError, RPCStatusCode
 
-from activities.vendors.http import VendorBusyError, VendorError, VendorUnclearError
 from starters.begun import BegunOrders
 from starters.dispatch import dispatch
-from starters.ports import Fetch, Journeys, Replies, Unheard, no_shop, nobody
-from store import feedback, inbox, privacy
+from starters.ports import Buried, Fetch, Journeys, Replies, Unheard, no_shop, nobody, unsaid
+from starters.troubles import GIVEN_UP_AFTER, MOST_FAULTS, Trouble, pause, said, trouble
+from store import feedback, inbox, letters, privacy
 from store.inbox import Claimed
-from store.intake import Malformed, readable
-from store.playbooks import NoPlaybookError
+from store.intake import readable
 from store.pool import AWAY, Pool
 
 _log = structlog.get_logger(__name__)
 
-DEAD_AFTER = timedelta(days=7)
+WAITS_FOR = timedelta(days=7)
+"""So long a fact waits for its order or parcel."""
 UNREAD_DEAD_AFTER = timedelta(days=30)
 """For what a newer version stored: nothing is amiss with it, and a deploy may take its time."""
 _UNREAD_AT_ONCE = 1000
@@ -42,40 +41,18 @@ _SLOTS = 32
 _REFILL = _SLOTS // 2
 """While fewer of the slots than this are free, rows are left until more are: in a burst one look for what is due then
 serves many rows. One that is put off comes when `poll` has passed, whatever the slots wait for."""
+_MOST_AGAIN = _SLOTS * 3 // 4
+"""The others are for what is tried for the first time: what fails slowly does not keep it waiting."""
 _FETCHES = 3
 """Slots of their own for reading orders from shops: one that is slow keeps no fact waiting."""
-_BACKOFF_CAP_SECONDS = 60
 # Less than the lease, so that a row is never in two hands.
 _TIME_LIMIT_SECONDS = inbox.LEASE.total_seconds() * 0.6
 _HAND_BACK_TRIES = 8
 _SWEEP_EVERY = timedelta(seconds=30)
-_PASSING = {
-    RPCStatusCode.UNAVAILABLE,
-    RPCStatusCode.DEADLINE_EXCEEDED,
-    RPCStatusCode.RESOURCE_EXHAUSTED,
-    RPCStatusCode.CANCELLED,
-    RPCStatusCode.ABORTED,
-    RPCStatusCode.INTERNAL,
-    RPCStatusCode.UNKNOWN,
-}
-
-
-# A token that was taken back, a right that is missing, a bill that is not paid: a person mends these, or nobody.
-_SOMEBODY_MENDS = frozenset({"http_401", "http_403", "access_denied", "shop_inactive"})
-_TOKEN = "token_"  # noqa: S105  the beginning of a rule
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def passes(error: BaseException) -> bool:
-    """Whether patience alone mends this: the database, Temporal or a shop's API away, or no playbook published yet."""
-    if isinstance(error, RPCError):
-        return error.status in _PASSING
-    if isinstance(error, VendorBusyError):
-        return error.rule not in _SOMEBODY_MENDS and not error.rule.startswith(_TOKEN)
-    return isinstance(error, (*AWAY, TimeoutError, NoPlaybookError, VendorUnclearError))
 
 
 class Relay:
@@ -83,7 +60,8 @@ class Relay:
 
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
-    messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more.
+    messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more,
+    `buried` of dead letters.
     `poll` is how long it waits for `wake` before it looks by itself.
     """
 
@@ -98,6 +76,7 @@ class Relay:
         replies: Replies = feedback.unheard,
         fetch: Fetch = no_shop,
         unheard: Unheard = nobody,
+        buried: Buried = unsaid,
     ) -> None:
         self._pool = pool
         self._journeys = journeys
@@ -107,12 +86,14 @@ class Relay:
         self._replies = replies
         self._fetch = fetch
         self._unheard = unheard
+        self._buried = buried
         self._begun = BegunOrders(pool)
         self._woken = asyncio.Event()
         self._stopping = False
         self._looked = -math.inf
         self._running: dict[asyncio.Task[None], Claimed] = {}
         self._erasing: asyncio.Task[None] | None = None
+        self._telling: asyncio.Task[None] | None = None
         self._next_sweep = self._next_forget = datetime.min.replace(tzinfo=UTC)
 
     def wake(self) -> None:
@@ -139,9 +120,10 @@ class Relay:
                     await asyncio.wait_for(self._woken.wait(), pause.total_seconds())
         if self._running:
             await asyncio.wait(self._running)
-        if self._erasing is not None:
-            self._erasing.cancel()
-            await asyncio.wait([self._erasing])
+        for beside in (self._erasing, self._telling):
+            if beside is not None:
+                beside.cancel()
+                await asyncio.wait([beside])
 
     def stop(self) -> None:
         """Take nothing more; `run` returns once what is in hand is finished."""
@@ -154,8 +136,9 @@ class Relay:
         while taken := await self._take():
             total += taken
             await asyncio.wait(self._running)
-        if self._erasing is not None:
-            await self._erasing
+        for beside in (self._erasing, self._telling):
+            if beside is not None:
+                await beside
         return total
 
     async def _take(self, *, patient: bool = False) -> int:
@@ -169,8 +152,10 @@ class Relay:
             if self._erasing is None or self._erasing.done():
                 self._erasing = asyncio.create_task(self._erase(now))
             await inbox.take_up(self._pool, readable=readable, now=now, limit=_UNREAD_AT_ONCE)
-            for dead in await inbox.expire(self._pool, now=now, age=DEAD_AFTER, unread_age=UNREAD_DEAD_AFTER):
+            for dead in await inbox.expire(self._pool, now=now, age=WAITS_FOR, unread_age=UNREAD_DEAD_AFTER):
                 _log.error("dead letter", inbox_id=dead["id"], source=dead["source"], topic=dead["topic"])
+            if self._telling is None or self._telling.done():
+                self._telling = asyncio.create_task(self._tell_people(now))
         if now >= self._next_forget:
             forgotten = await inbox.forget(
                 self._pool,
@@ -188,7 +173,8 @@ class Relay:
         if (patient and free < _REFILL and not due) or not (free or fetches):
             return 0
         self._looked = time.monotonic()
-        rows = await inbox.claim(self._pool, now=now, limit=free, fetches=fetches)
+        again = _MOST_AGAIN - sum(row.attempts > 1 and not row.fetches for row in self._running.values())
+        rows = await inbox.claim(self._pool, now=now, limit=free, fetches=fetches, again=max(0, min(free, again)))
         for row in rows:
             task = asyncio.create_task(self._deliver(row))
             self._running[task] = row
@@ -201,6 +187,15 @@ class Relay:
             await privacy.sweep(self._pool, now=now)
         except Exception as error:  # noqa: BLE001  the next sweep goes on with what is left
             _log.warning("erasure put off", error=type(error).__name__)
+
+    async def _tell_people(self, now: datetime) -> None:
+        """Have people told of the dead letters that they have not heard of."""
+        try:
+            for found in await letters.take_untold(self._pool, now=now):
+                if not await self._buried(found):
+                    await letters.put_back(self._pool, found, now=now)
+        except Exception as error:  # noqa: BLE001  the next sweep goes on with what is left
+            _log.warning("dead letters not told", error=type(error).__name__)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._running[task]
@@ -227,34 +222,31 @@ class Relay:
 
     async def _put_off(self, row: Claimed, error: Exception) -> None:
         now = self._clock()
-        said = _said(error)
-        delay = min(2 ** min(row.attempts - 1, _BACKOFF_CAP_SECONDS), _BACKOFF_CAP_SECONDS)
-        if isinstance(error, VendorBusyError) and error.retry_after is not None:
-            delay = max(delay, math.ceil(error.retry_after.total_seconds()))
-        log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=said, attempts=row.attempts)
-        given_up = not passes(error) and now - row.received_at >= DEAD_AFTER
-        if given_up:
+        kind = trouble(error)
+        fault = kind is Trouble.FAULT
+        faults = row.faults + fault
+        log = _log.bind(inbox_id=row.id, source=row.source, topic=row.topic, error=said(error), attempts=row.attempts)
+        given_up = None
+        if fault and faults >= MOST_FAULTS:
+            given_up = f"failed {faults} times: {said(error)}"
+        elif kind is Trouble.AMISS and now - row.received_at >= GIVEN_UP_AFTER:
+            given_up = f"failed for a week: {said(error)}"
+        at = now + pause(error, attempts=row.attempts, faults=faults)
+        if given_up is not None:
             log.error("dead letter")
         else:
-            log.warning("put off", seconds=delay)
+            log.warning("put off", seconds=math.ceil((at - now).total_seconds()))
         # When the database itself is what is away, asking again soon hands the row back sooner than its lease does.
         for _ in range(_HAND_BACK_TRIES):
             try:
-                if given_up:
-                    await inbox.bury(self._pool, row, now=now, note=f"failed for a week: {said}")
+                if given_up is not None:
+                    await inbox.bury(self._pool, row, now=now, note=given_up)
                 else:
-                    await inbox.retry(self._pool, row, at=now + timedelta(seconds=delay), note=f"put off: {said}")
+                    await inbox.retry(self._pool, row, at=at, note=f"put off: {said(error)}", fault=fault)
             except Exception:  # noqa: BLE001  # the lease hands the row back in any case
                 await asyncio.sleep(_HAND_BACK_SECONDS)
             else:
                 return
-
-
-def _said(error: Exception) -> str:
-    """What went wrong, by its kind; of an API also the vendor and its rule, of what it said the field."""
-    if isinstance(error, VendorError):
-        return f"{type(error).__name__} {error}"
-    return f"{type(error).__name__} {error.field}" if isinstance(error, Malformed) else type(error).__name__
 
 
 def _shown(subject: str) -> str | None:

@@ -19,6 +19,7 @@ from activities.shops.apis import ShopApis
 from activities.shops.bigcommerce import BigCommerce
 from activities.shops.protocol import Source
 from journey.playbook import Channel
+from starters import dead_letters
 from starters.confirmations import Confirmations
 from starters.denials import to_people
 from starters.gateway import Services, create_app, sources
@@ -126,6 +127,7 @@ async def serving(
                 replies=replies,
                 fetch=partial(_fetched, shops),
                 unheard=to_people(alerts),
+                buried=dead_letters.to_people(alerts),
             ),
             temporal_ready=client.service_client.check_health,
         )

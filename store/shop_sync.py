@@ -63,8 +63,8 @@ WHERE EXISTS (SELECT 1 FROM orders WHERE shop = $1 AND order_id = asked.id)
    OR EXISTS (SELECT FROM erased WHERE shop = $1 AND kind = 'order' AND id = asked.id)
 """
 _KEEP = """
-INSERT INTO inbox (source, event_id, topic, body, subject, event, occurred_at, received_at, next_attempt)
-SELECT $1, said.id, said.topic, ''::bytea, said.subject, said.event::jsonb, said.at, $2, $2
+INSERT INTO inbox (source, event_id, topic, body, subject, event, occurred_at, received_at, next_attempt, shop)
+SELECT $1, said.id, said.topic, ''::bytea, said.subject, said.event::jsonb, said.at, $2, $2, $8
 FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
      WITH ORDINALITY AS said (id, topic, subject, event, at, place)
 ORDER BY said.place
@@ -238,6 +238,7 @@ async def keep(connection: Connection, shop: str, events: Sequence[Event], *, so
         [event.subject for event, _ in said],
         [text for _, text in said],
         [event.at for event, _ in said],
+        shop,
     )
     return int(result.split()[-1])
 

@@ -7,7 +7,8 @@ import pytest
 from activities.vendors.http import VendorBusyError
 from journey.base import workflow_id
 from starters.ports import JourneyMissingError
-from starters.relay import Relay, passes
+from starters.relay import Relay
+from starters.troubles import passes
 from store import inbox
 from store.playbooks import NoPlaybookError
 from tests.gateway.kit import Clock, Recorder
@@ -94,8 +95,8 @@ class _Slow(Recorder):
         return await super().start(facts, playbook)
 
 
-async def test_a_repeated_order_lets_go_what_waited_for_it(gate):
-    """A scan that comes while the order is told again waits for that, and not for ever."""
+async def test_a_repeated_order_holds_nothing_up(gate):
+    """A scan that comes while the order is told again does not wait for that: its journey was begun by the first."""
     journeys = _Slow()
     relay, other = (Relay(gate.pool, journeys, clock=gate.clock) for _ in range(2))
     await gate.send.order()
@@ -107,7 +108,7 @@ async def test_a_repeated_order_lets_go_what_waited_for_it(gate):
     await journeys.asked.wait()
     await gate.send.scan("P-1", "delivered", AT)
     await other.drain()
-    assert (await gate.states())[-1] == "waiting"
+    assert (await gate.states())[-1] == "dispatched"
     journeys.answers.set()
     await telling
     assert await gate.states() == ["dispatched"] * 4
