@@ -15,6 +15,7 @@ _PLACES: Final[Mapping[str, tuple[str, str]]] = {
     "gateway": ("processes", "gateway"),
     "worker": ("processes", "worker"),
     "db": ("processes", "database"),
+    "inbox": ("inbox", "app"),
     "keys": ("keys", "app"),
     "customer": ("customers", "app"),
     "order": ("orders", "app"),

@@ -43,7 +43,8 @@ UPDATE inbox SET status = 'pending', next_attempt = $2, attempts = 0, faults = 0
 WHERE id = ANY($1) AND status IN ('dead', 'waiting') AND event IS NOT NULL RETURNING id
 """
 _DEAD: Final = f"SELECT id FROM inbox WHERE {_CHOSEN} AND status = 'dead' AND event IS NOT NULL ORDER BY id"  # noqa: S608
-# A row in a relay's hands is left to it: its lease lies ahead, and its note is of the try before.
+# A row in a relay's hands for the first time is left to it: it has a try and no note yet. One that failed before may be
+# in its hands as well, and is then dropped for good unless that try delivers it.
 _DROP: Final = """
 UPDATE inbox SET status = 'ignored', note = $2, done_at = $3
 WHERE id = ANY($1) AND (status IN ('dead', 'waiting') OR status = 'pending' AND (attempts = 0 OR note IS NOT NULL))
