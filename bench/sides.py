@@ -58,7 +58,7 @@ def facts(order_id: str, placed_at: datetime) -> OrderFacts:
 
 def parcel(order_id: str) -> TrackingNumber:
     """The tracking number of an order's one parcel."""
-    return TrackingNumber(f"00340434{order_id}")
+    return TrackingNumber(f"00340434{order_id.upper()}")
 
 
 def created(order_id: str, at: datetime) -> ShipmentCreated:

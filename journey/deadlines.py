@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
 from journey.awaited import awaits_dispatch
+from journey.base import LONGEST
 from journey.lanes import USUAL, Expectation
 from journey.order import OrderFacts
 from journey.parcels import Parcel, ParcelStatus, Reason
@@ -58,9 +59,10 @@ def deadlines(
             found.append((parcel, _of_pickup(parcel, keeps)))
         elif not parcel.going_back:
             found.append((parcel, _of_parcel(parcel, order.zones)))
-    if awaits_dispatch(travels=order.physical, over=False, sent=dispatched):
-        at = order.placed_at + (order.dispatch_within or dispatch)
-        found.append((None, [(Anchor.ORDER_NOT_DISPATCHED, at)]))
+    within = order.dispatch_within or dispatch
+    # A shop that tells of no parcels is given for ever: nothing is missed there, and nothing is announced.
+    if within < LONGEST and awaits_dispatch(travels=order.physical, over=False, sent=dispatched):
+        found.append((None, [(Anchor.ORDER_NOT_DISPATCHED, order.placed_at + within)]))
     return found
 
 

@@ -72,7 +72,7 @@ async def test_news_is_kept_once_with_what_the_vendor_wrote(desk: Desk) -> None:
     assert (await desk.poll()).news == 2
     assert [one.model_copy(update={"shop": "acme"}) for one in told] == await desk.kept()
     rows = await desk.pool.fetch("SELECT source, subject, status, body, occurred_at FROM inbox ORDER BY id")
-    assert {("poll:ups", "tracking:T1", "pending")} == {tuple(row)[:3] for row in rows}
+    assert {("poll:ups", "tracking:acme:T1", "pending")} == {tuple(row)[:3] for row in rows}
     assert [row["body"] for row in rows] == [b'{"T1": true}', b""]
     for last_scan_at in (NOON - 48 * HOUR, NOON - HOUR):
         desk.clock.forward(hours=5)
@@ -148,13 +148,13 @@ async def test_a_shops_own_word_for_a_carrier_finds_its_poller(pool: Pool) -> No
     vendors = [AskedVendor(name, frozenset({name})) for name in ("ups", "dhl", "fedex")]
     rest = AskedVendor("easypost", None)
     desk = Desk(pool, *vendors, rest)
-    for carrier in ("UPS", "DHL Express", "FedEx", "GLS"):
-        await sent(pool, order_id=carrier, number=f"T-{carrier}", carrier=carrier, at=NOON - 24 * HOUR)
+    for number, carrier in (("T1", "UPS"), ("T2", "DHL Express"), ("T3", "FedEx"), ("T4", "GLS")):
+        await sent(pool, order_id=carrier, number=number, carrier=carrier, at=NOON - 24 * HOUR)
     for vendor in (rest, *vendors):
         await desk.polling.poll(vendor.name)
     asked = {vendor.name: [(one.tracking_number, one.carrier) for one in vendor.requests[0]] for vendor in vendors}
-    assert asked == {"ups": [("T-UPS", "ups")], "dhl": [("T-DHL Express", "dhl")], "fedex": [("T-FedEx", "fedex")]}
-    assert rest.asked == ["T-GLS"]
+    assert asked == {"ups": [("T1", "ups")], "dhl": [("T2", "dhl")], "fedex": [("T3", "fedex")]}
+    assert rest.asked == ["T4"]
 
 
 @pytest.mark.parametrize("status", ["unknown", "pending"])
@@ -229,7 +229,7 @@ async def test_one_bad_parcel_does_not_spoil_the_others_turn(desk: Desk, error) 
     desk.vendor.knows = {number: [scan(number)] for number in numbers}
     done = await desk.poll()
     assert (done.trouble, done.news) == (None, 9)
-    assert {f"tracking:{number}" for number in numbers} - {"tracking:T7"} == {
+    assert {f"tracking:acme:{number}" for number in numbers} - {"tracking:acme:T7"} == {
         event.subject for event in await desk.kept()
     }
     assert all(at > NOON for at in (await moments(desk.pool)).values())

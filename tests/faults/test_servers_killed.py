@@ -163,7 +163,7 @@ def expected(teller: Teller, must: set[str], may: set[str]) -> tuple[Order, set[
     """What one order's customer must and may get, by this order's own tracking number."""
 
     def own(touches: set[str]) -> set[str]:
-        return {touch.replace(":T1", f":{teller.order_id}-T1") for touch in touches}
+        return {touch.replace(":T1", f":{teller.order_id.upper()}T1") for touch in touches}
 
     return Order(teller.order_id, shop=SHOP), own(must), own(may)
 

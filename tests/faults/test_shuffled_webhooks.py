@@ -47,7 +47,7 @@ async def ending(place: World, pool: Pool, order: str) -> Ending:
     why = await handle.result()
     timeline = await handle.query(OrderJourney.timeline)
     rows = await pool.fetch("SELECT touch_key, status, rule FROM ledger WHERE shop = $1 AND order_id = $2", SHOP, order)
-    own = f"{order}-"
+    own = order.upper()
     return (
         why,
         tuple(sorted((past.touch.replace(own, ""), past.status, past.rule or "") for past in timeline.past)),

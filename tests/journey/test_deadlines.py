@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from journey.base import LONGEST
 from journey.events import OrderCancelled, OrderRefunded, RemedySettled, ShipmentCreated
 from journey.facts import attention, deadlines, delivery_state
 from journey.itinerary import outlook
@@ -79,6 +80,11 @@ def test_each_absence_has_its_hour(told, touch, due):
 def test_late_means_late_for_that_lane(told, touch, due):
     """What was learnt of the lane goes before the table, whether the shop or a scan brought it."""
     assert due == watched(folded(*told)).get(touch)
+
+
+def test_a_shop_that_tells_of_no_parcels_misses_none():
+    """Where nothing is ever told of dispatch there is no deadline for it, not even one in ten years."""
+    assert list(deadlines(begun(order().but(dispatch_within=LONGEST)), PLAYBOOK)) == []
 
 
 def test_the_shops_own_habit_says_when_an_order_should_have_left():
