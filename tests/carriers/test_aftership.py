@@ -202,7 +202,6 @@ def test_a_junk_estimate_costs_nobody_the_scan(day):
         ({"tracking_number": None}, "msg.tracking_number"),
         ({"tag": 7}, "msg.tag"),
         ({"checkpoints": {}}, "msg.checkpoints"),
-        ({"checkpoints": [], "updated_at": "soon"}, "msg.updated_at"),
     ],
 )
 def test_a_tracking_that_is_wrong_is_malformed(changes, field):

@@ -174,14 +174,11 @@ def test_bad_signatures(signature):
         ADAPTER.verify(Delivery({"x-hmac-signature": signature}, b"{}"))
 
 
-def test_a_tracker_without_number_or_moment_is_malformed():
+def test_a_tracker_without_number_is_malformed():
     """An error names EasyPost's field."""
     with pytest.raises(Malformed) as caught:
         _scan(tracking_code=None)
     assert caught.value.field == "result.tracking_code"
-    with pytest.raises(Malformed) as caught:
-        _scan(tracking_details=None, updated_at="soon")
-    assert caught.value.field == "result.updated_at"
 
 
 @settings(max_examples=200, deadline=None)

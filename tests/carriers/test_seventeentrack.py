@@ -172,7 +172,7 @@ def test_repeats_have_one_id():
     again = PARCEL["track_info"]["tracking"] | {"providers_hash": 7}
     assert ADAPTER.event_id(_delivery()) == ADAPTER.event_id(_delivery(tracking=again))
     assert ADAPTER.event_id(_delivery()) != ADAPTER.event_id(_delivery(time_metrics=None))
-    broken = _delivery(latest_status=None)
+    broken = _delivery(tracking={"providers": {}})
     assert ADAPTER.event_id(broken) == broken.digest
 
 

@@ -108,7 +108,7 @@ async def test_a_failure_of_the_whole_comes_with_200(code, error):
 
 async def test_a_parcel_that_cannot_be_read_is_garbled():
     """An answer without what 17TRACK documents is said to be none."""
-    async with serving(SeventeenTrackApi(PARCEL | {"track_info": None})) as (_, poller):
+    async with serving(SeventeenTrackApi(PARCEL | {"track_info": 7})) as (_, poller):
         with pytest.raises(VendorGarbledError):
             await poller.ask([asked("RR123456789CN")])
 

@@ -172,7 +172,7 @@ async def test_an_order_whose_fulfilment_is_cancelled_has_still_to_leave(gate):
     await told(gate, ("fulfillments/update", fulfilment(10, "JJD1001", minute=57, status="cancelled")))
 
     assert (keys(gate, 10), await shown(gate, 10)) == ([], [])
-    assert "not_dispatched" in journey(gate, 10).sent
+    assert journey(gate, 10, days=1).state.to_be_sent
 
 
 async def test_a_backend_tells_fulfilments_too(gate):
