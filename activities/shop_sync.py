@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
+import structlog
 from pydantic import Field
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
@@ -21,7 +22,10 @@ from activities.vendors.http import VendorBusyError, VendorError, VendorRefusedE
 from journey.base import Frozen, Instant
 from store import shop_sync
 from store.pool import AWAY, Connection, Pool
+from store.reading import noticing
 from store.shop_sync import Run, ShopErasedError
+
+_log = structlog.get_logger()
 
 FIRST_DAYS = 60
 """How far back the first run of a shop goes, unless told otherwise."""
@@ -189,14 +193,23 @@ class ShopSyncs:
             while await shop_sync.crowded(connection):
                 held(self._nap)
                 await asyncio.sleep(self._nap.total_seconds())
-            page = await api.changed(run.since, page.cursor)
+            page = await _read(api, run.since, page.cursor)
+
+
+async def _read(api: ShopApi, since: datetime, cursor: str | None) -> Page:
+    """A page; what is lost of its orders is logged by the fields' names, which name nobody."""
+    with noticing() as lost:
+        page = await api.changed(since, cursor)
+    if lost:
+        _log.warning("orders_read_in_part", shop=api.shop, left_out=lost)
+    return page
 
 
 async def _page_to_go_on_from(api: ShopApi, run: Run) -> Page:
     try:
-        return await api.changed(run.since, run.cursor)
+        return await _read(api, run.since, run.cursor)
     except VendorRefusedError:
         # Some cursors are forgotten after a while: then from the beginning, which doubles nothing.
         if run.cursor is None:
             raise
-        return await api.changed(run.since, None)
+        return await _read(api, run.since, None)

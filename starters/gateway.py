@@ -22,7 +22,16 @@ from starlette.requests import ClientDisconnect
 
 from activities.links import Links
 from activities.messaging.brand import Brand
-from activities.shops.protocol import Delivery, Ignored, Inquiring, Malformed, SignatureError, Source, UnreachableError
+from activities.shops.protocol import (
+    Answering,
+    Delivery,
+    Ignored,
+    Inquiring,
+    Malformed,
+    SignatureError,
+    Source,
+    UnreachableError,
+)
 from journey.consent import Policy
 from starters import clicks, notes, portal, preferences, remedies
 from starters.metrics import Metrics
@@ -31,6 +40,7 @@ from starters.sources import answer, greetings, sources
 from store import cleaning, inbox
 from store.intake import Event
 from store.pool import AWAY, Pool
+from store.reading import noticing
 
 __all__ = ["BODY_LIMIT", "Services", "create_app", "sources"]
 
@@ -184,20 +194,21 @@ async def _take(services: Services, source: Source, request: Request) -> tuple[s
     topic = ""
     try:
         topic = cleaning.plain(source.topic(delivery), _TOPIC_LENGTH)
-        translated = source.translate(delivery)
+        with noticing() as lost:
+            translated = source.translate(delivery)
         key = _key(source.event_id(delivery))
+        outcome = await _keep(services, delivery, translated, source=source.name, key=key, topic=topic, lost=lost)
     except Malformed as error:
         _log.warning("malformed", source=source.name, topic=topic, field=error.field, problem=error.problem)
-        return "malformed", JSONResponse({"error": error.problem, "field": error.field}, status_code=422)
-    try:
-        outcome = await _keep(services, delivery, translated, source=source.name, key=key, topic=topic)
+        words = {"known": list(error.known)} if error.known else {}
+        return "malformed", JSONResponse({"error": error.problem, "field": error.field, **words}, status_code=422)
     except AWAY as error:
         _log.warning("database away", source=source.name, topic=topic, error=type(error).__name__)
-        refusal = {"error": "not kept: send it again"}
-        return "unavailable", JSONResponse(refusal, status_code=503, headers=_RETRY)
+        return "unavailable", JSONResponse({"error": "not kept: send it again"}, status_code=503, headers=_RETRY)
     if outcome == "accepted" and services.relay is not None:
         services.relay.wake()
-    return outcome, answer(source.name, outcome)
+    more = {"unknown_fields": source.unread(delivery), "left_out": lost} if isinstance(source, Answering) else {}
+    return outcome, answer(source.name, outcome, **more)
 
 
 async def _prove(source: Source, delivery: Delivery) -> tuple[str, Response] | None:
@@ -226,17 +237,38 @@ def _target(scope: Mapping[str, Any]) -> str:
 
 
 async def _keep(
-    services: Services, delivery: Delivery, said: Sequence[Event] | Ignored, *, source: str, key: str, topic: str
+    services: Services,
+    delivery: Delivery,
+    said: Sequence[Event] | Ignored,
+    *,
+    source: str,
+    key: str,
+    topic: str,
+    lost: Sequence[str],
 ) -> str:
     body = delivery.body
     now = services.clock()
     if isinstance(said, Ignored):
         new = await inbox.ignore(
-            services.pool, source=source, event_id=key, topic=topic, body=body, reason=said.reason, received_at=now
+            services.pool,
+            source=source,
+            event_id=key,
+            topic=topic,
+            body=body,
+            reason=said.reason,
+            received_at=now,
+            left_out=lost,
         )
         return "ignored" if new else "repeated"
     new = await inbox.keep(
-        services.pool, source=source, event_id=key, topic=topic, body=body, events=said, received_at=now
+        services.pool,
+        source=source,
+        event_id=key,
+        topic=topic,
+        body=body,
+        events=said,
+        received_at=now,
+        left_out=lost,
     )
     return "accepted" if new else "repeated"
 

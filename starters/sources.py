@@ -1,6 +1,6 @@
 """Who may send webhooks here, and how each wants to be greeted and answered."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -83,11 +83,17 @@ def sources(
     return {source.name: source for source in opened}
 
 
-def answer(source: str, outcome: str) -> Response:
-    """What a sender is told of a webhook that was taken, in the form it takes for a yes."""
+def answer(source: str, outcome: str, **more: Sequence[str]) -> Response:
+    """What a sender is told of a webhook that was taken, in the form it takes for a yes.
+
+    `more` are lists of fields that the sender is to hear of; empty ones are left out.
+    """
     if source == "twilio":
         return Response(_NO_INSTRUCTIONS, media_type="text/xml")
-    return JSONResponse({"status": outcome}, status_code=200 if source in _ONLY_200 else 202)
+    return JSONResponse(
+        {"status": outcome, **{name: list(fields) for name, fields in more.items() if fields}},
+        status_code=200 if source in _ONLY_200 else 202,
+    )
 
 
 def greetings(opened: Mapping[str, Source]) -> APIRouter:

@@ -5,9 +5,11 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 
 from store import cleaning
+from store.money import plain
+from store.reading import listed
 
 ID_LENGTH = 200
 # In bytes of UTF-8: together they name a workflow, a Message-ID and a link, whose limits are in bytes.
@@ -17,25 +19,17 @@ NAME_LENGTH = 100
 TITLE_LENGTH = 300
 TEXT_LENGTH = 5000
 _YEARS = range(1970, 2201)
+_EARLIEST, _LATEST = 1, 9999  # at the ends of the calendar there is no other zone to go to
 _PAIR = 2
 _MOST_UNITS = 1_000_000
 
 
-class Malformed(ValueError):  # noqa: N818  # the word of the brief to shops, and of every adapter
-    """A webhook that cannot be taken in.
+def identifier(value: object) -> str:
+    """A name by which others know something: a text, or a number as one, of 200 printable characters at most.
 
-    Attributes:
-        field: where in the body, dotted (`data.lines.0.quantity`), in the sender's own words.
-        problem: what is wrong with it; never holds the value, which may be personal.
+    Raises:
+        ValueError: it is none.
     """
-
-    def __init__(self, field: str, problem: str) -> None:
-        super().__init__(f"{field}: {problem}")
-        self.field = field
-        self.problem = problem
-
-
-def _identifier(value: object) -> str:
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if not isinstance(text, str) or not text.strip():
         raise ValueError("must be a non-empty text")
@@ -48,14 +42,14 @@ def _identifier(value: object) -> str:
 def _shop(value: object) -> str:
     # A workflow is `order:{shop}:{order_id}`, operators and providers say `{shop}/{order_id}`: without these two in
     # the shop no two orders can share a name.
-    text = _at_most(SHOP_BYTES, _identifier(value))
+    text = _at_most(SHOP_BYTES, identifier(value))
     if ":" in text or "/" in text:
         raise ValueError("must not contain a colon or a slash")
     return text
 
 
 def _order_id(value: object) -> str:
-    return _at_most(ORDER_ID_BYTES, _identifier(value))
+    return _at_most(ORDER_ID_BYTES, identifier(value))
 
 
 def _at_most(size: int, text: str) -> str:
@@ -64,7 +58,12 @@ def _at_most(size: int, text: str) -> str:
     return text
 
 
-def _moment(value: object) -> datetime:
+def moment(value: object) -> datetime:
+    """A moment in UTC, from ISO 8601 with an offset.
+
+    Raises:
+        ValueError: it is none, or of a year that nobody means.
+    """
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value)
@@ -72,21 +71,36 @@ def _moment(value: object) -> datetime:
             raise ValueError("must be a date and time in ISO 8601") from None
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError("must be a date and time with its offset from UTC")
-    if value.year not in _YEARS:
+    # The year in UTC, as it is kept: 1970 began in Paris while it still was 1969 there.
+    at = value.astimezone(UTC) if _EARLIEST < value.year < _LATEST else None
+    if at is None or at.year not in _YEARS:
         raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
-    return value.astimezone(UTC)
+    return at
 
 
-def _day(value: object) -> date | None:
-    """A day that is promised; None for whatever is none, such as `soon`: it costs nobody the scan it came with."""
+def day(value: object) -> date | None:
+    """A day, from a date or from one with a time of day; None for none.
+
+    Raises:
+        ValueError: it is none, or of a year that nobody means.
+    """
     if value is None or type(value) is date:
         return value
     try:
         # Some senders write the day with a time of day, which says nothing about the delivery.
-        day = date.fromisoformat(str(value)[:10])
+        found = date.fromisoformat(str(value)[:10])
     except ValueError:
-        return None
-    return day if day.year in _YEARS else None
+        raise ValueError("must be a date, YYYY-MM-DD") from None
+    if found.year not in _YEARS:
+        raise ValueError(f"must lie in the years {_YEARS.start} to {_YEARS.stop - 1}")
+    return found
+
+
+def _amount(value: object) -> object:
+    # A truth is no sum, though Python counts with it.
+    if isinstance(value, bool):
+        raise ValueError("must be an amount")  # noqa: TRY004  # pydantic's own word for a wrong value
+    return value
 
 
 def _currency(value: object) -> str:
@@ -103,6 +117,7 @@ def one_line(cap: int) -> BeforeValidator:
 
 def _skus(value: object) -> object:
     """What is in a parcel: SKUs, or lines that have one."""
+    value = listed(value)
     if not isinstance(value, list | tuple):
         return value
     return [item.get("sku") if isinstance(item, Mapping) else item for item in value] or None
@@ -114,6 +129,7 @@ def _units(value: object) -> object:
     What cannot be read is not guessed: whoever needs the units asks a person then.
     """
     counted: dict[str, int] = {}
+    value = listed(value)
     for item in value if isinstance(value, list | tuple) else ():
         pair = (item.get("sku"), item.get("quantity")) if isinstance(item, Mapping) else item
         sku, quantity = pair if isinstance(pair, list | tuple) and len(pair) == _PAIR else (None, None)
@@ -127,16 +143,18 @@ def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 
 
-Identifier = Annotated[str, BeforeValidator(_identifier)]
+Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
 Shop = Annotated[str, BeforeValidator(_shop)]
-Moment = Annotated[datetime, BeforeValidator(_moment)]
-Day = Annotated[date | None, BeforeValidator(_day)]
+Moment = Annotated[datetime, BeforeValidator(moment)]
+Day = Annotated[date | None, BeforeValidator(day)]
 Currency = Annotated[str, BeforeValidator(_currency)]
-Amount = Annotated[Decimal, Field(ge=0, lt=10**12)]
+Amount = Annotated[Decimal, BeforeValidator(_amount), Field(ge=0, lt=10**12), AfterValidator(plain)]
 Word = Annotated[str | None, BeforeValidator(_optional)]
 Channel = Annotated[str, BeforeValidator(lambda value: _optional(value) or "online")]
 Skus = Annotated[tuple[Identifier, ...] | None, BeforeValidator(_skus)]
 Units = Annotated[tuple[tuple[str, int], ...], BeforeValidator(_units)]
-Category = Annotated[str | None, BeforeValidator(lambda value: (_optional(value) or "").lower() or None)]
+Category = Annotated[
+    str | None, BeforeValidator(lambda value: _optional(value.lower()) if isinstance(value, str) else None)
+]
 """The shop's word in lower case, as playbooks write it."""

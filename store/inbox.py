@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from store.intake import Event, MessageFeedback
+from store.intake import Event, MessageFeedback, to_json
 from store.pool import Connection, Pool
 
 UNREAD = "not read by this version"
@@ -28,8 +28,8 @@ LEASE = timedelta(seconds=30)
 
 _INSERT = """
 INSERT INTO inbox (source, event_id, topic, body, subject, event, occurred_at, received_at, next_attempt, status, note,
-                   shop)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11) ON CONFLICT (source, event_id) DO NOTHING
+                   shop, left_out)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $8, $9, $10, $11, $12) ON CONFLICT (source, event_id) DO NOTHING
 """
 
 # Shops take turns: each gives the first of its queue, then each the second, and so on; whose turn is first is drawn, so
@@ -210,11 +210,23 @@ class Figures:
 
 
 async def keep(
-    pool: Pool, *, source: str, event_id: str, topic: str, body: bytes, events: Sequence[Event], received_at: datetime
+    pool: Pool,
+    *,
+    source: str,
+    event_id: str,
+    topic: str,
+    body: bytes,
+    events: Sequence[Event],
+    received_at: datetime,
+    left_out: Sequence[str] = (),
 ) -> bool:
     """Store a webhook and what it says, all or nothing; False when it was there already.
 
-    Several events of one webhook are rows of their own, `{event_id}`, `{event_id}#1`, …, the first with the body.
+    Several events of one webhook are rows of their own, `{event_id}`, `{event_id}#1`, …, the first with the body and
+    with what was `left_out` of it: the fields that could not be read, dotted, in the sender's words.
+
+    Raises:
+        Malformed: an event would not read back equal; nothing is kept.
     """
     rows = [
         (
@@ -223,12 +235,13 @@ async def keep(
             topic,
             body if position == 0 else b"",
             event.subject,
-            event.model_dump_json(),
+            to_json(event),
             event.at,
             received_at,
             "pending",
             None,
             shop_of(event),
+            list(left_out) if position == 0 else [],
         )
         for position, event in enumerate(events)
     ]
@@ -242,10 +255,18 @@ async def keep(
 
 
 async def ignore(
-    pool: Pool, *, source: str, event_id: str, topic: str, body: bytes, reason: str, received_at: datetime
+    pool: Pool,
+    *,
+    source: str,
+    event_id: str,
+    topic: str,
+    body: bytes,
+    reason: str,
+    received_at: datetime,
+    left_out: Sequence[str] = (),
 ) -> bool:
     """Store a webhook that means nothing here, with the reason; False when it was there already."""
-    row = (source, event_id, topic, body, None, None, received_at, received_at, "ignored", reason, "")
+    row = (source, event_id, topic, body, None, None, received_at, received_at, "ignored", reason, "", list(left_out))
     return str(await pool.execute(_INSERT, *row)) == "INSERT 0 1"
 
 

@@ -12,10 +12,10 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic_core import PydanticSerializationError
 
 from journey.order import LineKind
 from journey.zones import is_zone
@@ -30,7 +30,6 @@ from store.fields import (
     Channel,
     Currency,
     Identifier,
-    Malformed,
     Moment,
     OrderId,
     Shop,
@@ -38,7 +37,9 @@ from store.fields import (
     one_line,
 )
 from store.message_feedback import MessageFeedback
+from store.money import in_currency
 from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
+from store.reading import EXACT, TELLING, Lenient, Malformed, Reading, listed
 from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 
 __all__ = [
@@ -66,10 +67,13 @@ __all__ = [
     "build",
     "from_json",
     "readable",
+    "to_json",
     "unknown",
 ]
 
 MAX_LINES = 1000
+# As JSON writes it: PostgreSQL keeps no such character in jsonb. After two backslashes it is a text about one.
+_NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 
 
@@ -78,8 +82,12 @@ def _region(value: object) -> str | None:
     return found[1] if found else None
 
 
-class _Edge(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+def _said(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+class _Edge(Lenient):
+    model_config = ConfigDict(frozen=True)
 
 
 class Consent(_Edge):
@@ -120,7 +128,7 @@ class Customer(_Edge):
             "phone": cleaning.phone(given.get("phone"), cleaning.country(given.get("country"))),
             "time_zone": zone if isinstance(zone, str) and is_zone(zone) else None,
         }
-        notes = [f"{name}_invalid" for name, value in usable.items() if value is None and given.get(name)]
+        notes = [f"{name}_invalid" for name, value in usable.items() if value is None and _said(given.get(name))]
         kept = [note for note in given.get("notes") or () if isinstance(note, str) and note.endswith("_invalid")]
         return {
             **given,
@@ -152,11 +160,11 @@ class Line(_Edge):
     quantity: int = Field(ge=1, le=1_000_000)
     unit_price: Amount
     category: Category = None
-    kind: LineKind = LineKind.PHYSICAL
+    kind: Annotated[LineKind, EXACT] = LineKind.PHYSICAL
 
 
-Lines = Annotated[tuple[Line, ...], Field(min_length=1, max_length=MAX_LINES)]
-LinesLeft = Annotated[tuple[Line, ...], Field(max_length=MAX_LINES)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(listed), Field(min_length=1, max_length=MAX_LINES)]
+LinesLeft = Annotated[tuple[Line, ...], BeforeValidator(listed), Field(max_length=MAX_LINES)]
 
 Replaces = Annotated[
     str | None,
@@ -187,14 +195,14 @@ class OrderCreated(_OrderEvent):
     total: Amount
     customer: Annotated[Customer, BeforeValidator(lambda value: value or Customer())] = Customer()
     lines: Lines
-    replaces: Replaces = None
+    replaces: Annotated[Replaces, TELLING] = None
 
 
 class OrderEdited(_OrderEvent):
     """The order as it stands since `at`; without lines nothing is left of it, and no parcel is to come."""
 
     type: Literal["order.edited"] = "order.edited"
-    currency: Currency | None = None
+    currency: Annotated[Currency | None, EXACT] = None
     total: Amount
     lines: LinesLeft
 
@@ -211,7 +219,7 @@ class OrderRefunded(_OrderEvent):
     type: Literal["order.refunded"] = "order.refunded"
     refund_id: Identifier
     amount: Amount
-    currency: Currency | None = None
+    currency: Annotated[Currency | None, EXACT] = None
     full: bool = False
     units: Units = ()
 
@@ -273,6 +281,27 @@ def from_json(text: str) -> Event:
     return _ANY.validate_json(text)
 
 
+def to_json(event: Event) -> str:
+    """An event as the inbox keeps it, when it reads back equal: what is accepted can be delivered.
+
+    Raises:
+        Malformed: it does not, or the database cannot keep it; names the field.
+    """
+    try:
+        text = event.model_dump_json()
+        back = _ANY.validate_json(text)
+    except ValidationError as error:
+        raise Malformed(unknown(error).removeprefix(f"{event.type}."), "cannot be kept") from None
+    except PydanticSerializationError:
+        raise Malformed("body", "cannot be kept") from None
+    changed = [name for name in type(event).model_fields if getattr(back, name, None) != getattr(event, name)]
+    if changed or back != event:
+        raise Malformed(next(iter(changed), "body"), "cannot be kept as it is")
+    if _NUL.search(text):
+        raise Malformed("body", "must not hold the character U+0000")
+    return text
+
+
 def readable(text: str) -> bool:
     """Whether this version knows every word of an event that the inbox kept."""
     try:
@@ -299,29 +328,18 @@ def build(
         prefix: what stands before a field in the sender's body, such as `data.`.
         names: the sender's words for our fields, where they differ.
 
+    Every amount is rounded as its currency has it, see `store.money`. What nobody needs is lost alone where it is
+    wrong, see `store.reading`.
+
     Raises:
-        Malformed: names the first field that is wrong, in the sender's words.
+        Malformed: names the first field that is wrong and cannot be done without, in the sender's words.
     """
 
     def named(*path: object) -> str:
         return (prefix + ".".join((names or {}).get(str(part), str(part)) for part in path)).rstrip(".")
 
     try:
-        event = model.model_validate(values)
+        return in_currency(model.model_validate(values, context=Reading(values, named)))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise Malformed(named(*first["loc"]), first["msg"].removeprefix("Value error, ")) from None
-    currency = getattr(event, "currency", None)
-    if currency is not None:
-        for name in ("total", "amount"):
-            _check_decimals(getattr(event, name, None), currency, named(name))
-        for position, line in enumerate(getattr(event, "lines", ())):
-            _check_decimals(line.unit_price, currency, named("lines", position, "unit_price"))
-    return event
-
-
-def _check_decimals(amount: Decimal | None, currency: str, field: str) -> None:
-    digits = cleaning.minor_units(currency)
-    exponent = amount.normalize().as_tuple().exponent if amount is not None else 0
-    if isinstance(exponent, int) and -exponent > digits:
-        raise Malformed(field, f"has more decimals than {currency} has ({digits})")

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, ConfigDict, model_validator
 
 from journey.numbers import made_up, normalised, tracking_numbers
 from journey.parcels import Method, ParcelStatus, Reason
 from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Units, Word
+from store.reading import EXACT, TELLING, Lenient
 
 
 def tracked(shop: str | None, number: str) -> str:
@@ -20,8 +21,8 @@ def _listed(value: object) -> object:
     return [one for one in given if type(one) in {str, int} and str(one).strip()] if value is not None else None
 
 
-class _Edge(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class _Edge(Lenient):
+    model_config = ConfigDict(frozen=True)
 
 
 class _OrderEvent(_Edge):
@@ -49,14 +50,14 @@ class ShipmentCreated(_OrderEvent):
     type: Literal["shipment.created"] = "shipment.created"
     tracking_number: Identifier | None = None
     fulfilment_id: Identifier | None = None
-    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed)] = None
+    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed), TELLING] = None
     said_at: Moment | None = None
     carrier: Word = None
     service: Word = None
     skus: Skus = None
     units: Units = ()
     estimated_delivery: Day = None
-    method: Method = Method.DELIVERY
+    method: Annotated[Method, EXACT] = Method.DELIVERY
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -73,7 +74,7 @@ class ShipmentCancelled(_OrderEvent):
 
     type: Literal["shipment.cancelled"] = "shipment.cancelled"
     fulfilment_id: Identifier
-    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed)] = None
+    tracking_numbers: Annotated[tuple[Identifier, ...] | None, BeforeValidator(_listed), TELLING] = None
 
 
 class ShipmentUpdated(_Edge):
@@ -91,7 +92,7 @@ class ShipmentUpdated(_Edge):
     type: Literal["shipment.updated"] = "shipment.updated"
     at: Moment
     tracking_number: Identifier | None = None
-    order_id: OrderId | None = None
+    order_id: Annotated[OrderId | None, EXACT] = None
     fulfilment_id: Identifier | None = None
     carrier: Word = None
     service: Word = None
@@ -102,7 +103,7 @@ class ShipmentUpdated(_Edge):
     estimated_at: Moment | None = None
     location: Word = None
     tracker: Word = None
-    shop: Shop | None = None
+    shop: Annotated[Shop | None, EXACT] = None
 
     @model_validator(mode="after")
     def _names_a_parcel(self) -> Self:

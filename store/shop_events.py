@@ -2,13 +2,14 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from store.fields import Identifier, Moment, OrderId, Shop
+from store.reading import Lenient
 
 
-class _Edge(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+class _Edge(Lenient):
+    model_config = ConfigDict(frozen=True)
 
 
 class OrderChanged(_Edge):

@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import asyncpg
 
-from store.intake import Event, OrderCreated
+from store.intake import Event, Malformed, OrderCreated, to_json
 from store.pool import AWAY, Connection, Pool, apart
 
 OVERLAP = timedelta(minutes=15)
@@ -214,12 +214,21 @@ async def keep_page(
     async with connection.transaction():
         known = {row["id"] for row in await connection.fetch(_KNOWN, shop, created)}
         news = [event for event in events if not (isinstance(event, OrderCreated) and event.order_id in known)]
-        rows = await keep(connection, shop, news, source=source, now=now)
-        gaps = len(created) - len(known)
+        kept = [event for event in news if _can_be_kept(event)]
+        rows = await keep(connection, shop, kept, source=source, now=now)
+        gaps, unreadable = len(created) - len(known), unreadable + len(news) - len(kept)
         row = await connection.fetchrow(_PAGE, shop, cursor, changed_until, orders, gaps, rows, total, unreadable)
         if row is None:
             raise ShopErasedError(shop)
     return Run(**row)
+
+
+def _can_be_kept(event: Event) -> bool:
+    try:
+        to_json(event)
+    except Malformed:
+        return False
+    return True
 
 
 async def keep(connection: Connection, shop: str, events: Sequence[Event], *, source: str, now: datetime) -> int:
@@ -228,7 +237,7 @@ async def keep(connection: Connection, shop: str, events: Sequence[Event], *, so
     A row's id is made of the order (or parcel), the kind, and what is said, the moment of change within it: read
     again, by whatever page, it is the same row.
     """
-    said = [(event, event.model_dump_json()) for event in events]
+    said = [(event, to_json(event)) for event in events]
     result = await connection.execute(
         _KEEP,
         source,

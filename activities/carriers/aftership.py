@@ -30,7 +30,20 @@ import httpx
 
 from activities.carriers.asking import Entry, api, chosen, entries, heard, key_of, matched, part
 from activities.carriers.protocol import Asked, Told
-from activities.carriers.reading import Lenient, Meaning, moment, once, place, same, topic, understood
+from activities.carriers.reading import (
+    At,
+    Code,
+    Estimate,
+    Lenient,
+    Many,
+    Meaning,
+    moment,
+    once,
+    place,
+    same,
+    topic,
+    understood,
+)
 from activities.shops.protocol import Delivery, Ignored, SignatureError
 from journey.carriers import normal
 from journey.parcels import ParcelStatus, Reason
@@ -90,20 +103,20 @@ class _Checkpoint(Lenient):
 
 
 class _Estimate(Lenient):
-    datetime: str | None = None
+    datetime: Estimate | None = None
 
 
 class _Tracking(Lenient):
     id: str | None = None
-    tracking_number: str
+    tracking_number: Code
     slug: str | None = None
     tag: str | None = None
     subtag: str | None = None
-    updated_at: str | None = None
+    updated_at: At | None = None
     shipment_type: Any = None
-    checkpoints: list[_Checkpoint] | None = None
+    checkpoints: Many[_Checkpoint]
     latest_estimated_delivery: _Estimate | None = None
-    expected_delivery: str | None = None  # before 2024-04
+    expected_delivery: Estimate | None = None  # before 2024-04
 
 
 class _Body(Lenient):

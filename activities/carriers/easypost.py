@@ -19,7 +19,19 @@ from hashlib import sha256
 from operator import itemgetter
 from typing import Any
 
-from activities.carriers.reading import Lenient, Meaning, moment, place, same, topic, understood
+from activities.carriers.reading import (
+    At,
+    Code,
+    Estimate,
+    Lenient,
+    Many,
+    Meaning,
+    moment,
+    place,
+    same,
+    topic,
+    understood,
+)
 from activities.shops.protocol import Delivery, Ignored, SignatureError
 from journey.carriers import normal
 from journey.parcels import ParcelStatus, Reason
@@ -86,27 +98,27 @@ class Detail(Lenient):
 
 class _CarrierDetail(Lenient):
     service: Any = None
-    est_delivery_date_local: str | None = None
+    est_delivery_date_local: Estimate | None = None
 
 
 class Tracker(Lenient):
     """A parcel as EasyPost knows it."""
 
     id: str | None = None
-    tracking_code: str
+    tracking_code: Code
     status: str | None = None
     status_detail: str | None = None
     carrier: str | None = None
-    est_delivery_date: str | None = None
-    updated_at: str | None = None
-    tracking_details: list[Detail] | None = None
+    est_delivery_date: Estimate | None = None
+    updated_at: At | None = None
+    tracking_details: Many[Detail]
     carrier_detail: _CarrierDetail | None = None
 
 
 class _Event(Lenient):
     result: Tracker
-    updated_at: str | None = None
-    created_at: str | None = None
+    updated_at: At | None = None
+    created_at: At | None = None
 
 
 class EasyPost:

@@ -12,20 +12,28 @@ from datetime import datetime, tzinfo
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
+from activities.shops.payloads import At, Code, Estimate, read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from journey.parcels import ParcelStatus, Reason
+from store.fields import moment as known
 from store.intake import ShipmentUpdated
+from store.reading import Lenient, Many
 
-_YEARS = range(1970, 2201)
-
-
-class Lenient(BaseModel):
-    """A part of a sender's body: what is not named is not looked at."""
-
-    model_config = ConfigDict(extra="ignore")
-
+__all__ = [
+    "At",
+    "Code",
+    "Estimate",
+    "Lenient",
+    "Many",
+    "Meaning",
+    "identity",
+    "moment",
+    "once",
+    "place",
+    "same",
+    "topic",
+    "understood",
+]
 
 _M = TypeVar("_M", bound=Lenient)
 
@@ -44,11 +52,7 @@ def understood(model: type[_M], body: object, *, prefix: str = "") -> _M:
     Raises:
         Malformed: names the first field that is wrong, with `prefix` before it.
     """
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise Malformed((prefix + ".".join(map(str, first["loc"]))).removesuffix("."), first["msg"]) from None
+    return read(model, body, prefix=prefix)
 
 
 def moment(text: object, *, zone: tzinfo | None = None) -> datetime | None:
@@ -57,12 +61,10 @@ def moment(text: object, *, zone: tzinfo | None = None) -> datetime | None:
     A time without an offset cannot be put in order with others, and no zone is guessed for it.
     """
     try:
-        read = datetime.fromisoformat(text) if isinstance(text, str) else None
+        said = datetime.fromisoformat(text) if isinstance(text, str) else None
+        return None if said is None else known(said.replace(tzinfo=said.tzinfo or zone))
     except ValueError:
         return None
-    if read is None or read.year not in _YEARS:
-        return None
-    return read if read.tzinfo is not None else read.replace(tzinfo=zone) if zone is not None else None
 
 
 def place(*parts: object) -> str | None:
@@ -101,6 +103,6 @@ def topic(delivery: Delivery, field: str, example: str) -> str:
         Malformed: it does not.
     """
     found: Any = delivery.payload.get(field)
-    if not isinstance(found, str) or not found:
+    if not isinstance(found, str) or not found.strip():
         raise Malformed(field, f"must name the event, such as {example}")
     return found

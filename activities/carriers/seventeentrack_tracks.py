@@ -16,9 +16,11 @@ the carrier last (`latest_sync_time`, not read at its source).
 
 from datetime import datetime
 from operator import itemgetter
-from typing import Any
+from typing import Annotated, Any
 
-from activities.carriers.reading import Lenient, Meaning, moment, place
+from pydantic import Field
+
+from activities.carriers.reading import Code, Estimate, Lenient, Many, Meaning, moment, place
 from journey.carriers import normal
 from journey.parcels import ParcelStatus, Reason
 from store.intake import ShipmentUpdated, build
@@ -94,15 +96,20 @@ class _Provider(Lenient):
     provider: _Carrier | None = None
     service_type: Any = None
     latest_sync_time: str | None = None
-    events: list[_Scan] | None = None
+    events: Many[_Scan]
 
 
 class _Tracking(Lenient):
-    providers: list[_Provider] | None = None
+    providers: Many[_Provider]
+
+
+class _Span(Lenient):
+    begins: Annotated[Estimate | None, Field(alias="from")] = None
+    ends: Annotated[Estimate | None, Field(alias="to")] = None
 
 
 class _Metrics(Lenient):
-    estimated_delivery_date: dict[str, Any] | None = None
+    estimated_delivery_date: _Span = _Span()
 
 
 class _Info(Lenient):
@@ -115,7 +122,7 @@ class _Info(Lenient):
 class Parcel(Lenient):
     """A parcel as 17TRACK knows it."""
 
-    number: str
+    number: Code
     carrier: Any = None
     track_info: _Info | None = None
 
@@ -190,9 +197,9 @@ def _place(scan: _Scan) -> str | None:
     return place(scan.location) or (place(where.city, where.state, where.country) if where else None)
 
 
-def _estimate(info: _Info) -> object:
-    span = (info.time_metrics.estimated_delivery_date if info.time_metrics else None) or {}
-    return span.get("to") or span.get("from") or None
+def _estimate(info: _Info) -> str | None:
+    span = info.time_metrics.estimated_delivery_date if info.time_metrics else _Span()
+    return span.ends or span.begins
 
 
 def _meaning(word: str | None, status: str | None = None) -> Meaning:

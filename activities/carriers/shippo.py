@@ -34,7 +34,21 @@ import httpx
 
 from activities.carriers.asking import Entry, api, heard, key_of
 from activities.carriers.protocol import Asked, Told
-from activities.carriers.reading import Lenient, Meaning, identity, moment, once, place, same, topic, understood
+from activities.carriers.reading import (
+    Code,
+    Estimate,
+    Lenient,
+    Many,
+    Meaning,
+    identity,
+    moment,
+    once,
+    place,
+    same,
+    topic,
+    understood,
+)
+from activities.shops.payloads import Text
 from activities.shops.protocol import Delivery, Ignored, SignatureError
 from activities.vendors.http import VendorRefusedError
 from journey.carriers import normal
@@ -114,17 +128,17 @@ class _Scan(Lenient):
 
 
 class _Service(Lenient):
-    token: Any = None
-    name: Any = None
+    token: Text = None
+    name: Text = None
 
 
 class _Track(Lenient):
     carrier: str | None = None
-    tracking_number: str
-    eta: str | None = None
+    tracking_number: Code
+    eta: Estimate | None = None
     servicelevel: _Service | None = None
     tracking_status: _Scan | None = None
-    tracking_history: list[_Scan] | None = None
+    tracking_history: Many[_Scan]
 
 
 class _Body(Lenient):

@@ -25,6 +25,7 @@ from standardwebhooks import Webhook
 
 from activities.messaging.email.resend import base_url
 from activities.shops.api import Cannot, Done, Outcome, Page, Wanted
+from activities.shops.payloads import rounded
 from activities.shops.protocol import Delivery
 from activities.shops.standard import StandardWebhooks
 from activities.vendors.http import Reply, Vendor, VendorGarbledError, VendorRefusedError
@@ -218,7 +219,7 @@ class Backend:
                 "shop": self.shop,
                 "order_id": wanted.order_id,
                 "skus": [{"sku": sku, "quantity": quantity} for sku, quantity in wanted.skus],
-                "amount": str(wanted.amount),
+                "amount": str(rounded(wanted.amount, wanted.currency)),
                 "currency": wanted.currency,
                 "note": wanted.note,
                 **more,

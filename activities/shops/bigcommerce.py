@@ -70,7 +70,7 @@ class BigCommerce:
     def topic(self, delivery: Delivery) -> str:
         """The body's `scope`."""
         scope = delivery.payload.get("scope")
-        if not isinstance(scope, str) or not scope:
+        if not isinstance(scope, str) or not scope.strip():
             raise Malformed("scope", "must name the event, such as store/order/created")
         return scope
 

@@ -19,13 +19,28 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator
 
-from activities.shops.payloads import Id, MaybeId, Payload, Text, at_a_till, read, rounded
-from activities.shops.protocol import Ignored, Malformed
+from activities.shops.payloads import (
+    At,
+    Count,
+    Id,
+    Many,
+    MaybeId,
+    Payload,
+    Text,
+    Whole,
+    Written,
+    at_a_till,
+    read,
+    read_each,
+    rounded,
+)
+from activities.shops.protocol import Ignored
 from journey.numbers import fulfilment_key, tracking_numbers
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
@@ -66,16 +81,15 @@ _NAMES: Final = {
 }
 
 
-def _moment(value: object) -> object:
+def moment_of(value: object) -> object:
     """V2 writes dates as mails do (RFC 2822), V3 as ISO 8601."""
     try:
-        return parsedate_to_datetime(value).isoformat() if isinstance(value, str) else None
+        return parsedate_to_datetime(value).isoformat() if isinstance(value, str) else value
     except (ValueError, IndexError, TypeError, OverflowError):
         return value
 
 
-_P = TypeVar("_P", bound=Payload)
-_Moment = Annotated[str | None, BeforeValidator(_moment)]
+_Moment = Annotated[At, BeforeValidator(moment_of)]
 
 
 class _Address(Payload):
@@ -90,8 +104,8 @@ class _Order(Payload):
     id: Id
     status_id: int
     is_deleted: bool = False
-    date_created: _Moment = None
-    date_modified: _Moment = None
+    date_created: _Moment | None = None
+    date_modified: _Moment | None = None
     total_inc_tax: Amount
     currency_code: Text = None
     default_currency_code: Text = None
@@ -109,39 +123,39 @@ class _Product(Payload):
     product_id: MaybeId = None
     variant_id: MaybeId = None
     parent_order_product_id: MaybeId = None
-    sku: Text = None
+    sku: MaybeId = None
     name: Text = None
     type: Text = None
-    quantity: int
-    price_inc_tax: Amount
+    quantity: Whole = 1
+    price_inc_tax: Amount = Decimal(0)
 
 
 class _Item(Payload):
     order_product_id: MaybeId = None
-    quantity: int | None = None
+    quantity: Count | None = None
 
 
 class _Shipment(Payload):
     id: MaybeId = None
-    tracking_number: Text = None
+    tracking_number: Written | None = None
     tracking_carrier: Text = None
     shipping_provider: Text = None
     shipping_method: Text = None
-    date_created: _Moment = None
-    items: list[_Item] = Field(default_factory=list)
+    date_created: _Moment | None = None
+    items: Many[_Item]
 
 
 class _RefundItem(Payload):
     item_type: Text = None
     item_id: MaybeId = None
-    quantity: int | None = None
+    quantity: Count | None = None
 
 
 class _Refund(Payload):
     id: Id
-    items: list[_RefundItem] = Field(default_factory=list)
-    created: _Moment = None
-    total_amount: Annotated[Amount, BeforeValidator(lambda value: str(value) if type(value) is float else value)]
+    items: Many[_RefundItem]
+    created: _Moment | None = None
+    total_amount: Amount
 
 
 def order_events(
@@ -173,7 +187,7 @@ def order_events(
         return Ignored("the order is archived")
     if known.status_id in _NOT_PLACED:
         return Ignored("not placed: the checkout was not finished")
-    sold = [product for product in _all(_Product, products, "products") if _sold(product)]
+    sold = [product for product in read_each(_Product, products, "products") if _sold(product)]
     currency = known.default_currency_code or known.currency_code
     changed = known.date_modified or known.date_created
     facts = {"shop": shop, "order_id": known.id, "currency": currency, "total": rounded(known.total_inc_tax, currency)}
@@ -199,11 +213,12 @@ def order_events(
         events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=later))
     if created.channel != "pos":
         pickup = list(_pickup(known, created, changed))
-        sent = _all(_Shipment, shipments, "shipments")
+        sent = read_each(_Shipment, shipments, "shipments")
         events += pickup
         if sent or not pickup:
             events += _parcels(known, sent, created, sold, read_at)
-    events += _refunds(_all(_Refund, refunds, "refunds"), created, sold, full=known.status_id == _REFUNDED)
+    refunded = read_each(_Refund, refunds, "refunds")
+    events += _refunds(refunded, created, sold, changed, full=known.status_id == _REFUNDED)
     if known.status_id in _CALLED_OFF:
         events.append(build(OrderCancelled, {**facts, "at": changed}, names=later))
     return events
@@ -214,17 +229,6 @@ def _replaced(external: str, shop: str) -> str | None:
     kind, _, rest = external.partition(":")
     store, _, rest = rest.partition(":")
     return rest.partition(":")[0] if (kind, store) == ("remedy", shop) else None
-
-
-def _all(model: type[_P], given: Sequence[Mapping[str, Any]], name: str) -> list[_P]:
-    """Each of an answer's objects; an error names its place as well."""
-    read_so_far = []
-    for position, one in enumerate(given):
-        try:
-            read_so_far.append(read(model, one))
-        except Malformed as error:
-            raise Malformed(f"{name}.{position}.{error.field}", error.problem) from None
-    return read_so_far
 
 
 def _sold(product: _Product) -> bool:
@@ -303,7 +307,7 @@ def _parcels(
         for number in numbers[position]:
             values = {
                 **whole,
-                "at": shipment.date_created,
+                "at": shipment.date_created or order.date_modified or order.date_created,
                 "tracking_number": number,
                 "carrier": shipment.tracking_carrier or shipment.shipping_provider,
                 "service": shipment.shipping_method,
@@ -323,7 +327,7 @@ def _parcels(
 
 
 def _refunds(
-    refunds: Sequence[_Refund], created: OrderCreated, sold: Sequence[_Product], *, full: bool
+    refunds: Sequence[_Refund], created: OrderCreated, sold: Sequence[_Product], changed: str | None, *, full: bool
 ) -> Iterator[Event]:
     skus = {product.id: _sku(product) for product in sold if product.id}
     names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
@@ -333,7 +337,7 @@ def _refunds(
         values = {
             "shop": created.shop,
             "order_id": created.order_id,
-            "at": refund.created,
+            "at": refund.created or changed,
             "refund_id": refund.id,
             "amount": amount,
             "currency": created.currency,

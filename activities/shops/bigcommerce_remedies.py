@@ -24,6 +24,7 @@ from typing import Any, Final, Protocol
 import httpx
 
 from activities.shops.api import Cannot, Done, Outcome, Wanted
+from activities.shops.payloads import rounded
 from activities.vendors.http import VendorGarbledError, VendorRefusedError
 from journey.made_good import Given
 from journey.remedies import Choice
@@ -141,7 +142,7 @@ class Remedies:
         if order.get("default_currency_code") != wanted.currency:
             return Cannot("currency_differs")
         before = sum((_money(one.get("total_amount")) for one in refunds), Decimal(0))
-        if before + wanted.amount > _money(order.get("total_inc_tax")):
+        if before + wanted.amount > rounded(_money(order.get("total_inc_tax")), wanted.currency):
             return Cannot("already_refunded")
         return await self._pay_back(wanted, order, path)
 

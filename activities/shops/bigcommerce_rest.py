@@ -16,7 +16,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from typing import Any, Final
 from urllib.parse import SplitResult, unquote
 
@@ -25,8 +24,9 @@ import structlog
 
 from activities.messaging.email.resend import base_url
 from activities.shops.api import Cannot, Outcome, Page, Wanted
-from activities.shops.bigcommerce_orders import order_events
+from activities.shops.bigcommerce_orders import moment_of, order_events
 from activities.shops.bigcommerce_remedies import SETTLES, Remedies, data, objects
+from activities.shops.payloads import at
 from activities.shops.protocol import Ignored
 from activities.vendors.http import Vendor, VendorBusyError, VendorGarbledError, VendorRefusedError
 from journey.made_good import Given
@@ -98,10 +98,9 @@ class BigCommerceRest:
         total = await self._count(window) if cursor is None else None
         if not orders:
             return Page([], 0, None, None, total)
-        try:
-            changes = [parsedate_to_datetime(order["date_modified"]).astimezone(UTC) for order in orders]
-        except (KeyError, TypeError, ValueError):
-            raise VendorGarbledError(self.name, "date_modified_malformed") from None
+        changes = [changed for order in orders if (changed := at(moment_of(order.get("date_modified")))) is not None]
+        if not changes:
+            raise VendorGarbledError(self.name, "date_modified_malformed")
         slots = asyncio.Semaphore(_AT_ONCE)
         told = await asyncio.gather(*(self._readable(order, slots) for order in orders))
         events = [event for one in told for event in one or ()]

@@ -9,7 +9,17 @@ from typing import Any, Protocol, runtime_checkable
 
 from store.intake import Event, Malformed
 
-__all__ = ["Delivery", "Greeting", "Ignored", "Inquiring", "Malformed", "SignatureError", "Source", "UnreachableError"]
+__all__ = [
+    "Answering",
+    "Delivery",
+    "Greeting",
+    "Ignored",
+    "Inquiring",
+    "Malformed",
+    "SignatureError",
+    "Source",
+    "UnreachableError",
+]
 
 
 class SignatureError(Exception):
@@ -119,6 +129,14 @@ class Inquiring(Protocol):
             SignatureError: what it points to cannot be the sender's.
             UnreachableError: the sender's server did not answer.
         """
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """A source whose sender reads our answers: people who are just connecting a shop."""
+
+    def unread(self, delivery: Delivery) -> Sequence[str]:
+        """The fields of a webhook that nobody reads, dotted, without their values."""
 
 
 @runtime_checkable

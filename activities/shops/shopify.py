@@ -27,7 +27,7 @@ from typing import Any, Final
 
 from activities.shops import shopify_payloads as payloads
 from activities.shops import shopify_people as people
-from activities.shops.payloads import read
+from activities.shops.payloads import lost_alone, read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_parcels import parcels, sku
 from activities.shops.signatures import check_hmac
@@ -203,8 +203,11 @@ class Shopify:
         return [build(OrderRefunded, values, names=_NAMES | {"order_id": "order_id", "amount": "transactions.amount"})]
 
     def _sent(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
-        told = [parcels(shop, one) for one in read(payloads.Fulfilled, payload).fulfillments]
-        events = [event for one in told if not isinstance(one, Ignored) for event in one]
+        events: list[Event] = []
+        for one in read(payloads.Fulfilled, payload).fulfillments:
+            with lost_alone("fulfillments"):
+                told = parcels(shop, one)
+                events += [] if isinstance(told, Ignored) else told
         return events or Ignored("nothing was sent yet")
 
     def _fulfilled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:

@@ -20,11 +20,12 @@ import structlog
 from activities.messaging.email.resend import base_url
 from activities.shops import shopify_queries as documents
 from activities.shops.api import Page
+from activities.shops.payloads import at
 from activities.shops.protocol import Malformed
-from activities.shops.shopify_graphql import NAME, Graphql
+from activities.shops.shopify_answers import filled
+from activities.shops.shopify_graphql import Graphql
 from activities.shops.shopify_orders import order_events
 from activities.shops.shopify_remedies import ShopifyRemedies
-from activities.vendors.http import VendorGarbledError
 from store.intake import Event
 
 INDEX_LAG: Final = timedelta(minutes=5)
@@ -64,7 +65,7 @@ class ShopifyAdmin(ShopifyRemedies):
         total = None
         if cursor is None:
             total = (await self._graphql.ask(documents.COUNT, query=query))["ordersCount"]["count"]
-        orders = connection["nodes"]
+        orders = [filled(order) for order in connection["nodes"] if isinstance(order, dict)]
         events: list[Event] = []
         unreadable = 0
         for order in orders:
@@ -80,7 +81,7 @@ class ShopifyAdmin(ShopifyRemedies):
             events=events,
             orders=len(orders),
             cursor=info["endCursor"] if info["hasNextPage"] else None,
-            changed_until=max((datetime.fromisoformat(order["updatedAt"]) for order in orders), default=None),
+            changed_until=max((changed for order in orders if (changed := at(order["updatedAt"]))), default=None),
             total=total,
             unreadable=unreadable,
         )
@@ -98,10 +99,11 @@ class ShopifyAdmin(ShopifyRemedies):
         try:
             return order_events(await self._whole(order), shop=self.shop, secret_key=self._secret_key)
         except (KeyError, TypeError, AttributeError):
-            raise VendorGarbledError(NAME, "order_incomplete") from None
+            raise Malformed("order", "is not as documented") from None
 
     async def _whole(self, order: Mapping[str, Any]) -> Mapping[str, Any]:
         """The order with every line, parcel and refund, however many; a list without pages goes up to 250."""
+        order = filled(order)
         whole = dict(order)
         graphql, gid = self._graphql, order["id"]
         if order["lineItems"]["pageInfo"]["hasNextPage"]:

@@ -16,16 +16,21 @@ What only the API tells:
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, Final
 
+from activities.shops.payloads import at as at_moment
+from activities.shops.payloads import lost_alone
 from activities.shops.protocol import Delivery, Ignored
 from activities.shops.shopify import Shopify
+from activities.shops.shopify_answers import filled
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
 from store.intake import Event, OrderCreated, ShipmentCreated, ShipmentUpdated, build
 
 _PARCELS: Final = (ShipmentCreated, ShipmentUpdated)
-_PICK_UP: Final = "PICK_UP"
+_PICK_UP: Final = "pick_up"
+_CREATED: Final = "orders/create"
 _CLOSED: Final = "CLOSED"
 _NAMES: Final = {"at": "updatedAt", "order_id": "legacyResourceId"}
 
@@ -46,9 +51,10 @@ def order_events(order: Mapping[str, Any], *, shop: str, secret_key: str) -> lis
     events: list[Event] = []
     for topic, payload in webhooks(order):
         headers = {"x-shopify-topic": topic, "x-shopify-shop-domain": shop}
-        said = reader.translate(Delivery(headers, json.dumps(payload).encode()))
-        if not isinstance(said, Ignored):
-            events += [event for event in said if event not in events]
+        # Without its creation there is no order; a parcel or a refund that cannot be read is left out alone.
+        with nullcontext() if topic == _CREATED else lost_alone(topic):
+            said = reader.translate(Delivery(headers, json.dumps(payload).encode()))
+            events += [] if isinstance(said, Ignored) else [event for event in said if event not in events]
     if _collected(order):
         # What is fetched in a store has no number either, and was sent to nobody.
         events = [one for one in events if not (isinstance(one, _PARCELS) and one.tracking_number is None)]
@@ -57,8 +63,10 @@ def order_events(order: Mapping[str, Any], *, shop: str, secret_key: str) -> lis
 
 def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The webhooks that the order's life so far has sent, as topic and payload."""
-    number = order["legacyResourceId"]
-    lines = {line["id"]: _line(line) for line in order["lineItems"]["nodes"]}
+    order = filled(order)
+    number, cancelled = order["legacyResourceId"], _known(order["cancelledAt"])
+    every = [_line(line) for line in order["lineItems"]["nodes"]]
+    lines = {line["id"]: _line(line) for line in order["lineItems"]["nodes"] if isinstance(line["id"], str)}
     whole = {
         "id": number,
         "created_at": order["createdAt"],
@@ -66,7 +74,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "currency": order["currencyCode"],
         "total_price": _amount(order["totalPriceSet"]),
         "source_name": "pos" if order["retailLocation"] else order["sourceName"],
-        "tags": ", ".join(order["tags"]),
+        "tags": ", ".join(tag for tag in order["tags"] if isinstance(tag, str)),
         "email": order["email"],
         "phone": order["phone"],
         "customer_locale": order["customerLocale"],
@@ -74,13 +82,13 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "customer": _customer(order["customer"]),
         "shipping_address": _address(order["shippingAddress"]),
         "billing_address": _address(order["billingAddress"]),
-        "line_items": list(lines.values()),
+        "line_items": every,
         "shipping_lines": [order["shippingLine"]] if order["shippingLine"] else [],
     }
     refunds = [_refund(number, refund, lines) for refund in order["refunds"]]
     # As it was placed: a cancellation takes every line away.
-    yield "orders/create", whole | {"line_items": [line | {"current_quantity": None} for line in lines.values()]}
-    if order["updatedAt"] != order["createdAt"] and not order["cancelledAt"]:
+    yield _CREATED, whole | {"line_items": [line | {"current_quantity": None} for line in every]}
+    if order["updatedAt"] != order["createdAt"] and not cancelled:
         yield (
             "orders/updated",
             whole
@@ -94,13 +102,14 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield "fulfillments/update", said
     for refund in refunds:
         yield "refunds/create", refund
-    if order["cancelledAt"]:
-        yield "orders/cancelled", {"id": number, "cancelled_at": order["cancelledAt"]}
+    if cancelled:
+        yield "orders/cancelled", {"id": number, "cancelled_at": cancelled}
 
 
 def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> list[Event]:
     """That it is a pick-up, and that it is over, where no fulfilment said so."""
     created = next((event for event in events if isinstance(event, OrderCreated)), None)
+    order = filled(order)
     parts = order["fulfillmentOrders"]["nodes"]
     parcels = any(isinstance(event, ShipmentCreated) for event in events)
     if created is None or created.channel == "pos" or not _collected(order) or parcels:
@@ -109,11 +118,12 @@ def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> lis
     skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
     parcel = {"shop": shop, "order_id": created.order_id, "tracking_number": number, "at": created.at, "skus": skus}
     made: list[Event] = [build(ShipmentCreated, {**parcel, "method": Method.PICKUP}, names=_NAMES)]
-    status, at = None, order["cancelledAt"]
+    status, at = None, _known(order["cancelledAt"])
     if at:
         status = ParcelStatus.CANCELLED
     elif all(part["status"] == _CLOSED for part in parts):
-        status, at = ParcelStatus.DELIVERED, max(part["updatedAt"] for part in parts)
+        closed = [known for part in parts if (known := _known(part["updatedAt"]))]
+        status, at = ParcelStatus.DELIVERED, max(closed, default=order["updatedAt"])
     if status is not None:
         word = {"shop": shop, "order_id": created.order_id, "tracking_number": number, "status": status, "at": at}
         made.append(build(ShipmentUpdated, word, names=_NAMES))
@@ -121,17 +131,27 @@ def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> lis
 
 
 def _collected(order: Mapping[str, Any]) -> bool:
-    parts = order["fulfillmentOrders"]["nodes"]
-    return {(part["deliveryMethod"] or {}).get("methodType") for part in parts} == {_PICK_UP}
+    parts = filled(order)["fulfillmentOrders"]["nodes"]
+    return {_word((part["deliveryMethod"] or {}).get("methodType")) for part in parts} == {_PICK_UP}
 
 
-def number_of(gid: str) -> str:
-    """The number at the end of a global id: `gid://shopify/LineItem/42` is what webhooks call 42."""
-    return gid.rpartition("/")[2].partition("?")[0]
+def number_of(gid: object) -> str:
+    """The number at the end of a global id: `gid://shopify/LineItem/42` is what webhooks call 42; empty for no id."""
+    return gid.rpartition("/")[2].partition("?")[0] if isinstance(gid, str) else ""
 
 
-def _amount(money: Mapping[str, Any]) -> str:
-    return str(money["shopMoney"]["amount"])
+def _amount(money: Mapping[str, Any]) -> object:
+    return money["shopMoney"]["amount"]
+
+
+def _known(moment: object) -> str | None:
+    """A moment as it was written, or None for whatever is none."""
+    return moment if isinstance(moment, str) and at_moment(moment) else None
+
+
+def _word(value: object) -> str | None:
+    """One of GraphQL's words as webhooks write it."""
+    return value.lower() if isinstance(value, str) and value else None
 
 
 def _line(line: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,7 +177,7 @@ def _customer(customer: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return {
         "id": customer["legacyResourceId"],
         "first_name": customer["firstName"],
-        "orders_count": int(customer["numberOfOrders"]),
+        "orders_count": customer["numberOfOrders"],
         "email": email.get("emailAddress"),
         "phone": phone.get("phoneNumber"),
         "email_marketing_consent": _consent(email.get("marketingState")),
@@ -165,8 +185,8 @@ def _customer(customer: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }
 
 
-def _consent(state: str | None) -> dict[str, str] | None:
-    return None if state is None else {"state": state.lower()}
+def _consent(state: object) -> dict[str, str | None] | None:
+    return {"state": _word(state)} if isinstance(state, str) else None
 
 
 def _address(address: Mapping[str, Any] | None) -> dict[str, Any] | None:
@@ -188,7 +208,7 @@ def _fulfilments(
     `updatedAt` is when anything about it was changed last, and may be long after either.
     """
     last = _fulfilment(number, parcel, lines)
-    status, moved, arrived = last["shipment_status"], parcel["inTransitAt"], parcel["deliveredAt"]
+    status, moved, arrived = last["shipment_status"], _known(parcel["inTransitAt"]), _known(parcel["deliveredAt"])
     if last["status"] == "cancelled":
         yield last
         return
@@ -200,19 +220,25 @@ def _fulfilments(
 
 
 def _fulfilment(number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    inside = [(one["lineItem"]["id"], one["quantity"]) for one in parcel["fulfillmentLineItems"]["nodes"]]
+    inside = [
+        (one["lineItem"]["id"], one["quantity"]) for one in parcel["fulfillmentLineItems"]["nodes"] if one["lineItem"]
+    ]
     tracking = parcel["trackingInfo"]
     return {
         "id": number_of(parcel["id"]),
         "order_id": number,
-        "status": parcel["status"].lower(),
-        "shipment_status": (parcel["displayStatus"] or "").lower() or None,
+        "status": _word(parcel["status"]),
+        "shipment_status": _word(parcel["displayStatus"]),
         "created_at": parcel["createdAt"],
         "updated_at": parcel["updatedAt"],
         "estimated_delivery_at": parcel["estimatedDeliveryAt"],
         "tracking_numbers": [one["number"] for one in tracking if one["number"]],
         "tracking_company": next((one["company"] for one in tracking if one["company"]), None),
-        "line_items": [{**lines[line], "quantity": quantity or 0} for line, quantity in inside if line in lines],
+        "line_items": [
+            {**lines[line], "quantity": quantity if isinstance(quantity, int) else 0}
+            for line, quantity in inside
+            if isinstance(line, str) and line in lines
+        ],
     }
 
 
@@ -229,14 +255,15 @@ def _refund(number: str, refund: Mapping[str, Any], lines: Mapping[str, Mapping[
             {
                 "quantity": one["quantity"],
                 "line_item_id": number_of(one["lineItem"]["id"]),
-                "line_item": lines.get(one["lineItem"]["id"]),
+                "line_item": lines.get(str(one["lineItem"]["id"])),
             }
             for one in back
+            if one["lineItem"]
         ],
         "transactions": [
             {
-                "kind": paid["kind"].lower(),
-                "status": paid["status"].lower(),
+                "kind": _word(paid["kind"]),
+                "status": _word(paid["status"]),
                 "amount": _amount(paid["amountSet"]),
                 "currency": paid["amountSet"]["shopMoney"]["currencyCode"],
             }

@@ -1,10 +1,9 @@
 """The parts of Shopify's payloads that are read, with Shopify's names, so that an error names Shopify's field."""
 
+from decimal import Decimal
 from typing import Final
 
-from pydantic import Field
-
-from activities.shops.payloads import Id, MaybeId, Payload, Text
+from activities.shops.payloads import At, Count, Estimate, Id, Many, MaybeId, Payload, Text, Written
 from store.fields import Amount
 
 TAG: Final = "postlude-replacement"
@@ -16,7 +15,7 @@ class Consent(Payload):
     """`subscribed`, `not_subscribed`, `unsubscribed`, `pending`, `invalid` or `redacted`, and since when."""
 
     state: Text = None
-    consent_updated_at: Text = None
+    consent_updated_at: At | None = None
 
 
 class Address(Payload):
@@ -36,7 +35,7 @@ class Customer(Payload):
     phone: Text = None
     first_name: Text = None
     orders_count: int | None = None
-    updated_at: Text = None
+    updated_at: At | None = None
     default_address: Address | None = None
     email_marketing_consent: Consent | None = None
     sms_marketing_consent: Consent | None = None
@@ -46,14 +45,14 @@ class EmailConsent(Payload):
     """`customers_email_marketing_consent/update`."""
 
     customer_id: Id
-    email_marketing_consent: Consent
+    email_marketing_consent: Consent = Consent()
 
 
 class SmsConsent(Payload):
     """`customers_marketing_consent/update`; `id` is the customer's."""
 
     id: Id
-    sms_marketing_consent: Consent
+    sms_marketing_consent: Consent = Consent()
 
 
 class Person(Payload):
@@ -78,17 +77,20 @@ class Privacy(Payload):
 
 
 class Line(Payload):
-    """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it."""
+    """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it.
+
+    Without a word about shipping it is a thing that is sent.
+    """
 
     id: MaybeId = None
     variant_id: MaybeId = None
     product_id: MaybeId = None
-    sku: Text = None
+    sku: MaybeId = None
     title: Text = None
     name: Text = None
-    quantity: int = 1
-    current_quantity: int | None = None
-    price: Amount | None = None
+    quantity: Count = 1
+    current_quantity: Count | None = None
+    price: Amount = Decimal(0)
     requires_shipping: bool = True
     product_type: Text = None
 
@@ -110,7 +112,7 @@ class Transaction(Payload):
 class RefundedLine(Payload):
     """One of a refund's `refund_line_items`."""
 
-    quantity: int = 0
+    quantity: Count = 0
     line_item_id: MaybeId = None
     line_item: Line | None = None
 
@@ -118,8 +120,8 @@ class RefundedLine(Payload):
 class Refunded(Payload):
     """A refund as an order carries it."""
 
-    refund_line_items: list[RefundedLine] = Field(default_factory=list)
-    transactions: list[Transaction] = Field(default_factory=list)
+    refund_line_items: Many[RefundedLine]
+    transactions: Many[Transaction]
 
 
 class Shipping(Payload):
@@ -130,9 +132,9 @@ class Order(Payload):
     """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
 
     id: Id
-    created_at: Text = None
-    updated_at: Text = None
-    cancelled_at: Text = None
+    created_at: At | None = None
+    updated_at: At | None = None
+    cancelled_at: At | None = None
     currency: Text = None
     total_price: Amount
     current_total_price: Amount | None = None
@@ -146,17 +148,17 @@ class Order(Payload):
     customer: Customer | None = None
     shipping_address: Address | None = None
     billing_address: Address | None = None
-    line_items: list[Line]
-    shipping_lines: list[Shipping] = Field(default_factory=list)
-    refunds: list[Refunded] = Field(default_factory=list)
+    line_items: Many[Line]
+    shipping_lines: Many[Shipping]
+    refunds: Many[Refunded]
 
 
 class Cancelled(Payload):
     """An order as far as `orders/cancelled` needs it."""
 
     id: Id
-    cancelled_at: Text = None
-    updated_at: Text = None
+    cancelled_at: At | None = None
+    updated_at: At | None = None
 
 
 class Refund(Refunded):
@@ -164,8 +166,8 @@ class Refund(Refunded):
 
     id: Id
     order_id: Id
-    created_at: Text = None
-    processed_at: Text = None
+    created_at: At | None = None
+    processed_at: At | None = None
 
 
 class Fulfilment(Payload):
@@ -179,27 +181,27 @@ class Fulfilment(Payload):
     order_id: Id
     status: Text = None
     shipment_status: Text = None
-    created_at: Text = None
-    updated_at: Text = None
+    created_at: At | None = None
+    updated_at: At | None = None
     tracking_company: Text = None
-    tracking_number: Text = None
-    tracking_numbers: list[str] = Field(default_factory=list)
-    estimated_delivery_at: Text = None
-    line_items: list[Line] = Field(default_factory=list)
+    tracking_number: Written | None = None
+    tracking_numbers: Many[Written]
+    estimated_delivery_at: Estimate | None = None
+    line_items: Many[Line]
 
 
 class Fulfilled(Payload):
     """An order as far as `orders/fulfilled` and `orders/partially_fulfilled` need it."""
 
-    fulfillments: list[Fulfilment] = Field(default_factory=list)
+    fulfillments: Many[Fulfilment]
 
 
 class Edit(Payload):
     """What `orders/edited` says under `order_edit`: the order, and when it was changed for good (since 2024-07)."""
 
     order_id: Id
-    created_at: Text = None
-    committed_at: Text = None
+    created_at: At | None = None
+    committed_at: At | None = None
 
 
 class Edited(Payload):
@@ -213,5 +215,5 @@ class Happened(Payload):
 
     order_id: Id
     status: Text = None
-    happened_at: Text = None
-    created_at: Text = None
+    happened_at: At | None = None
+    created_at: At | None = None

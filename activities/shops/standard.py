@@ -6,12 +6,15 @@ https://www.standardwebhooks.com. A pick-up in a store is told in its own words,
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from difflib import get_close_matches
+from typing import Any, Final
 
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureError
+from activities.shops.protocol import Delivery, Malformed, SignatureError
+from activities.shops.standard_fields import unread
 from journey.parcels import Method, ParcelStatus, pickup_number
+from store import cleaning
 from store.intake import (
     CustomerDataRequested,
     CustomerRedacted,
@@ -30,7 +33,9 @@ from store.intake import (
     ShopRedacted,
     build,
 )
+from store.reading import blank
 
+_LONGEST_TYPE: Final = 100
 # Where an event's own moment may stand in its data, before the envelope's timestamp is taken.
 _MOMENTS = {"order.created": "placed_at"}
 _NAMES = {"skus": "lines", "at": "occurred_at"}
@@ -52,6 +57,10 @@ _PICKUPS = {
     "pickup.collected": ParcelStatus.DELIVERED,
     "pickup.returned": ParcelStatus.RETURNING,
 }
+
+
+KNOWN: Final = tuple(sorted({*_PLAIN, *_PICKUPS, "order.created", "shipment.created", "customer.updated"}))
+"""Every `type` that is understood."""
 
 
 class StandardWebhooks:
@@ -100,23 +109,23 @@ class StandardWebhooks:
         """The body's `type`."""
         topic = delivery.payload.get("type")
         if not isinstance(topic, str) or not topic:
-            raise Malformed("type", "must name the event, such as order.created")
+            raise Malformed("type", "must name the event, such as order.created", known=KNOWN)
         return topic
 
-    def translate(self, delivery: Delivery) -> Sequence[Event] | Ignored:
-        """See `Source.translate`."""
+    def translate(self, delivery: Delivery) -> Sequence[Event]:
+        """See `Source.translate`; nothing is passed over."""
         topic = self.topic(delivery)
-        if topic not in _PLAIN.keys() | _PICKUPS.keys() | self._translators.keys():
-            return Ignored("unknown topic")
+        if topic not in KNOWN:
+            raise Malformed("type", _did_you_mean(topic), known=KNOWN)
         data = delivery.payload.get("data")
         if not isinstance(data, dict):
             raise Malformed("data", "must be an object")
         # `type` and `at` are ours: what a sender puts there must not change what the event is.
         at = data.get(_MOMENTS.get(topic, "occurred_at"))
-        if at is None:
+        if not _says(at):
             at = _sent_at(delivery)
         values = {**data, "type": topic, "at": at}
-        if topic == "shipment.created" and data.get("said_at") is None:
+        if topic == "shipment.created" and not _says(data.get("said_at")):
             # A parcel left once; which of its fulfilment's words is the last goes by when each was sent.
             values["said_at"] = _sent_at(delivery)
         if topic in _PICKUPS:
@@ -125,24 +134,42 @@ class StandardWebhooks:
             return [build(_PLAIN[topic], values, prefix="data.", names=_NAMES)]
         return [self._translators[topic](values)]
 
+    def unread(self, delivery: Delivery) -> Sequence[str]:
+        """See `Answering`."""
+        return unread(delivery.payload)
+
     def _created(self, values: dict[str, Any]) -> Event:
+        if blank(values.get("replaces")):
+            # From outside it says nothing; that an order replaces one which nobody knows, no backend has to say.
+            values["replaces"] = None
         event = build(OrderCreated, values, prefix="data.", names={"at": "placed_at"})
         customer = event.customer.identified(event.order_id, self._secret_key)
         return event.model_copy(update={"customer": customer})
 
     def _shipped(self, values: dict[str, Any]) -> Event:
-        given = {**values, "skus": values.get("lines"), "units": values.get("lines")}
+        # What is in it may be told as lines, or by the words that a refund has.
+        inside = values.get("lines")
+        given = {**values, "skus": inside or values.get("skus"), "units": inside or values.get("units")}
         if given.get("method") == Method.PICKUP:
             given["tracking_number"] = _pickup(values)
         return build(ShipmentCreated, given, prefix="data.", names=_NAMES)
 
     def _customer(self, values: dict[str, Any]) -> Event:
         given = values.get("customer")
-        customer = given if isinstance(given, dict) else values
+        customer = given if isinstance(given, dict) and given else values
         prefix = "customer." if customer is given else ""
         if not customer.get("customer_id"):
             raise Malformed(f"data.{prefix}customer_id", "must be a non-empty text")
-        return build(CustomerUpdated, {**values, "customer": customer}, prefix="data.", names=_NAMES)
+        updated = build(CustomerUpdated, {**values, "customer": customer}, prefix="data.", names=_NAMES)
+        if updated.customer.customer_id is None:
+            raise Malformed(f"data.{prefix}customer_id", "must be an id")
+        return updated
+
+
+def _did_you_mean(topic: str) -> str:
+    word = cleaning.plain(topic, _LONGEST_TYPE)
+    near = get_close_matches(word.lower(), KNOWN, n=1)
+    return f"{word}: unknown" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def _picked_up(values: dict[str, Any], status: ParcelStatus) -> Sequence[Event]:
@@ -166,10 +193,17 @@ def _pickup(values: dict[str, Any]) -> str:
     return pickup_number(known.shop, known.order_id)
 
 
+def _says(moment: object) -> bool:
+    """Whether something was said, be it no moment: a list or an object in its place is nothing."""
+    return not blank(moment) and not isinstance(moment, list | dict)
+
+
 def _sent_at(delivery: Delivery) -> object:
     """The envelope's timestamp, else the signed header's."""
-    if "timestamp" in delivery.payload:
+    if _says(delivery.payload.get("timestamp")):
         # Built through a throw-away event, so that one rule decides what a moment is.
         probe = {"at": delivery.payload["timestamp"], "shop": "-", "order_id": "-"}
         return build(OrderCancelled, probe, names={"at": "timestamp"}).at
+    if "webhook-timestamp" not in delivery.headers:
+        raise Malformed("timestamp", "must be there")
     return datetime.fromtimestamp(float(delivery.headers["webhook-timestamp"]), UTC)

@@ -22,7 +22,8 @@ from activities.shops import woocommerce_payloads as payloads
 from activities.shops.payloads import read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.signatures import check_hmac
-from activities.shops.woocommerce_orders import customer_of, order_events, utc
+from activities.shops.woocommerce_orders import customer_of, order_events
+from activities.shops.woocommerce_payloads import utc
 from store.intake import CustomerUpdated, Event, build
 
 _SIGNATURE: Final = "X-WC-Webhook-Signature"

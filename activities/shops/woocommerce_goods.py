@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
 from activities.shops.api import Cannot, Wanted
+from activities.shops.payloads import rounded
 from activities.shops.woocommerce_orders import MARK, _sku
 from journey.made_good import Given
 from journey.remedies import Choice
@@ -88,6 +89,11 @@ def _moment(text: str | None) -> datetime | None:
     return datetime.fromisoformat(text).replace(tzinfo=UTC) if text else None
 
 
+def left_to_pay_back(order: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]]) -> Decimal:
+    """What is left of an order's total after its refunds, in the shop's own decimals."""
+    return Decimal(order["total"]) - sum((Decimal(refund["amount"]) for refund in refunds), Decimal(0))
+
+
 def refundable(wanted: Wanted, order: Mapping[str, Any], refunds: Sequence[Mapping[str, Any]]) -> Cannot | None:
     """Why this cannot be paid back, or None: `currency_differs`, `line_unknown` or `already_refunded`."""
     if order["currency"] != wanted.currency:
@@ -100,7 +106,8 @@ def refundable(wanted: Wanted, order: Mapping[str, Any], refunds: Sequence[Mappi
     for refund in refunds:
         for line in refund["line_items"]:
             left[sku_of(line)] -= abs(line["quantity"])
-    money = Decimal(order["total"]) - sum((Decimal(refund["amount"]) for refund in refunds), Decimal(0))
+    # The shop may write decimals that the currency does not have: what is asked for has none of them.
+    money = rounded(left_to_pay_back(order, refunds), wanted.currency)
     if wanted.amount > money or any(left[sku] < count for sku, count in wanted.skus):
         return Cannot("already_refunded")
     return None

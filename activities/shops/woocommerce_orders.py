@@ -26,8 +26,10 @@ from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
-from activities.shops.payloads import at_a_till, read, rounded
+from activities.shops.payloads import at_a_till, read, rounded, written
+from activities.shops.payloads import text as text_of
 from activities.shops.protocol import Ignored
+from activities.shops.woocommerce_payloads import utc
 from journey.numbers import tracking_numbers
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
@@ -59,6 +61,7 @@ _PICKUP_STATUS: Final = {
 _DELIVERED: Final = "delivered"
 _SENT: Final = frozenset({"completed", "shipped", _DELIVERED})
 _LONG: Final = 7
+_NO_DAY: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _NAMES: Final = {"order_id": "id", "at": "date_created_gmt", "lines": "line_items", "unit_price": "total"}
 _CHANGED: Final = _NAMES | {"at": "date_modified_gmt"}
@@ -133,11 +136,6 @@ def customer_of(
     }
 
 
-def utc(text: str | None) -> str | None:
-    """One of the dates that are UTC, saying so."""
-    return f"{text}+00:00" if text and "+" not in text and not text.endswith("Z") else text
-
-
 def _customer(order: payloads.Order) -> dict[str, Any]:
     return customer_of(order.shipping, order.billing, customer_id=order.customer_id, email=None)
 
@@ -195,12 +193,11 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
     found = [
         (number.written, item)
         for item in _tracked(order)
-        if isinstance(text := item.get("tracking_number"), str | int)
-        for number in tracking_numbers(str(text))
+        for number in tracking_numbers(written(item.get("tracking_number")))
     ]
     numbers = [number for number, _ in found]
     # A word in a number's place says that it left all the same.
-    placeholder = any(str(item.get("tracking_number") or "").strip() for item in _tracked(order))
+    placeholder = any(written(item.get("tracking_number")) for item in _tracked(order))
     told: list[Event] = [
         build(
             ShipmentCreated,
@@ -209,7 +206,7 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
                 "tracking_number": number,
                 "tracking_numbers": numbers,
                 "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
-                "carrier": item.get("custom_tracking_provider") or item.get("tracking_provider"),
+                "carrier": text_of(item.get("custom_tracking_provider")) or text_of(item.get("tracking_provider")),
                 "skus": _inside(item.get("products_list"), order.line_items),
                 "units": _counted(item.get("products_list"), order.line_items),
             },
@@ -272,10 +269,10 @@ def _shipped(given: object, heard: datetime) -> datetime | None:
 
     A day's midnight stands for the day, of which the end counts, but of a day that has begun nothing after `heard`.
     """
-    text = str(given)
-    if not _SECONDS.fullmatch(text):
+    seconds = str(given)
+    if not _SECONDS.fullmatch(seconds) or int(seconds) >= _NO_DAY:
         return None
-    left = datetime.fromtimestamp(int(text), UTC)
+    left = datetime.fromtimestamp(int(seconds), UTC)
     return min(left + timedelta(days=1), max(heard, left)) if left.time() == time() else left
 
 

@@ -4,19 +4,25 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/ and …/customer
 and say so nowhere else.
 """
 
-import math
+import re
 from decimal import Decimal
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from activities.shops.payloads import Id, MaybeId, Objects, Payload, Text
+from activities.shops.payloads import At, Id, Many, MaybeId, Objects, Payload, Text, Whole
 from store.fields import Amount
 
-# What is sold by the metre or the kilogram has quantities in between; the next whole one stands for it.
-_Quantity = Annotated[
-    int, BeforeValidator(lambda value: math.ceil(value) if isinstance(value, float) and math.isfinite(value) else value)
-]
+
+def utc(text: str | None) -> str | None:
+    """One of the dates that are UTC, saying so."""
+    if not isinstance(text, str) or _OFFSET.search(text):
+        return text
+    return f"{text}+00:00"
+
+
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
+_Utc = Annotated[At, BeforeValidator(utc)]
 
 
 class Address(Payload):
@@ -32,16 +38,17 @@ class Address(Payload):
 class Line(Payload):
     """One of `line_items`. `total` and `total_tax` are what all of it cost after discounts.
 
-    `virtual` and `downloadable` are the product's; WooCommerce itself does not repeat them here, extensions may.
+    A quantity may be less than nought, of a line that takes something back. `virtual` and `downloadable` are the
+    product's; WooCommerce itself does not repeat them here, extensions may.
     """
 
     id: MaybeId = None
     product_id: MaybeId = None
     variation_id: MaybeId = None
-    sku: Text = None
+    sku: MaybeId = None
     name: Text = None
-    quantity: _Quantity
-    total: Amount
+    quantity: Whole = 1
+    total: Amount = Decimal(0)
     total_tax: Amount = Decimal(0)
     virtual: bool = False
     downloadable: bool = False
@@ -61,7 +68,7 @@ class Refund(Payload):
 
 
 class Order(Payload):
-    """An order. `needs_processing` is false when every product of it is virtual and downloadable."""
+    """An order. `needs_processing` is false when every product of it is virtual and downloadable; unsaid it is true."""
 
     id: Id
     parent_id: MaybeId = None
@@ -70,16 +77,16 @@ class Order(Payload):
     total: Amount
     created_via: Text = None
     customer_id: MaybeId = None
-    date_created_gmt: Text = None
-    date_modified_gmt: Text = None
-    date_paid_gmt: Text = None
-    date_completed_gmt: Text = None
+    date_created_gmt: _Utc | None = None
+    date_modified_gmt: _Utc | None = None
+    date_paid_gmt: _Utc | None = None
+    date_completed_gmt: _Utc | None = None
     needs_processing: bool = True
     billing: Address = Address()
     shipping: Address = Address()
-    line_items: list[Line]
-    shipping_lines: list[Shipping] = Field(default_factory=list)
-    refunds: list[Refund] = Field(default_factory=list)
+    line_items: Many[Line]
+    shipping_lines: Many[Shipping]
+    refunds: Many[Refund]
     meta_data: Objects
 
 
@@ -89,7 +96,7 @@ class Customer(Payload):
     id: Id
     email: Text = None
     first_name: Text = None
-    date_created_gmt: Text = None
-    date_modified_gmt: Text = None
+    date_created_gmt: _Utc | None = None
+    date_modified_gmt: _Utc | None = None
     billing: Address = Address()
     shipping: Address = Address()

@@ -24,8 +24,11 @@ import structlog
 
 from activities.messaging.email.resend import base_url
 from activities.shops.api import Page
+from activities.shops.payloads import at as moment_or_none
+from activities.shops.payloads import code
 from activities.shops.protocol import Ignored, Malformed
-from activities.shops.woocommerce_orders import order_events, utc
+from activities.shops.woocommerce_orders import order_events
+from activities.shops.woocommerce_payloads import utc
 from activities.shops.woocommerce_remedies import NAME, SETTLED_AFTER, WooCommerceRemedies
 from activities.vendors.http import Vendor, VendorGarbledError, VendorRefusedError
 from store.intake import Event
@@ -88,13 +91,15 @@ class WooCommerceRest(WooCommerceRemedies):
             "per_page": str(ORDERS_A_PAGE),
         } | ({"exclude": ",".join(known)} if known else {})
         reply = await self._vendor.call("GET", self._path("/orders"), params=params)
-        orders = _orders(reply.document)
+        found = _orders(reply.document)
+        orders = [order for order in found if code(order.get("id")) is not None]
         total, pages = _count(reply.headers.get("x-wp-total")), _count(reply.headers.get("x-wp-totalpages"))
-        if pages is None or (pages > 1 and not orders):
-            raise VendorGarbledError(NAME, "page_incomplete")
         changes = [_changed_at(order) for order in orders]
+        last = max((at for at in changes if at is not None), default=None)
+        if pages is None or (pages > 1 and last is None):
+            raise VendorGarbledError(NAME, "page_incomplete")
         events: list[Event] = []
-        unreadable = 0
+        unreadable = len(found) - len(orders)
         for order in orders:
             try:
                 said = self._events(order)
@@ -103,14 +108,13 @@ class WooCommerceRest(WooCommerceRemedies):
                 unreadable += 1
                 continue
             events += said
-        last = max(changes, default=None)
         following = None
         if last is not None and pages > 1:
-            ids = [str(order["id"]) for order, at in zip(orders, changes, strict=True) if at == last]
-            following = _cursor(last, before + len(orders), [*(known if last == moment else ()), *ids])
+            ids = [str(order["id"]) for order, at in zip(orders, changes, strict=True) if at in {last, None}]
+            following = _cursor(last, before + len(found), [*(known if last == moment else ()), *ids])
         return Page(
             events=events,
-            orders=len(orders),
+            orders=len(found),
             cursor=following,
             changed_until=last,
             total=None if total is None else before + total,
@@ -147,16 +151,14 @@ def _place(cursor: str) -> tuple[datetime, int, tuple[str, ...]]:
 
 
 def _orders(document: Any) -> list[dict[str, Any]]:
-    if not isinstance(document, list) or not all(isinstance(order, dict) and "id" in order for order in document):
+    if not isinstance(document, list) or not all(isinstance(order, dict) for order in document):
         raise VendorGarbledError(NAME, "no_orders")
     return document
 
 
-def _changed_at(order: Mapping[str, Any]) -> datetime:
-    try:
-        return datetime.fromisoformat(utc(order["date_modified_gmt"]) or "").astimezone(UTC)
-    except (KeyError, TypeError, ValueError):
-        raise VendorGarbledError(NAME, "order_incomplete") from None
+def _changed_at(order: Mapping[str, Any]) -> datetime | None:
+    """When an order was changed last; None where it does not say: it is read, and moves the page no further."""
+    return moment_or_none(utc(order.get("date_modified_gmt")))
 
 
 def _count(header: str | None) -> int | None:

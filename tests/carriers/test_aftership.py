@@ -200,8 +200,7 @@ def test_a_junk_estimate_costs_nobody_the_scan(day):
     ("changes", "field"),
     [
         ({"tracking_number": None}, "msg.tracking_number"),
-        ({"tag": 7}, "msg.tag"),
-        ({"checkpoints": {}}, "msg.checkpoints"),
+        ({"tracking_number": ["1Z9"]}, "msg.tracking_number"),
     ],
 )
 def test_a_tracking_that_is_wrong_is_malformed(changes, field):

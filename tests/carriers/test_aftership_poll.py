@@ -63,7 +63,8 @@ async def test_of_two_trackings_with_one_number_the_parcels_own_is_taken(known, 
 
 async def test_a_tracking_that_cannot_be_read_is_asked_for_again():
     """One garbled tracking among others is left out; when there is no other, the answer is garbled."""
-    async with serving(AfterShipApi(TRACKING, TRACKING | {"tracking_number": "B2", "tag": 7})) as (_, poller):
+    garbled = TRACKING | {"tracking_number": "B2", "checkpoints": None, "updated_at": "soon"}
+    async with serving(AfterShipApi(TRACKING, garbled)) as (_, poller):
         assert list(await poller.ask([asked("1Z9"), asked("B2")])) == ["1Z9"]
         with pytest.raises(VendorGarbledError):
             await poller.ask([asked("B2")])

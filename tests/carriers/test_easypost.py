@@ -179,6 +179,19 @@ def test_a_tracker_without_number_is_malformed():
     with pytest.raises(Malformed) as caught:
         _scan(tracking_code=None)
     assert caught.value.field == "result.tracking_code"
+    with pytest.raises(Malformed) as caught:
+        ADAPTER.translate(
+            Delivery(
+                {},
+                json.dumps(
+                    {
+                        "description": "tracker.updated",
+                        "result": EVENT["result"] | {"tracking_details": None, "updated_at": "soon"},
+                    }
+                ).encode(),
+            )
+        )
+    assert caught.value.field == "result.updated_at"
 
 
 @settings(max_examples=200, deadline=None)
@@ -258,7 +271,7 @@ async def test_of_two_trackers_with_one_number_the_parcels_own_is_taken(known, t
 
 async def test_a_tracker_that_cannot_be_read_is_garbled():
     """An answer without what EasyPost documents is said to be none."""
-    async with serving(EasyPostApi(TRACKER | {"tracking_details": "none"})) as (_, poller):
+    async with serving(EasyPostApi(TRACKER | {"tracking_details": None, "updated_at": "soon"})) as (_, poller):
         with pytest.raises(VendorGarbledError):
             await poller.ask([asked("EZ2000000002")])
 

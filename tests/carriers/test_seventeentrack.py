@@ -172,7 +172,7 @@ def test_repeats_have_one_id():
     again = PARCEL["track_info"]["tracking"] | {"providers_hash": 7}
     assert ADAPTER.event_id(_delivery()) == ADAPTER.event_id(_delivery(tracking=again))
     assert ADAPTER.event_id(_delivery()) != ADAPTER.event_id(_delivery(time_metrics=None))
-    broken = _delivery(tracking={"providers": {}})
+    broken = Delivery({}, json.dumps(EVENT | {"data": PARCEL | {"number": None}}).encode())
     assert ADAPTER.event_id(broken) == broken.digest
 
 
@@ -198,18 +198,25 @@ def test_what_means_nothing_is_ignored(event, why):
     assert ADAPTER.translate(Delivery({}, json.dumps(event).encode())) == Ignored(why)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"tracking": {"providers": {}}}, "data.track_info.tracking.providers"),
-        ({"latest_event": CUSTOMS | {"time_utc": 7}}, "data.track_info.latest_event.time_utc"),
-    ],
-)
-def test_a_parcel_that_is_wrong_is_malformed(changes, field):
+@pytest.mark.parametrize("number", [None, "", [], "x" * 201])
+def test_a_parcel_without_its_number_is_malformed(number):
     """An error names 17TRACK's field."""
     with pytest.raises(Malformed) as caught:
-        _scan(**changes)
-    assert caught.value.field == field
+        ADAPTER.translate(Delivery({}, json.dumps(EVENT | {"data": PARCEL | {"number": number}}).encode()))
+    assert caught.value.field == "data.number"
+
+
+@pytest.mark.parametrize("status", [None, "", [], {"status": None}])
+def test_without_the_latest_status_the_newest_scan_tells_it(status):
+    """A null status costs itself: what was scanned last is known all the same."""
+    assert _scan(latest_status=status) == _scan()
+
+
+@pytest.mark.parametrize("estimate", ["soon", None, [], "", "2026-13-45"])
+def test_an_estimate_that_is_no_day_costs_itself(estimate):
+    """The scan is taken without it."""
+    scan = _scan(time_metrics={"estimated_delivery_date": {"to": estimate}})
+    assert scan == _scan(time_metrics=None)
 
 
 @settings(max_examples=150, deadline=None)

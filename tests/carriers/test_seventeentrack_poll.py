@@ -5,7 +5,7 @@ from datetime import date
 
 import pytest
 
-from activities.vendors.http import VendorBusyError, VendorGarbledError, VendorRefusedError
+from activities.vendors.http import VendorBusyError, VendorRefusedError
 from tests.carriers.services_kit import asked, bear, break_circuit, serving, summary, with_wrong_key
 from tests.carriers.services_samples import PARCEL, PICKED_UP
 from tests.carriers.services_server import AWAY, Misdeed, SeventeenTrackApi
@@ -106,11 +106,10 @@ async def test_a_failure_of_the_whole_comes_with_200(code, error):
             await poller.ask([asked("RR123456789CN")])
 
 
-async def test_a_parcel_that_cannot_be_read_is_garbled():
-    """An answer without what 17TRACK documents is said to be none."""
-    async with serving(SeventeenTrackApi(PARCEL | {"track_info": 7})) as (_, poller):
-        with pytest.raises(VendorGarbledError):
-            await poller.ask([asked("RR123456789CN")])
+async def test_a_parcel_without_any_word_of_it_has_no_scans():
+    """Nothing is said of it yet, and nothing is wrong with that."""
+    async with serving(SeventeenTrackApi(PARCEL | {"track_info": None})) as (_, poller):
+        assert (await poller.ask([asked("RR123456789CN")]))["RR123456789CN"].scans == ()
 
 
 async def test_every_failure_is_told_and_survived():

@@ -192,7 +192,6 @@ def test_what_means_nothing_is_ignored(event, why):
     ("changes", "field"),
     [
         ({"tracking_number": None}, "data.tracking_number"),
-        ({"carrier": 7}, "data.carrier"),
         (
             {"tracking_status": ATTEMPTED | {"status_date": "soon", "object_created": None, "object_updated": None}},
             "data.tracking_status.status_date",

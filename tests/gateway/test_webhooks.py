@@ -99,14 +99,12 @@ async def test_an_endpoint_without_secret_is_closed(gate, brand):
 async def test_unknown_topics_are_taken_and_recorded(gate):
     """What means nothing here is answered 2xx and kept as ignored, with the reason."""
     answers = [
-        await gate.send.event("cart.abandoned", anything=1),
         await gate.send.shopify("carts/update", {"token": "a"}),
         await gate.send.easypost({"id": "evt_1", "description": "batch.created", "result": {}}),
     ]
     rows = await gate.rows()
-    assert [answer.status_code for answer in answers] == [202, 202, 202]
+    assert [answer.status_code for answer in answers] == [202, 202]
     assert [(row["topic"], row["status"], row["note"]) for row in rows] == [
-        ("cart.abandoned", "ignored", "unknown topic"),
         ("carts/update", "ignored", "unknown topic"),
         ("batch.created", "ignored", "unknown topic"),
     ]
@@ -127,9 +125,6 @@ async def test_unknown_topics_are_taken_and_recorded(gate):
         ({"line": {"kind": "liquid"}}, "data.lines.0.kind"),
         ({"currency": "XXQ"}, "data.currency"),
         ({"currency": None}, "data.currency"),
-        ({"currency": "JPY", "total": "79.50"}, "data.total"),
-        ({"currency": "JPY", "total": "79", "line": {"unit_price": "79.50"}}, "data.lines.0.unit_price"),
-        ({"total": "79.001"}, "data.total"),
         ({"order_id": ""}, "data.order_id"),
         ({"order_id": "a\nb"}, "data.order_id"),
         ({"order_id": "x" * 181}, "data.order_id"),
@@ -142,7 +137,8 @@ async def test_unknown_topics_are_taken_and_recorded(gate):
         ({"placed_at": "yesterday"}, "data.placed_at"),
         ({"placed_at": "2026-11-22T10:00:00"}, "data.placed_at"),
         ({"placed_at": "0001-01-01T00:00:00+14:00"}, "data.placed_at"),
-        ({"customer": {"consent": "yes"}}, "data.customer.consent"),
+        ({"placed_at": "1970-01-01T00:00:00+01:00"}, "data.placed_at"),
+        ({"total": "999999999999.999"}, "total"),
     ],
 )
 async def test_a_malformed_order_names_its_field(gate, changes, field):

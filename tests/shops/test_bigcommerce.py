@@ -267,9 +267,6 @@ def test_a_till_is_a_channel_of_its_own():
         ({"status_id": None}, "status_id"),
         ({"date_created": "yesterday"}, "date_created"),
         ({"default_currency_code": "nope"}, "default_currency_code"),
-        ({"products": [PRODUCTS[0] | {"quantity": "two"}]}, "products.0.quantity"),
-        ({"shipments": [SHIPMENT | {"date_created": None}]}, "shipments.date_created"),
-        ({"refunds": [REFUND | {"total_amount": "x"}]}, "refunds.0.total_amount"),
     ],
 )
 def test_malformed_answers_name_bigcommerces_field(arguments, field):

@@ -351,17 +351,12 @@ def test_other_topics_are_taken_and_ignored(topic):
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
-        ({"line_items": None}, "line_items"),
-        ({"line_items": [ORDER["line_items"][0] | {"total": "-1"}]}, "line_items.0.total"),
-        ({"line_items": [ORDER["line_items"][0] | {"quantity": "two"}]}, "line_items.0.quantity"),
         ({"total": None}, "total"),
-        ({"total": "29.355"}, "total"),
+        ({"total": "-29.35"}, "total"),
         ({"currency": "nope"}, "currency"),
         ({"date_created_gmt": None}, "date_created_gmt"),
         ({"date_created_gmt": "yesterday"}, "date_created_gmt"),
-        ({"date_modified_gmt": "1"}, "date_modified_gmt"),
         ({"id": None}, "id"),
-        ({"refunds": [{"id": None, "total": "-1"}]}, "refunds.0.id"),
     ],
 )
 def test_malformed_orders_name_woocommerces_field(changes, field):

@@ -117,10 +117,15 @@ async def test_a_refund_that_was_written_down_and_not_paid_is_for_a_person(wooco
 
 @pytest.mark.parametrize(
     ("currency", "total", "amount", "paid"),
-    [("EUR", "79.01", "26.34", "26.34"), ("JPY", "7901", "1500", "1500"), ("KWD", "79.010", "1.2345", "1.235")],
+    [
+        ("EUR", "79.01", "26.34", "26.34"),
+        ("JPY", "7901", "1500", "1500"),
+        ("JPY", "2157.84", "2158", "2157.84"),
+        ("KWD", "79.010", "1.2345", "1.235"),
+    ],
 )
 async def test_money_is_exact(woocommerce, rest, currency, total, amount, paid):  # noqa: PLR0917  one case a line
-    """An amount is paid back in the units of its currency."""
+    """An amount is paid back in the units of its currency, and all of an order is what the shop itself has of it."""
     woocommerce.place(1001, ("YM-1", 1, total), currency=currency)
     await rest.refund(wanted(amount=Decimal(amount), currency=currency))
 
