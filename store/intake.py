@@ -39,7 +39,7 @@ from store.fields import (
 from store.message_feedback import MessageFeedback
 from store.money import in_currency
 from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
-from store.reading import EXACT, TELLING, Lenient, Malformed, Reading, listed
+from store.reading import EXACT, TELLING, Lenient, Malformed, Reading, blank, listed
 from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 
 __all__ = [
@@ -80,6 +80,12 @@ _REGION = re.compile(r"(?:[A-Z]{2}-)?([A-Z0-9]{1,3})")
 def _region(value: object) -> str | None:
     found = _REGION.fullmatch(value.strip().upper()) if isinstance(value, str) else None
     return found[1] if found else None
+
+
+def _lines(value: object) -> object:
+    """Lines without the empty places between them; where there is nothing else, as they came, to be refused."""
+    found = listed(value)
+    return ([one for one in found if not blank(one)] or found) if isinstance(found, list | tuple) else found
 
 
 def _said(value: object) -> bool:
@@ -163,8 +169,8 @@ class Line(_Edge):
     kind: Annotated[LineKind, EXACT] = LineKind.PHYSICAL
 
 
-Lines = Annotated[tuple[Line, ...], BeforeValidator(listed), Field(min_length=1, max_length=MAX_LINES)]
-LinesLeft = Annotated[tuple[Line, ...], BeforeValidator(listed), Field(max_length=MAX_LINES)]
+Lines = Annotated[tuple[Line, ...], BeforeValidator(_lines), Field(min_length=1, max_length=MAX_LINES)]
+LinesLeft = Annotated[tuple[Line, ...], BeforeValidator(_lines), Field(max_length=MAX_LINES)]
 
 Replaces = Annotated[
     str | None,

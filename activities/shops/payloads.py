@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from store import cleaning
 from store.fields import ID_LENGTH, TEXT_LENGTH, day, identifier, moment
 from store.money import rounded
-from store.reading import Lenient, Malformed, Many, Reading, listed
+from store.reading import Lenient, Malformed, Many, Reading, blank, listed
 
 __all__ = [
     "At",
@@ -156,6 +156,8 @@ def read_each(model: type[_P], given: Sequence[object], name: str) -> list[_P]:
     found = []
     reading = Reading(given, lambda *path: ".".join(map(str, (name, *path))))
     for position, one in enumerate(given):
+        if blank(one):
+            continue
         try:
             found.append(read(model, one, prefix=f"{name}.{position}."))
         except Malformed:

@@ -64,7 +64,7 @@ def _filled(given: object, shape: _Shape) -> dict[str, Any]:
             found[name] = _plain(name, value)
         elif name in _LISTS:
             parts = value if isinstance(value, list | tuple) else []
-            found[name] = [_filled(one, inside) for one in parts if isinstance(one, Mapping)]
+            found[name] = [_filled(one, inside) for one in parts if isinstance(one, Mapping) and one]
         else:
             part = _filled(value, inside)
             there = name in _NEVER_NULL or inside.keys() & {"nodes", "shopMoney"}

@@ -215,3 +215,12 @@ def test_a_tracking_that_is_wrong_is_malformed(changes, field):
 def test_nothing_but_malformed_comes_out_of_random_json(body):
     """Whatever a signed body holds, it becomes scans, is ignored, or is refused with a field."""
     judge(ADAPTER, body, {})
+
+
+def test_a_tracking_without_any_moment_is_malformed():
+    """Nothing says when: not a checkpoint, not the tracking, not the webhook."""
+    bare = {name: value for name, value in EVENT.items() if name != "ts"}
+    bare["msg"] = EVENT["msg"] | {"checkpoints": [], "updated_at": "soon"}
+    with pytest.raises(Malformed) as caught:
+        ADAPTER.translate(Delivery({}, json.dumps(bare).encode()))
+    assert caught.value.field == "msg.updated_at"

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from activities.shops import bigcommerce_orders, bigcommerce_remedies, shopify_orders, woocommerce_orders
@@ -172,7 +173,9 @@ def _graphql(body: Any) -> Sequence[Event]:
 
 def _big(body: Any) -> Sequence[Event] | Ignored:
     lists = [bigcommerce_remedies.objects(body.get(name)) for name in list(_BIG)[1:]]
-    return bigcommerce_orders.order_events(body.get("order"), *lists, shop="abc123", secret_key=SECRET_KEY)
+    return bigcommerce_orders.order_events(
+        body.get("order"), *lists, shop="abc123", secret_key=SECRET_KEY, read_at=datetime.fromisoformat(AT)
+    )
 
 
 def _everything() -> list[Spoken]:
