@@ -133,9 +133,13 @@ def _units(value: object) -> object:
     for item in value if isinstance(value, list | tuple) else ():
         pair = (item.get("sku"), item.get("quantity")) if isinstance(item, Mapping) else item
         sku, quantity = pair if isinstance(pair, list | tuple) and len(pair) == _PAIR else (None, None)
-        if not isinstance(sku, str) or not sku.strip() or type(quantity) is not int or not 0 < quantity < _MOST_UNITS:
+        try:
+            name = identifier(sku if isinstance(sku, str) else None)
+        except ValueError:
             return ()
-        counted[sku.strip()] = counted.get(sku.strip(), 0) + quantity
+        if type(quantity) is not int or not 0 < quantity < _MOST_UNITS - counted.get(name, 0):
+            return ()
+        counted[name] = counted.get(name, 0) + quantity
     return tuple(sorted(counted.items()))
 
 

@@ -64,6 +64,11 @@ _MEANT = {
 }
 
 
+def _within(place):
+    """The place and all that it is in."""
+    return [place[:length] for length in range(1, len(place) + 1)]
+
+
 def _mangled(spoken, place):
     """What the field cannot mean. The lines of an edit are refused rather than lost, since their sender reads it."""
     if spoken.name == "events order.edited" and place[:2] == ("data", "lines"):
@@ -98,9 +103,14 @@ def _at(body, path):
     return body
 
 
+def _apart(body):
+    """A copy of which no two places are one object."""
+    return json.loads(json.dumps(body))
+
+
 def _with(body, *changes):
     """The same body with other values at these places; what is gone is not there at all."""
-    changed = copy.deepcopy(body)
+    changed = _apart(body)
     for path, value in changes:
         _at(changed, path[:-1])[path[-1]] = value
     return _swept(changed)
@@ -153,7 +163,7 @@ def test_two_fields_that_say_nothing_are_as_if_they_were_not_there():
         if (
             one[: len(other)] == other
             or other[: len(one)] == one
-            or _MEANT & {(spoken.name, one), (spoken.name, other)}
+            or any((spoken.name, part) in _MEANT for place in (one, other) for part in _within(place))
         ):
             continue
         pair = [(place, dice.choice((*SILENT, *_mangled(spoken, place)))) for place in (one, other)]
@@ -168,7 +178,7 @@ def test_what_is_accepted_can_be_kept_and_read_again():
     outcomes = {"kept": 0, "refused": 0, "ignored": 0}
     for _ in range(EXAMPLES):
         spoken = dice.choice(EVERYTHING)
-        body = {"": copy.deepcopy(spoken.body)}
+        body = {"": _apart(spoken.body)}
         changes = []
         for _ in range(dice.randint(1, 3)):
             place = dice.choice(list(_places(body))[1:])
