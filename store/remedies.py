@@ -93,11 +93,12 @@ _DENIED = """
 SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
                  AND denied_at IS NOT NULL)
 """
+# What was sent before its order was cancelled is made good like any other parcel.
 _CALLED_OFF = """
 SELECT total, currency, status = 'cancelled' AND NOT EXISTS (
     SELECT FROM shipments s WHERE s.shop = o.shop AND s.order_id = o.order_id AND s.tracking_number = $3
        AND s.created_at <= o.cancelled_at) AS called_off
-FROM orders o WHERE shop = $1 AND order_id = $2 FOR UPDATE
+FROM orders o WHERE shop = $1 AND order_id = $2
 """
 MOST_TURNS: Final = 3
 """So many replacements of one remedy are looked for, where it is not known how many were begun."""
@@ -187,12 +188,7 @@ async def offer(
         otherwise: what is done when nobody chooses in time; None leaves it to a person.
         unoffered: why the customer is not to be asked, though there is something to offer: it is withdrawn at once.
     """
-    order = await connection.fetchrow(
-        _CALLED_OFF,
-        step.shop,
-        step.order_id,
-        step.part,
-    )
+    order = await connection.fetchrow(f"{_CALLED_OFF} FOR UPDATE", step.shop, step.order_id, step.part)
     if order is None:
         return None
     place = (step.shop, step.order_id, step.part)
@@ -314,7 +310,10 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The order of a remedy as the tables have it; `arrived` when the parcel came after all and nobody denies that."""
+    """The order of a remedy as the tables have it.
+
+    `cancelled` where that was before the parcel left, `arrived` when it came after all and nobody denies that.
+    """
 
     books: Books
     total: Decimal
@@ -325,12 +324,12 @@ class Situation:
 async def situation(connection: Connection, remedy: Remedy) -> Situation:
     """What the tables say of a remedy's order, now."""
     place = (remedy.shop, remedy.order_id)
-    order = await connection.fetchrow("SELECT status, total FROM orders WHERE shop = $1 AND order_id = $2", *place)
+    order = await connection.fetchrow(_CALLED_OFF, *place, remedy.part)
     books = await _books(connection, *place, remedy.part)
     arrived = await connection.fetchval(_ARRIVED, *place, remedy.part)
     ours = [*remedy.made, *([remedy.reference] if remedy.reference else [])]
     theirs = [one for one in books.given if not any(same(one.reference, own) for own in ours)]
-    return Situation(replace(books, given=theirs), order["total"], order["status"] == "cancelled", arrived)
+    return Situation(replace(books, given=theirs), order["total"], order["called_off"], arrived)
 
 
 async def _books(connection: Connection, shop: str, order_id: str, part: str) -> Books:

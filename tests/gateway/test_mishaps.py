@@ -137,7 +137,7 @@ async def test_a_relay_that_lost_its_lease_changes_nothing(gate):
 async def test_webhooks_are_forgotten_when_their_time_is_over(gate):
     """An ignored row is blanked after a day, a dispatched one after 30, a dead one after 90; it is a repeat still."""
     await gate.send.order(event_id="msg_1")
-    await gate.send.event("cart.abandoned", who="Ada")
+    await gate.send.shopify("carts/update", {"who": "Ada"})
     await gate.send.scan("P-9", "in_transit", AT)
     await gate.relay.drain()
 

@@ -139,6 +139,16 @@ async def test_nothing_is_made_for_what_came_or_was_cancelled_while_the_shop_was
         assert here.shop.standing(order.order_id) == {}
 
 
+@pytest.mark.parametrize("choice", Choice)
+async def test_what_was_sent_before_its_order_was_cancelled_is_made_good_all_the_same(client, pool, playbook, choice):
+    """The rest of the order was called off, and the parcel that had left is lost."""
+    async with case(client, pool, playbook) as here:
+        order = await here.lost(choice)
+        await pool.execute("UPDATE orders SET status = 'cancelled', cancelled_at = now()")
+        assert await ended(await here.start(order)) == "done"
+        assert here.shop.ever(order.order_id)["refund" if choice is Choice.REFUND else "replace"] == 1
+
+
 async def test_a_saga_begun_again_undoes_what_the_shop_does_not_tell_of(client, pool, playbook):
     """The run before had a replacement made and heard no answer: who wants the money then gets it instead of it."""
     async with case(client, pool, playbook, adapter=Mute, settles=1) as here:
