@@ -150,7 +150,7 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
 
 
 def _of_parcels(lines: list[dict[str, object]], purpose: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:
-    """A mail about two parcels of three, late ones nobody has a day for, and one that waits in the store."""
+    """Two parcels of three, late ones that nobody has a day for, one in the store, and one without a number."""
     order = _order(lines, language)
     third = _parcel(tracking_number="1Z999AA10123456784", carrier="", number=3, count=3)
     first = _parcel(estimated_delivery=_day(11, 26, language), number=1, count=3)
@@ -160,6 +160,9 @@ def _of_parcels(lines: list[dict[str, object]], purpose: str, language: str) -> 
         yield f"{purpose}, nobody knows when, reason {reason}", _context(order, nobody, purpose)
     ready = _parcel(tracking_number="pickup:acme:1001", carrier="", status="available_for_pickup", pickup=True)
     yield f"{purpose}, in the store", _context(order, ready, purpose)
+    for carrier, count in (("", 1), ("DHL", 2)):
+        bare = _parcel(tracking_number="", carrier=carrier, count=count)
+        yield f"{purpose}, without a number, one of {count}", _context(order, bare, purpose)
 
 
 def _of_remedies(
