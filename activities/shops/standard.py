@@ -139,9 +139,6 @@ class StandardWebhooks:
         return unread(delivery.payload)
 
     def _created(self, values: dict[str, Any]) -> Event:
-        if blank(values.get("replaces")):
-            # From outside it says nothing; that an order replaces one which nobody knows, no backend has to say.
-            values["replaces"] = None
         event = build(OrderCreated, values, prefix="data.", names={"at": "placed_at"})
         customer = event.customer.identified(event.order_id, self._secret_key)
         return event.model_copy(update={"customer": customer})
