@@ -22,7 +22,7 @@ async def replaced(gate, *, replaces="1001", first=None):
     return gate.journeys.started[workflow_id("acme", "1001-R")]
 
 
-@pytest.mark.parametrize("replaces", ["1001", 1001])
+@pytest.mark.parametrize("replaces", ["1001", 1001, ""])
 async def test_a_replacement_is_no_second_order(gate, replaces):
     """It has a journey of its own, whose buyer is who they were; the first one is not told of a purchase."""
     facts = await replaced(gate, replaces=replaces)
