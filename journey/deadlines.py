@@ -61,7 +61,7 @@ def deadlines(
             found.append((parcel, _of_parcel(parcel, order.zones)))
     within = order.dispatch_within or dispatch
     # A shop that tells of no parcels is given for ever: nothing is missed there, and nothing is announced.
-    if within < LONGEST and awaits_dispatch(travels=order.physical, over=False, sent=dispatched):
+    if within < LONGEST and awaits_dispatch(order.handover, over=False, sent=dispatched):
         found.append((None, [(Anchor.ORDER_NOT_DISPATCHED, order.placed_at + within)]))
     return found
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from journey.conditions import DeliveryView
 from journey.deadlines import Deadline
 from journey.deadlines import deadlines as all_deadlines
+from journey.order import Handover
 from journey.parcels import Parcel
 from journey.playbook import ABSENCES, Anchor, Ending, Playbook
 from journey.remedies import Stand
@@ -107,7 +108,7 @@ def delivery_state(state: JourneyState) -> str:
     if not state.order.physical:
         return "handed over"
     if not live:
-        return "not dispatched"
+        return "to be collected" if state.order.handover is Handover.COLLECTED else "not dispatched"
     return "delivered" if order_delivered_at(state, told=True) is not None else _under_way(state, live)
 
 

@@ -7,6 +7,7 @@ from typing import Final
 from journey.deadlines import apart
 from journey.facts import deadlines, negative_review_at, order_delivered_at
 from journey.made_good import same
+from journey.order import Handover
 from journey.parcels import Parcel, Reason
 from journey.playbook import ABSENCES, PARCEL_ANCHORS, Anchor, Groups, Playbook, Touch
 from journey.remedies import Choice, Stand
@@ -96,7 +97,7 @@ def _lines_delivered(state: JourneyState) -> Sequence[Moment]:
 
 def _shipments(state: JourneyState) -> Sequence[Moment]:
     # Access that a shop marks as fulfilled, or what was sold at a till, was sent to nobody.
-    travels = state.order.physical
+    travels = state.order.handover is Handover.SENT
     return [
         (p.tracking_number, p.shipped_at, p)
         for p in state.parcels

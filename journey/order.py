@@ -1,8 +1,10 @@
 """What a journey knows of its order: ids, products, money and places, and nobody's name."""
 
+from collections.abc import Iterable
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from pydantic import Field
 
@@ -11,10 +13,36 @@ from journey.zones import FIRST, possible_zones
 
 
 class LineKind(StrEnum):
-    """How a line reaches the customer: in a parcel, or as access the moment it is bought."""
+    """What a line is: goods, access that is given the moment it is bought, or what is neither sent nor opened.
+
+    Services are lessons, appointments, repairs, gift cards that the shop's platform sends by itself.
+    """
 
     PHYSICAL = "physical"
     DIGITAL = "digital"
+    SERVICE = "service"
+
+
+class Handover(StrEnum):
+    """How an order's goods get to their customer; `none` where it has no goods, only access and services."""
+
+    SENT = "sent"
+    COLLECTED = "collected"
+    TILL = "till"
+    NONE = "none"
+
+
+TILL: Final = "pos"
+"""The channel of what is sold over the counter and taken along there."""
+
+
+def handover(*, channel: str, kinds: Iterable[LineKind], collected: bool) -> Handover:
+    """How the goods among an order's lines get to their customer; `collected` is in the shop's own store."""
+    if LineKind.PHYSICAL not in set(kinds):
+        return Handover.NONE
+    if channel == TILL:
+        return Handover.TILL
+    return Handover.COLLECTED if collected else Handover.SENT
 
 
 class Buyer(StrEnum):
@@ -39,7 +67,7 @@ class OrderFacts(Frozen):
     `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None, `time_zone` the customer's IANA zone or
     None when only the country can tell. `dispatch_within` is how long the shop usually takes to hand an order over,
     None where that was not learnt. `zone_rules` is the release of the tz database that the run counts by, see
-    `journey.zones`.
+    `journey.zones`. `collected` is an order that is kept ready in the shop's own store.
     """
 
     shop: str
@@ -54,6 +82,7 @@ class OrderFacts(Frozen):
     lines: tuple[LineFacts, ...]
     dispatch_within: Span | None = None
     zone_rules: str = FIRST
+    collected: bool = False
 
     @cached_property
     def zones(self) -> tuple[str, ...]:
@@ -63,7 +92,12 @@ class OrderFacts(Frozen):
     @cached_property
     def physical(self) -> bool:
         """Whether anything travels: a line of goods, bought elsewhere than at a till."""
-        return self.channel != "pos" and any(line.kind is LineKind.PHYSICAL for line in self.lines)
+        return self.channel != TILL and any(line.kind is LineKind.PHYSICAL for line in self.lines)
+
+    @cached_property
+    def handover(self) -> Handover:
+        """How its goods get to the customer."""
+        return handover(channel=self.channel, kinds=(line.kind for line in self.lines), collected=self.collected)
 
     @cached_property
     def digital(self) -> bool:

@@ -181,7 +181,7 @@ class JourneyState(Frozen):
     def to_be_sent(self) -> bool:
         """Whether the order still has to leave, see `journey.awaited`."""
         return awaits_dispatch(
-            travels=self.order.physical,
+            self.order.handover,
             over=self.called_off_at is not None or self.fully_refunded_at is not None,
             sent=any(not parcel.void for parcel in self.parcels),
         )

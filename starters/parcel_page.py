@@ -10,8 +10,9 @@ from babel import Locale
 from babel.dates import format_time
 
 from activities.messaging.language import day as written_day
+from journey.awaited import awaits_dispatch, awaits_pickup
 from journey.estimates import Estimate, Why, estimate
-from journey.order import LineKind
+from journey.order import Handover, LineKind, handover
 from journey.parcels import ParcelStatus, Reason
 from store.views import OrderView, ParcelView, ScanView
 
@@ -162,8 +163,29 @@ def show(parcel: ParcelView, order: OrderView, reader: Reader) -> Shown:
     )
 
 
+def still_to_come(order: OrderView) -> Mapping[str, Any]:
+    """How the goods are handed over, and what of that is still waited for, by the rules of the journey."""
+    way = _way(order)
+    over = order.status == "cancelled" or 0 < order.total <= order.refunded
+    sent = any(parcel.status is not ParcelStatus.CANCELLED for parcel in order.parcels)
+    return {
+        "way": way.value,
+        "awaits_dispatch": awaits_dispatch(way, over=over, sent=sent),
+        # A pick-up's own card says how it stands.
+        "awaits_pickup": awaits_pickup(way, over=over, ready=sent),
+        "service": way is Handover.NONE and all(line.kind is LineKind.SERVICE for line in order.lines),
+    }
+
+
+def _way(order: OrderView) -> Handover:
+    kinds = [line.kind for line in order.lines]
+    return handover(channel=order.channel, kinds=kinds, collected=order.collected)
+
+
 def still_to_be_sent(order: OrderView) -> list[str]:
     """The titles of lines that are in no parcel yet; none where a parcel does not say what it carries."""
+    if _way(order) is not Handover.SENT:
+        return []
     parcels = [parcel for parcel in order.parcels if parcel.status is not ParcelStatus.CANCELLED]
     if not parcels or order.status == "cancelled" or any(parcel.skus is None for parcel in parcels):
         return []

@@ -19,7 +19,7 @@ from journey.order import LineKind
 from journey.playbook import Channel
 from journey.zones import possible_zones, zone_named
 from starters import denials
-from starters.parcel_page import Reader, show, still_to_be_sent
+from starters.parcel_page import Reader, show, still_to_be_sent, still_to_come
 from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
 from store import people
@@ -131,7 +131,7 @@ class Pages:
             placed_on=reader.day(order.placed_at),
             money=price,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
-            travels=order.channel != "pos" and any(line.kind is LineKind.PHYSICAL for line in order.lines),
+            **still_to_come(order),
             notes=notes,
             preferences=preferences,
             deny_at=deny_at,

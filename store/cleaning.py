@@ -7,6 +7,7 @@ it is rendered.
 import re
 import unicodedata
 from functools import lru_cache
+from urllib.parse import urlsplit
 
 import phonenumbers
 from babel import Locale, UnknownLocaleError
@@ -22,6 +23,8 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _PHONE_LENGTH = 40
 _LOCALE_LENGTH = 35
+_URL_LENGTH = 2000
+_UNSAFE = set(' "<>\\^`{|}')
 _COUNTRY = re.compile(r"[A-Z]{2}")
 
 # ISO 4217 minor units where they are not two. CLDR's table says what is usual in print, not what is legal tender.
@@ -73,6 +76,23 @@ def phone(value: object, country: str | None) -> str | None:
     if not phonenumbers.is_possible_number(number):
         return None
     return str(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+
+
+def web_address(value: object) -> str | None:
+    """An address of the web, `https` or `http` with a host, as it was written; None for whatever is none.
+
+    What could not stand in a header or a page, or hides who is asked (a name before the host), is none.
+    """
+    if not isinstance(value, str) or not 0 < len(text := value.strip()) <= _URL_LENGTH or not text.isprintable():
+        return None
+    if any(char in _UNSAFE for char in text):
+        return None
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme.lower() in {"https", "http"} and parts.hostname and (parts.port or 1) > 0
+    except ValueError:
+        return None
+    return text if usable and "@" not in parts.netloc else None
 
 
 def locale(value: object) -> str | None:

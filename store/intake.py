@@ -20,6 +20,7 @@ from pydantic_core import PydanticSerializationError
 from journey.order import LineKind
 from journey.zones import is_zone
 from store import cleaning
+from store.delivery import Delivery, Promise
 from store.fields import (
     ID_LENGTH,
     NAME_LENGTH,
@@ -193,6 +194,8 @@ class OrderCreated(_OrderEvent):
     """An order was placed, `at` that moment.
 
     `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
+    `estimated_delivery` is the shop's own word at checkout, a day or a window of days. A `test` is an order that nobody
+    means.
     """
 
     type: Literal["order.created"] = "order.created"
@@ -202,6 +205,9 @@ class OrderCreated(_OrderEvent):
     customer: Annotated[Customer, BeforeValidator(lambda value: value or Customer())] = Customer()
     lines: Lines
     replaces: Annotated[Replaces, TELLING] = None
+    delivery: Delivery = Delivery()
+    estimated_delivery: Promise | None = None
+    test: bool = False
 
 
 class OrderEdited(_OrderEvent):

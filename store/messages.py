@@ -70,7 +70,7 @@ class MessageFacts:
     `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
     registered last first, `remedies` by the parcel they make good. `revised` are the days by which overdue parcels may
     be expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else
-    the one the shop knows.
+    the one the shop knows. `collected`: it is kept ready in the shop's own store.
     """
 
     shop: str
@@ -89,6 +89,8 @@ class MessageFacts:
     parcels: tuple[MessageParcel, ...]
     refunded: Decimal | None
     phone: str | None = None
+    collected: bool = False
+    cancelled: bool = False
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     revised: Mapping[str, date] = field(default_factory=dict)
@@ -155,6 +157,8 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         ),
         refunded=order["refunded"],
         phone=order["phone"],
+        collected=order["collected"],
+        cancelled=order["status"] == "cancelled",
         devices=_by_channel(order["devices"]),
         remedies={
             row["part"]: MessageRemedy(

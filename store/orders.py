@@ -30,18 +30,19 @@ SELECT EXISTS (SELECT FROM orders
 # The order and its lines in one trip; no row where the order was there before.
 _CREATE = """
 WITH new AS (
-    INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook, replaces)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, '')) ON CONFLICT DO NOTHING RETURNING *),
+    INSERT INTO orders (shop, order_id, customer_id, placed_at, channel, currency, total, buyer, playbook, replaces,
+                        collected)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, nullif($10, ''), $17) ON CONFLICT DO NOTHING RETURNING *),
 written AS (
     INSERT INTO lines (shop, order_id, position, sku, title, quantity, unit_price, category, kind)
     SELECT shop, order_id, place - 1, sku, title, quantity, unit_price, category, kind
     FROM new, unnest($11::text[], $12::text[], $13::int[], $14::numeric[], $15::text[], $16::text[])
               WITH ORDINALITY AS line (sku, title, quantity, unit_price, category, kind, place))
-SELECT new.placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
+SELECT new.placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
 FROM new JOIN customers USING (shop, customer_id)
 """
 _KEPT = """
-SELECT placed_at, channel, currency, total, buyer, playbook, ended_at, country, time_zone
+SELECT placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
 FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2
 """
 _KEPT_LINES = "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
@@ -116,6 +117,7 @@ async def create(
         playbook,
         event.replaces,
         *_columns(event.lines),
+        event.delivery.collected,
     )
     lines = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     new = kept is not None
@@ -137,6 +139,7 @@ async def create(
         # A shop that tells of no parcels never dispatches late; of one that does, the playbook says until it is learnt.
         dispatch_within=learnt if learnt is not None or looked["tells"] else LONGEST,
         zone_rules=RELEASE,
+        collected=kept["collected"],
         lines=lines,
     )
     return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=new)

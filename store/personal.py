@@ -23,6 +23,7 @@ TABLES: Final[Mapping[str, str]] = {
     "devices": _OF_CUSTOMER,
     "orders": _OF_CUSTOMER,
     "lines": _OF_ORDERS,
+    "deliveries": _OF_ORDERS,
     "shipments": _OF_ORDERS,
     "fulfilments": _OF_ORDERS,
     "scans": _OF_ORDERS,

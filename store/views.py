@@ -82,7 +82,10 @@ class ParcelView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its lines and parcels; `refunded` is what was paid back so far. Moments are UTC."""
+    """An order with its lines and parcels; `refunded` is what was paid back so far. Moments are UTC.
+
+    `collected`: it is kept ready in the shop's own store.
+    """
 
     order_id: str
     status: str
@@ -95,6 +98,7 @@ class OrderView:
     locale: str
     time_zone: str | None
     country: str | None
+    collected: bool = False
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
@@ -111,6 +115,7 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         order = await connection.fetchrow(
             """SELECT order_id, status, placed_at, channel, currency, total, first_name, locale, time_zone, country,
+                   collected,
                    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
                FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
             shop,

@@ -5,6 +5,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from activities.links import Links
+from activities.messaging.facts import handed_over
 from activities.messaging.language import day as written_day
 from activities.messaging.language import locale_of
 from activities.messaging.language import money as written_money
@@ -146,7 +147,6 @@ def message_context(
     order_page = links.order(facts.shop, facts.order_id)
     brand = templates.brand_in(facts.locale)
     offer = brand.offers.get(touch.offer) if touch.offer else None
-    digital = any(line.kind == "digital" for line in facts.lines)
     parcel = parcels[0] if parcels else None
     part = parcel.tracking_number if parcel is not None else ""
     remedy = facts.remedies.get(part)
@@ -176,8 +176,7 @@ def message_context(
                 for line in facts.lines
             ],
             "estimated_delivery": day(max(estimates)) if estimates else None,
-            "digital": digital,
-            "physical": any(line.kind == "physical" for line in facts.lines),
+            **handed_over(facts),
             "refunded": money(facts.refunded) if facts.refunded else None,
         },
         "customer": {"first_name": facts.first_name, "buyer": facts.buyer},

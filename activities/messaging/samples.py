@@ -57,7 +57,11 @@ def _order(lines: list[dict[str, object]], language: str, **more: object) -> dic
         "currency": "EUR",
         "lines": lines,
         "estimated_delivery": None,
+        "handover": "sent" if any(line["kind"] == "physical" for line in lines) else "none",
+        "awaits_dispatch": any(line["kind"] == "physical" for line in lines),
+        "awaits_pickup": False,
         "digital": any(line["kind"] == "digital" for line in lines),
+        "service": any(line["kind"] == "service" for line in lines),
         "physical": any(line["kind"] == "physical" for line in lines),
         "refunded": None,
         **more,
@@ -133,11 +137,16 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
     reasons: tuple[str | None, ...] = (None, *PROBLEMS, *DELAYS) if about == "parcel" else (None,)
     mat = _line("YM-1", "Yoga mat", "fitness", "physical", language=language, quantity=2)
     course = _line("CLS-1", "Morning yoga: the course", "course", "digital", language=language)
+    lesson = _line("LES-1", "A lesson in the studio", "course", "service", language=language)
     parcel = None if about == "order" else _parcel()
     remedy = _remedy(language) if about == "remedy" else None
     for now in purposes:
         yield f"{now}, simple", _context(_order([mat], language), parcel, now, remedy=remedy)
         yield f"{now}, digital only", _context(_order([course], language), parcel, now, remedy=remedy)
+        yield f"{now}, a service", _context(_order([lesson], language), parcel, now, remedy=remedy)
+        for way, waits in (("collected", True), ("till", False)):
+            there = _order([mat], language, handover=way, awaits_dispatch=False, awaits_pickup=waits)
+            yield f"{now}, {way}", _context(there, parcel, now, remedy=remedy)
         for reason in reasons:
             rich = _rich([mat, course], now, reason, language)
             yield f"{now}, rich, reason {reason}", {**rich, "remedy": remedy}

@@ -63,6 +63,7 @@ _INCOMPLETE, _PENDING, _SHIPPED, _REFUNDED = 0, 1, 2, 4
 _CANCELLED, _DECLINED, _AWAITING_PICKUP, _COMPLETED = 5, 6, 8, 10
 _NOT_PLACED: Final = frozenset({_INCOMPLETE, _PENDING})
 _CALLED_OFF: Final = frozenset({_CANCELLED, _DECLINED})
+_CONSIGNED: Final = ("shipping", "pickups", "downloads", "email")
 _PICKUP_STATUS: Final = {
     _AWAITING_PICKUP: ParcelStatus.AVAILABLE_FOR_PICKUP,
     _SHIPPED: ParcelStatus.DELIVERED,
@@ -197,13 +198,14 @@ def order_events(
         return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later)]
     if not sold:
         return Ignored("no lines")
-    lines = [_line(product, currency) for product in sold]
+    lines = [_line(product, currency, ships=_ships(known, shipments)) for product in sold]
     values = {
         **facts,
         "at": known.date_created,
         "channel": "pos" if at_a_till(known.order_source, known.external_source) else "online",
         "customer": _customer(known),
         "lines": lines,
+        "delivery": {"method": Method.PICKUP if _is_pickup(known) else Method.DELIVERY},
         "replaces": _replaced(known.external_order_id or "", shop),
     }
     created = build(OrderCreated, values, names=names)
@@ -235,14 +237,32 @@ def _sold(product: _Product) -> bool:
     return product.quantity > 0 and product.parent_order_product_id in {None, "0"}
 
 
-def _line(product: _Product, currency: str | None) -> dict[str, Any]:
+def _line(product: _Product, currency: str | None, *, ships: bool) -> dict[str, Any]:
     return {
         "sku": _sku(product),
         "title": product.name or "",
         "quantity": product.quantity,
         "unit_price": rounded(product.price_inc_tax, currency),
-        "kind": LineKind.PHYSICAL if product.type in {None, "physical"} else LineKind.DIGITAL,
+        "kind": _kind(product, ships=ships),
     }
+
+
+def _kind(product: _Product, *, ships: bool) -> LineKind:
+    """A gift certificate is mailed by BigCommerce itself."""
+    if product.type in {None, "physical"}:
+        return LineKind.PHYSICAL if ships else LineKind.SERVICE
+    return LineKind.DIGITAL if product.type == "digital" else LineKind.SERVICE
+
+
+def _ships(order: _Order, shipments: Sequence[object]) -> bool:
+    """Whether anything is sent or collected; where consignments were not asked for, they are only a link."""
+    groups = _consignments(order.consignments)
+    told = any(name in group for group in groups for name in _CONSIGNED)
+    return not told or bool(shipments) or any(group.get(name) for group in groups for name in ("shipping", "pickups"))
+
+
+def _is_pickup(order: _Order) -> bool:
+    return order.status_id == _AWAITING_PICKUP or _collected_in_store(order.consignments)
 
 
 def _sku(product: _Product) -> str:
@@ -269,7 +289,7 @@ def _customer(order: _Order) -> dict[str, Any]:
 
 
 def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterator[Event]:
-    if order.status_id != _AWAITING_PICKUP and not _collected_in_store(order.consignments):
+    if not _is_pickup(order):
         return
     number = pickup_number(created.shop, created.order_id)
     skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
@@ -283,9 +303,13 @@ def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterat
 
 def _collected_in_store(consignments: object) -> bool:
     """Whether the order has pick-ups and nothing that is shipped; unasked for, consignments are only a link."""
-    groups = consignments if isinstance(consignments, list) else [consignments]
-    found = [group for group in groups if isinstance(group, Mapping)]
+    found = _consignments(consignments)
     return any(group.get("pickups") for group in found) and not any(group.get("shipping") for group in found)
+
+
+def _consignments(given: object) -> list[Mapping[str, Any]]:
+    groups = given if isinstance(given, list) else [given]
+    return [group for group in groups if isinstance(group, Mapping)]
 
 
 def _parcels(

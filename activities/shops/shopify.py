@@ -29,6 +29,7 @@ from activities.shops import shopify_payloads as payloads
 from activities.shops import shopify_people as people
 from activities.shops.payloads import lost_alone, read
 from activities.shops.protocol import Delivery, Ignored, Malformed
+from activities.shops.shopify_delivery import delivery
 from activities.shops.shopify_parcels import parcels, sku
 from activities.shops.signatures import check_hmac
 from journey.order import LineKind
@@ -145,6 +146,7 @@ class Shopify:
             "total": order.total_price,
             "customer": _customer(order),
             "lines": _lines(order),
+            "delivery": delivery(order),
             # Which order it replaces stands there by a name alone, that can be edited.
             "replaces": "" if payloads.TAG in [tag.strip() for tag in (order.tags or "").split(",")] else None,
         }
@@ -240,11 +242,19 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "quantity": quantity,
             "unit_price": line.price,
             "category": line.product_type,
-            "kind": LineKind.PHYSICAL if line.requires_shipping else LineKind.DIGITAL,
+            "kind": _kind(line),
         }
         for line, quantity in bought
         if quantity != 0
     ]
+
+
+def _kind(line: payloads.Line) -> LineKind:
+    """A gift card's code Shopify sends by itself; one of plastic is shipped like any other thing, and says so."""
+    shipped = line.requires_shipping and (not line.gift_card or "requires_shipping" in line.model_fields_set)
+    if shipped:
+        return LineKind.PHYSICAL
+    return LineKind.SERVICE if line.gift_card else LineKind.DIGITAL
 
 
 def _customer(order: payloads.Order) -> Mapping[str, Any]:

@@ -83,7 +83,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "shipping_address": _address(order["shippingAddress"]),
         "billing_address": _address(order["billingAddress"]),
         "line_items": every,
-        "shipping_lines": [order["shippingLine"]] if order["shippingLine"] else [],
+        "shipping_lines": _shipping(order),
     }
     refunds = [_refund(number, refund, lines) for refund in order["refunds"]]
     # As it was placed: a cancellation takes every line away.
@@ -128,6 +128,14 @@ def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> lis
         word = {"shop": shop, "order_id": created.order_id, "tracking_number": number, "status": status, "at": at}
         made.append(build(ShipmentUpdated, word, names=_NAMES))
     return made
+
+
+def _shipping(order: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the customer chose; that it is a pick-up the fulfilment orders say, as webhooks do by this word."""
+    chosen = [dict(order["shippingLine"])] if order["shippingLine"] else []
+    if not _collected(order) or order["retailLocation"]:
+        return chosen
+    return [line | {"delivery_category": "pickup"} for line in chosen or [{}]]
 
 
 def _collected(order: Mapping[str, Any]) -> bool:

@@ -92,6 +92,7 @@ class Line(Payload):
     current_quantity: Count | None = None
     price: Amount = Decimal(0)
     requires_shipping: bool = True
+    gift_card: bool = False
     product_type: Text = None
 
     @property
@@ -125,7 +126,18 @@ class Refunded(Payload):
 
 
 class Shipping(Payload):
-    """One of an order's `shipping_lines`; that there is one is all that is asked."""
+    """One of an order's `shipping_lines`; the `title` is what the customer chose."""
+
+    title: Text = None
+    source: Text = None
+    delivery_category: Text = None
+
+
+class Note(Payload):
+    """One of an order's `note_attributes`."""
+
+    name: Text = None
+    value: Text = None
 
 
 class Order(Payload):
@@ -150,6 +162,7 @@ class Order(Payload):
     billing_address: Address | None = None
     line_items: Many[Line]
     shipping_lines: Many[Shipping]
+    note_attributes: Many[Note]
     refunds: Many[Refunded]
 
 

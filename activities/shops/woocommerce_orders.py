@@ -14,8 +14,9 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 - An order whose every shipping line is a local pick-up (`local_pickup`, `pickup_location`, `local_pickup_plus`) is
   collected in the store. WooCommerce has no word for ready; the statuses `ready-pickup` and `pickup` are those of the
   extension Advanced Local Pickup. `completed` is collected.
-- A line is digital when its product is virtual or downloadable, which only extensions say of a line, or when the order
-  as a whole needs no processing.
+- A line is digital when its product is downloadable, and a service when it is virtual alone, which only extensions say
+  of a line. An order that needs no processing is digital as a whole. One without any shipping line, without an address
+  to ship to and without parcels sends nothing either: its virtual products are services.
 - A replacement that a remedy had made bears `MARK` in its meta data, and names the order it replaces as its parent.
 - Refunds have no date of their own there: the order's last change stands for it.
 """
@@ -100,6 +101,7 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         "channel": "pos" if at_a_till(order.created_via) else "online",
         "customer": _customer(order),
         "lines": lines,
+        "delivery": _delivery(order),
         "replaces": _replaced(order),
     }
     created = build(OrderCreated, values, names=_NAMES)
@@ -153,15 +155,35 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "title": line.name or "",
             "quantity": line.quantity,
             "unit_price": rounded((line.total + line.total_tax) / line.quantity, order.currency),
-            "kind": LineKind.DIGITAL if _digital(order, line) else LineKind.PHYSICAL,
+            "kind": _kind(order, line),
         }
         for line in order.line_items
         if line.quantity > 0
     ]
 
 
-def _digital(order: payloads.Order, line: payloads.Line) -> bool:
-    return line.virtual or line.downloadable or not order.needs_processing
+def _kind(order: payloads.Order, line: payloads.Line) -> LineKind:
+    if line.downloadable or not order.needs_processing:
+        return LineKind.DIGITAL
+    return LineKind.SERVICE if line.virtual or not _ships(order) else LineKind.PHYSICAL
+
+
+def _ships(order: payloads.Order) -> bool:
+    """Whether anything about the order says that it is to be sent, or collected; a list left out says nothing."""
+    told = "shipping_lines" in order.model_fields_set
+    return not told or bool(order.shipping_lines) or not order.shipping.blank or bool(_tracked(order))
+
+
+def _is_pickup(order: payloads.Order) -> bool:
+    return bool(order.shipping_lines) and all(line.method_id in _PICKUP for line in order.shipping_lines)
+
+
+def _delivery(order: payloads.Order) -> dict[str, Any]:
+    titles = [line.method_title for line in order.shipping_lines if line.method_title]
+    return {
+        "method": Method.PICKUP if _is_pickup(order) else Method.DELIVERY,
+        "title": titles[0] if titles else None,
+    }
 
 
 def _sku(line: payloads.Line) -> str:
@@ -175,7 +197,7 @@ def _sku(line: payloads.Line) -> str:
 def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) -> list[Event]:
     """The pick-up, or every parcel a shipment-tracking extension knows."""
     common = {"shop": created.shop, "order_id": created.order_id}
-    if order.shipping_lines and all(line.method_id in _PICKUP for line in order.shipping_lines):
+    if _is_pickup(order):
         number = pickup_number(created.shop, created.order_id)
         skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
         pickup = {**common, "tracking_number": number, "at": created.at, "skus": skus, "method": Method.PICKUP}

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from activities.shops.payloads import At, Id, Many, MaybeId, Objects, Payload, Text, Whole
 from store.fields import Amount
+from store.reading import TELLING
 
 
 def utc(text: str | None) -> str | None:
@@ -33,6 +34,17 @@ class Address(Payload):
     state: Text = None
     email: Text = None
     phone: Text = None
+    last_name: Text = None
+    company: Text = None
+    address_1: Text = None
+    address_2: Text = None
+    city: Text = None
+    postcode: Text = None
+
+    @property
+    def blank(self) -> bool:
+        """Whether nobody could send anything there."""
+        return not any((self.first_name, self.address_1, self.address_2, self.city, self.postcode, self.country))
 
 
 class Line(Payload):
@@ -55,9 +67,10 @@ class Line(Payload):
 
 
 class Shipping(Payload):
-    """One of `shipping_lines`."""
+    """One of `shipping_lines`; the title is what the customer chose."""
 
     method_id: Text = None
+    method_title: Text = None
 
 
 class Refund(Payload):
@@ -68,7 +81,10 @@ class Refund(Payload):
 
 
 class Order(Payload):
-    """An order. `needs_processing` is false when every product of it is virtual and downloadable; unsaid it is true."""
+    """An order. `needs_processing` is false when every product of it is virtual and downloadable; unsaid it is true.
+
+    What is virtual alone, a course or an appointment, needs processing and is sent to nobody.
+    """
 
     id: Id
     parent_id: MaybeId = None
@@ -85,7 +101,7 @@ class Order(Payload):
     billing: Address = Address()
     shipping: Address = Address()
     line_items: Many[Line]
-    shipping_lines: Many[Shipping]
+    shipping_lines: Annotated[Many[Shipping], TELLING]
     refunds: Many[Refund]
     meta_data: Objects
 

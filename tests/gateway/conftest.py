@@ -10,7 +10,16 @@ from activities.links import Links
 from starters.gateway import Services, create_app, sources
 from starters.relay import Relay
 from store import playbooks
-from tests.gateway.kit import EASYPOST_SECRET, SECRET_KEY, SHOPIFY_SECRET, WEBHOOK_SECRET, Clock, Recorder, Sender
+from tests.gateway.kit import (
+    EASYPOST_SECRET,
+    SECRET_KEY,
+    SHOPIFY_SECRET,
+    WEBHOOK_SECRET,
+    WOO_SECRET,
+    Clock,
+    Recorder,
+    Sender,
+)
 from tests.support.brands import fernhill
 
 
@@ -49,6 +58,7 @@ async def gate(pool, playbook, brand):
         webhook_secret=WEBHOOK_SECRET,
         shopify_secret=SHOPIFY_SECRET,
         easypost_secret=EASYPOST_SECRET,
+        woocommerce_secret=WOO_SECRET,
     )
     # Without the app's life the relay runs only when a test says so.
     app = create_app(Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock))

@@ -22,6 +22,7 @@ SECRET_KEY = "test-secret-key"  # noqa: S105  # a test secret
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty bytes!").decode()
 SHOPIFY_SECRET = "shopify-test-secret"  # noqa: S105  # a test secret
 EASYPOST_SECRET = "easypost-tést-secret"  # noqa: S105  # a test secret
+WOO_SECRET = "woo-test-secret"  # noqa: S105  # a test secret
 PLACED = "2026-11-22T09:59:58Z"
 CHANGED = "2026-11-22T10:01:00Z"
 
@@ -118,6 +119,17 @@ class Sender:
             "x-shopify-hmac-sha256": base64.b64encode(hmac.new(secret.encode(), raw, hashlib.sha256).digest()).decode(),
         }
         return await self.client.post("/webhooks/shopify", content=raw, headers=given)
+
+    async def woo(self, topic, body, *, shop="https://woo.example/"):
+        raw = json.dumps(body).encode()
+        given = {
+            "x-wc-webhook-topic": topic,
+            "x-wc-webhook-source": shop,
+            "x-wc-webhook-signature": base64.b64encode(
+                hmac.new(WOO_SECRET.encode(), raw, hashlib.sha256).digest()
+            ).decode(),
+        }
+        return await self.client.post("/webhooks/woocommerce", content=raw, headers=given)
 
     async def easypost(self, body, *, secret=EASYPOST_SECRET):
         raw = json.dumps(body).encode()

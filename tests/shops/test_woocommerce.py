@@ -316,9 +316,11 @@ def test_a_till_is_a_channel_of_its_own(created_via, channel):
     assert ("shipment.created" in _kinds(said)) is (channel != "pos")
 
 
-def test_virtual_and_downloadable_lines_are_digital():
+def test_downloadable_lines_are_digital_and_virtual_ones_services():
     """By the line where it says so, else by the order as a whole, which then needs no processing."""
     lines = [line | {"virtual": True} for line in ORDER["line_items"][:1]] + ORDER["line_items"][1:]
+    assert [line.kind for line in _said(line_items=lines)[0].lines] == [LineKind.SERVICE, LineKind.PHYSICAL]
+    lines[0] |= {"downloadable": True}
     assert [line.kind for line in _said(line_items=lines)[0].lines] == [LineKind.DIGITAL, LineKind.PHYSICAL]
     assert {line.kind for line in _said(needs_processing=False)[0].lines} == {LineKind.DIGITAL}
 

@@ -89,6 +89,11 @@ async def ada(pool: Pool) -> Pool:
         await pool.execute(
             "INSERT INTO fulfilments VALUES ('acme', $1, 'f', $2, '{P-SHARED-1}', '{P-SHARED-1}')", order_id, NOON
         )
+        await pool.execute(
+            "INSERT INTO deliveries VALUES ('acme', $1, 'Standard', $2, NULL)",
+            order_id,
+            json.dumps({"name": f"{NAME} Lovelace" if order_id == "1001" else "Bob"}),
+        )
         await pool.execute("INSERT INTO refunds VALUES ('acme', $1, 'r', 5, $2)", order_id, NOON)
         await pool.execute(
             "INSERT INTO reviews (shop, order_id, rating, body, at) VALUES ('acme', $1, 5, 'Augusta loves it', $2)",
@@ -189,7 +194,7 @@ async def test_every_table_with_people_in_it_is_known(pool: Pool) -> None:
     holding = {row["table_name"] for row in rows if row["column_name"] in {"customer_id", "order_id"}}
     assert holding - IDS_ALONE == {*personal.TABLES} - {"message_events"}
     addressed = {row["table_name"] for row in rows if row["column_name"] in {"address", "email", "phone"}}
-    assert addressed == {"customers", "devices", "double_opt_ins", "message_events", "suppressions"}
+    assert addressed == {"customers", "deliveries", "devices", "double_opt_ins", "message_events", "suppressions"}
 
 
 async def test_a_parcel_that_carries_anothers_order_goes_on(ada: Pool) -> None:
