@@ -29,7 +29,7 @@ _WORDS = {
     Asked.APPROVAL: "a remedy wants approval",
     Asked.HAND: "a remedy is to be done by hand",
     Asked.INSTEAD: "a remedy cannot be done as chosen",
-    Asked.CHECK: "a replacement may stand: look at the shop",
+    Asked.CHECK: "a replacement or a refund may stand: look at the shop",
 }
 _FIRST_WORD, _EVERY = 10, 144
 _BY_HAND = timedelta(0)
@@ -148,6 +148,15 @@ class Remedies:
                 when; ask again.
             OSError: the database is away; ask again.
         """
+        try:
+            return await self._look(request)
+        except (ApplicationError, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001  its text may quote an answer of the shop, and a history keeps it
+            await self._remind(request, type(error).__name__)
+            raise ApplicationError(type(error).__name__, type="Look") from None
+
+    async def _look(self, request: RemedyRequest) -> RemedyLook | None:
         with discreet():
             async with beating():
                 await self._gap("before_look")
@@ -197,15 +206,18 @@ class Remedies:
         except VendorRefusedError as error:
             booked = Cannot(error.rule)
         except VendorError as error:
-            attempt = attempt_number()
-            if attempt == _FIRST_WORD or attempt % _EVERY == 0:
-                said = f"look, {error.rule}, {attempt} times"
-                await self._people.tell(row.request, "a remedy waits for the shop", said)
+            await self._remind(row.request, error.rule)
             delay = error.retry_after if isinstance(error, VendorBusyError) else None
             raise ApplicationError(str(error), type="Vendor", next_retry_delay=delay) from None
         if isinstance(booked, Cannot):
             return (), (f"the shop does not say what it gave back ({booked.rule})",)
         return booked, ()
+
+    async def _remind(self, request: RemedyRequest, rule: str) -> None:
+        """Tell people of a look that is tried again and again, now and then."""
+        attempt = attempt_number()
+        if attempt == _FIRST_WORD or attempt % _EVERY == 0:
+            await self._people.tell(request, "a remedy waits for the shop", f"look, {rule}, {attempt} times")
 
     @activity.defn(name="remedy_ask")
     async def ask(self, ask: RemedyAsk) -> None:

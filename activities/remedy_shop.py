@@ -6,11 +6,13 @@ asked under a key that is the same on every attempt, so that it first looks whet
 
 import asyncio
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Final, Protocol
 
+import asyncpg
 import structlog
 from temporalio import activity
 
@@ -159,23 +161,28 @@ class ShopSteps:
         """`changed_meanwhile` where a refund or a replacement is there that was not when this was decided.
 
         The same where the parcel has come or the order was cancelled since, unless it may have been made already.
-        What bears the wanted key is ours, from an attempt before this one, and the shop is asked so that it says so.
+        What the order's other remedies had made was counted as theirs when this was decided. What bears the wanted key
+        is ours, from an attempt before this one, and the shop is asked so that it says so.
         """
         request = task.request
         row = await remedies.get(self._pool, request.shop, request.order_id, request.part)
         if row is None:
             return Cannot(ERASED)
+        booked = await api.given(wanted.order_id, [wanted.key, *row.keys])
+        if not isinstance(booked, Cannot) and any(one.key == wanted.key for one in booked):
+            return None
+        # The tables last: what the order's other remedies had made by now is written down there.
         async with self._pool.acquire() as connection, connection.transaction():
             now = await remedies.situation(connection, row)
         if (now.cancelled or now.arrived) and not task.maybe:
             return Cannot(CHANGED)
-        booked = await api.given(wanted.order_id, [wanted.key, *row.keys])
         if isinstance(booked, Cannot):
             if task.maybe:
                 # The shop does not say whose they are: what was told since may be what an earlier request made.
                 return None
             booked = ()
-        return None if _known(together(now.books.given, booked), task, wanted, row) else Cannot(CHANGED)
+        given = [one for one in together(now.books.given, booked) if not any(c.made(one) for c in now.books.claims)]
+        return None if _known(given, task, wanted, row) else Cannot(CHANGED)
 
     async def _shop(
         self,
@@ -203,20 +210,35 @@ class ShopSteps:
                     return RemedyDid(answer=Answer.BUSY, rule=NO_API)
                 if row is None or api is None:
                     return RemedyDid(answer=Answer.REFUSED, rule=ERASED if row is None else NO_API)
-                await Steps(self._pool, request).begun(task.turn)
-                did = await self._answer(ask(api, _wanted(row, task, step)), task, step)
-                await self._gap(f"after_{step}")
-                if did.answer is Answer.DONE and then is not None:
-                    await then(Steps(self._pool, request), did.reference or "")
+                try:
+                    await Steps(self._pool, request).begun(task.turn)
+                    did = await self._answer(ask(api, _wanted(row, task, step)), task, step)
+                    await self._gap(f"after_{step}")
+                    if did.answer is Answer.DONE and then is not None:
+                        await then(Steps(self._pool, request), did.reference or "")
+                except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+                    await self._remind(task, step, type(error).__name__)
+                    raise
+                except Exception as error:  # noqa: BLE001  whatever it is, the shop may have done it
+                    did = await self._mistaken(error, task, step)
                 await self._gap(f"recorded_{step}")
         return did
+
+    async def _mistaken(self, error: Exception, task: RemedyTask, step: str) -> RemedyDid:
+        """What nobody foresaw: it may have been done. Its text may quote an answer, so that only its type is told."""
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        order = f"{task.request.shop}/{task.request.order_id}"
+        name = type(error).__name__
+        log.error("remedy_step_failed", step=step, order=order, error=name, at=f"{place.filename}:{place.lineno}")
+        await self._remind(task, step, name)
+        return RemedyDid(answer=Answer.UNKNOWN, rule="failed")
 
     async def _answer(self, asking: Awaitable[Outcome], task: RemedyTask, step: str) -> RemedyDid:
         """What the shop says. One that refuses will refuse again; an answer that never came says nothing."""
         try:
             outcome = await _to_its_end(asking)
         except VendorRefusedError as error:
-            return RemedyDid(answer=Answer.REFUSED, rule=error.rule)
+            outcome = Cannot(error.rule, unseen=True)
         except VendorError as error:
             await self._remind(task, step, error.rule)
             busy = isinstance(error, VendorBusyError)
@@ -224,6 +246,10 @@ class ShopSteps:
             return RemedyDid(answer=Answer.BUSY if busy else Answer.UNKNOWN, rule=error.rule, wait=wait)
         if isinstance(outcome, Done):
             return RemedyDid(reference=outcome.reference or None)
+        if outcome.unseen and task.maybe and step == "refund":
+            # A look that was refused is no refusal of the refund, on which somebody else might pay it.
+            await self._remind(task, step, outcome.rule)
+            return RemedyDid(answer=Answer.BUSY, rule=outcome.rule, unseen=True)
         return RemedyDid(answer=Answer.REFUSED, rule=outcome.rule, reference=outcome.reference or None)
 
     async def _remind(self, task: RemedyTask, step: str, rule: str) -> None:

@@ -18,7 +18,7 @@ class Asked(StrEnum):
     INSTEAD = "instead"
     """The shop will not do it: what else?"""
     CHECK = "check"
-    """The shop does not confirm that the replacement was called off: look there whether it stands."""
+    """The shop does not say whether the replacement or the refund stands: look there."""
 
 
 class Step(StrEnum):
@@ -116,13 +116,15 @@ class RemedyDid(Frozen):
     """What came of a step at the shop: `rule` is why it was not done, in one word.
 
     `reference` is the shop's id of what it made, for people; a coupon's code is not told. `wait` is how long a shop
-    that is busy wants to be left alone.
+    that is busy wants to be left alone. `unseen` where this attempt did nothing, and could not look whether an earlier
+    one did, for a reason that will stay.
     """
 
     answer: Answer = Answer.DONE
     rule: str | None = None
     reference: str | None = None
     wait: timedelta | None = None
+    unseen: bool = False
 
 
 class RemedyAsk(Frozen):

@@ -26,8 +26,8 @@ with workflow.unsafe.imports_passed_through():
         Wait,
         WriteDown,
     )
-    from journey.saga.moves import heard, next_move
-    from journey.saga.state import Saga, Word, begin
+    from journey.saga.moves import heard, newer, next_move
+    from journey.saga.state import RULES, Saga, Word, begin
     from journey.saga.words import say, where
     from workflows.journey_input import ORDER_ID, SHOP
     from workflows.steering import Steered
@@ -104,6 +104,8 @@ class RemedySaga(Steered):
                 continue
             outcome = await self._make(move)
             if outcome is not Ellipsis:
+                if newer(move, outcome) and workflow.patched("rules-2"):
+                    self._saga = self._saga.but(rules=RULES)
                 self._saga = heard(self._saga, move, outcome, now=workflow.now())
 
     async def _make(self, move: Move) -> Any:  # noqa: PLR0911  one return a move

@@ -6,7 +6,7 @@ books for an order, whoever made it, is `given`.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -60,11 +60,13 @@ class Done:
 class Cannot:
     """The shop will not, for good; `rule` is one word such as `out_of_stock`, `already_refunded`, `order_unknown`.
 
-    `reference` is its id of what stands in the way, such as the replacement that was `already_sent`.
+    `reference` is its id of what stands in the way, such as the replacement that was `already_sent`. `unseen` where it
+    was not looked whether an earlier request with this key had been carried out: that one may have been.
     """
 
     rule: str
     reference: str = ""
+    unseen: bool = field(default=False, compare=False)
 
 
 Outcome = Done | Cannot
@@ -74,7 +76,7 @@ class ShopApi(Protocol):
     """One shop's own API.
 
     Every method raises `activities.vendors.http.VendorError` when nothing was learnt: after `VendorUnclearError` the
-    same call may simply be made again, since it looks first.
+    same call may simply be made again, since it looks first. `VendorRefusedError` is of the look.
 
     Attributes:
         name: the platform's, such as `shopify`.

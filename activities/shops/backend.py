@@ -233,7 +233,9 @@ class Backend:
             said = error.body if isinstance(error.body, dict) else {}
             rule, stands = said.get("rule"), said.get("reference")
             reference = stands if isinstance(stands, str) and len(stands) <= _LONGEST_REFERENCE else ""
-            return Cannot(rule if isinstance(rule, str) and rule.isidentifier() else error.rule, reference)
+            known = isinstance(rule, str) and rule.isidentifier()
+            # Without a rule it may be anybody's word on the way to the backend, which had no look.
+            return Cannot(str(rule) if known else error.rule, reference, unseen=not known)
         document = reply.document if isinstance(reply.document, dict) else {}
         reference = document.get("reference", "")
         if not isinstance(reference, str) or len(reference) > _LONGEST_REFERENCE:

@@ -36,6 +36,7 @@ _ADDRESS: Final = (
     "first_name", "last_name", "company", "street_1", "street_2", "city", "state", "zip", "country", "country_iso2",
     "phone", "email",
 )  # fmt: skip
+_UNKNOWN: Final = Cannot("order_unknown", unseen=True)
 _STORE_CREDIT: Final = "storecredit"
 _PAGE: Final = 50
 SETTLES: Final = timedelta(minutes=2)
@@ -63,7 +64,7 @@ class Remedies:
         lines = await self._sold(order_id)
         if isinstance(lines, Cannot):
             return lines
-        refunds = objects(data(await self._call("GET", f"/v3/orders/{order_id}/payment_actions/refunds")))
+        refunds = await self._refunds(order_id)
         found = [_refund_given(one, keys, lines) for one in refunds if isinstance(_paid(one), Done)]
         for key in keys:
             made = await self._replacement(key)
@@ -88,7 +89,7 @@ class Remedies:
             return Cannot("withdrawn") if made.get("status_id") == _CANCELLED else Done(str(made["id"]))
         lines, order = await self._lines(wanted), await self._order(wanted)
         if isinstance(lines, Cannot) or order is None:
-            return lines if isinstance(lines, Cannot) else Cannot("order_unknown")
+            return lines if isinstance(lines, Cannot) else _UNKNOWN
         addresses = objects(await self._call("GET", f"/v2/orders/{wanted.order_id}/shipping_addresses"))
         theirs = {line.get("order_address_id") for line, _ in lines}
         address = next((one for one in addresses if one.get("id") in theirs), addresses[0] if addresses else None)
@@ -133,9 +134,9 @@ class Remedies:
         """Quote it, then pay it back."""
         order = await self._order(wanted)
         if order is None:
-            return Cannot("order_unknown")
+            return _UNKNOWN
         path = f"/v3/orders/{wanted.order_id}/payment_actions"
-        refunds = objects(data(await self._call("GET", f"{path}/refunds")))
+        refunds = await self._refunds(wanted.order_id)
         made = next((one for one in refunds if _bears(one, wanted.key)), None)
         if made is not None:
             return _paid(made)
@@ -202,8 +203,18 @@ class Remedies:
             raise VendorGarbledError(_NAME, "refund_malformed")
         return _paid(paid)
 
+    async def _refunds(self, order_id: str) -> list[Mapping[str, Any]]:
+        """All of the order's refunds; what is no list does not say that there are none."""
+        found = data(await self._call("GET", f"/v3/orders/{order_id}/payment_actions/refunds"))
+        if not isinstance(found, list):
+            raise VendorGarbledError(_NAME, "refunds_malformed")
+        return objects(found)
+
     async def _replacement(self, key: str) -> Mapping[str, Any] | None:
-        found = objects(await self._call("GET", "/v2/orders", params={"external_order_id": key}))
+        found = await self._call("GET", "/v2/orders", params={"external_order_id": key})
+        if found is not None and not isinstance(found, list):
+            raise VendorGarbledError(_NAME, "orders_malformed")
+        found = objects(found)
         return next((one for one in found if one.get("external_order_id") == key), None)
 
     async def _lines(self, wanted: Wanted) -> list[tuple[Mapping[str, Any], int]] | Cannot:
@@ -218,7 +229,7 @@ class Remedies:
     async def _sold(self, order_id: str) -> list[Mapping[str, Any]] | Cannot:
         """All of the order's products."""
         if not order_id.isdecimal():
-            return Cannot("order_unknown")
+            return _UNKNOWN
         sold: list[Mapping[str, Any]] = []
         more = True
         while more:
@@ -227,7 +238,7 @@ class Remedies:
                 found = objects(await self._call("GET", f"/v2/orders/{order_id}/products", params=page))
             except VendorRefusedError as error:
                 if error.status == httpx.codes.NOT_FOUND:
-                    return Cannot("order_unknown")
+                    return _UNKNOWN
                 raise
             sold += found
             more = len(found) == _PAGE

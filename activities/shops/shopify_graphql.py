@@ -108,18 +108,34 @@ def _error(document: Mapping[str, Any], *, changes: bool) -> Exception:
     errors = document["errors"]
     given = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
     codes = {str((error.get("extensions") or {}).get("code")) for error in given}
+    if changes and not _never_ran(document, given):
+        # The mutation ran, and something after it did not; or nobody says which it is.
+        return VendorUnclearError(NAME, "answered_in_part")
     if _THROTTLED in codes:
         return VendorBusyError(NAME, "throttled", _wait(document))
     if codes & _SOMEBODY_MENDS:
         return VendorBusyError(NAME, min(codes & _SOMEBODY_MENDS).lower())
-    if changes and isinstance(document.get("data"), dict):
-        # The mutation ran and something after it did not.
-        return VendorUnclearError(NAME, "answered_in_part")
     if codes & _PASSING:
         rule = min(codes & _PASSING).lower()
         return VendorUnclearError(NAME, rule) if changes else VendorBusyError(NAME, rule)
     rule = "max_cost_exceeded" if "MAX_COST_EXCEEDED" in codes else "graphql_error"
     return VendorRefusedError(NAME, rule, httpx.codes.OK)
+
+
+def _never_ran(document: Mapping[str, Any], errors: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a mutation certainly was not begun: no answer to it at all, or it was denied itself.
+
+    An error of execution says where: `["refundCreate"]` is the mutation, `["refundCreate", "refund", "name"]` a field
+    of what it had made by then, which is null as far up as it has to be.
+    """
+    data = document.get("data")
+    if not errors or (isinstance(data, dict) and any(value is not None for value in data.values())):
+        return False
+    codes = [(error.get("extensions") or {}).get("code") for error in errors]
+    if "data" not in document:
+        return all(codes)
+    deeper = any(isinstance(path := error.get("path"), list) and len(path) > 1 for error in errors)
+    return not deeper and set(codes) <= _SOMEBODY_MENDS | {_THROTTLED}
 
 
 def _wait(document: Mapping[str, Any]) -> timedelta:

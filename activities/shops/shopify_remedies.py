@@ -42,7 +42,7 @@ _CANCELLING: Final = timedelta(seconds=5)
 _ATTEMPTS: Final = 5
 """After so many refunds that failed for certain, another key is no use."""
 _SENT: Final = frozenset({"SUCCESS", "OPEN", "PENDING"})
-_UNKNOWN: Final = Cannot("order_unknown")
+_UNKNOWN: Final = Cannot("order_unknown", unseen=True)
 
 
 class ShopifyRemedies:
@@ -128,7 +128,8 @@ class ShopifyRemedies:
         order = await self._order(wanted)
         draft = await self._draft(order) if order is not None else None
         if order is None or draft is None:
-            return Done("")
+            # Of an order that is older than it lets the app see Shopify says that there is none.
+            return _UNKNOWN if order is None else Done("")
         if draft["order"] is None:
             await self._graphql.change(documents.DRAFT_DELETE, input={"id": draft["id"]})
             draft = await self._draft(order)

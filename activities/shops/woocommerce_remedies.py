@@ -59,7 +59,7 @@ from journey.made_good import Given
 NAME: Final = "woocommerce"
 SETTLED_AFTER: Final = timedelta(minutes=5)
 """Longer than PHP is usually allowed to run for a request."""
-_UNKNOWN: Final = Cannot("order_unknown")
+_UNKNOWN: Final = Cannot("order_unknown", unseen=True)
 _CODE_TAKEN: Final = "woocommerce_rest_coupon_code_already_exists"
 
 

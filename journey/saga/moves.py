@@ -38,7 +38,7 @@ from journey.saga.kinds import (
     WriteDown,
 )
 from journey.saga.requests import Request, There, asked, undone
-from journey.saga.state import ERASED, NO_ANSWER, Agreed, End, Saga
+from journey.saga.state import ERASED, NO_ANSWER, RULES, Agreed, End, Saga
 from journey.saga.words import take_words, turned, unturned, where
 
 REMIND: Final = timedelta(days=1)
@@ -108,12 +108,19 @@ def heard(  # noqa: PLR0911  one return a move
     return saga
 
 
+def newer(move: Move, outcome: object) -> bool:
+    """Whether today's `RULES` judge that answer otherwise than the first rules did."""
+    if not isinstance(move, AskShop) or not isinstance(outcome, RemedyDid):
+        return False
+    return outcome.unseen or (move.step is Step.RESERVE and outcome.answer is Answer.REFUSED)
+
+
 # ---- what comes next ------------------------------------------------------------------------------------------------
 
 
 def _on(saga: Saga, look: RemedyLook, now: datetime) -> tuple[Saga, Move]:
     """The way to the goods or the money, from a fresh look on."""
-    if not saga.money.clear:
+    if not saga.money.clear and saga.asked is not Asked.CHECK:
         return saga, _ask_shop(saga, Step.REFUND, saga.money, now)
     question = saga.asked or _question(saga, look)
     if question is not None:
@@ -178,15 +185,19 @@ def _undone(saga: Saga, now: datetime) -> Saga:
     saga = saga.but(undoing=False, turn=saga.turn + 1)
     if saga.turning is not None:
         return turned(saga, now)
-    look = saga.look
-    if saga.end is None and look is not None and _becomes_refund(saga, look):
-        note = RemedyNote(request=saga.request, by="", at=now, choice=Choice.REFUND)
-        return saga.but(choice=Choice.REFUND, refused=None, notes=(*saga.notes, note), fresh=False)
-    return saga
+    return saga if saga.end is not None else _by_the_terms(saga, now)
+
+
+def _by_the_terms(saga: Saga, now: datetime) -> Saga:
+    """What the terms themselves say comes instead, if they do; nothing of ours stands."""
+    if saga.look is None or not _becomes_refund(saga, saga.look):
+        return saga
+    note = RemedyNote(request=saga.request, by="", at=now, choice=Choice.REFUND)
+    return saga.but(choice=Choice.REFUND, refused=None, notes=(*saga.notes, note), fresh=False)
 
 
 def _becomes_refund(saga: Saga, look: RemedyLook) -> bool:
-    """Whether the terms themselves say what comes instead; never above the amount that a person approves."""
+    """Whether goods that are out become money; never above the amount that a person approves."""
     out = saga.choice is Choice.REPLACEMENT and saga.refused == "out_of_stock"
     return out and look.refund_when_out and not look.wants_approval and Choice.REFUND in look.options
 
@@ -270,11 +281,18 @@ def _did(saga: Saga, move: AskShop, did: RemedyDid, now: datetime) -> Saga:
         return _changed(saga, move.step)
     name, becomes, final = _STEPS[move.step]
     saga = saga.but(**{name: becomes(getattr(saga, name), did, now=now, settles=saga.settles)})
+    if did.unseen and move.step is Step.REFUND and not saga.money.clear and saga.rules >= RULES:
+        # Nobody but a person can look whether it was paid: until one has, it may have been.
+        return saga.but(refused=did.rule).asking(Asked.CHECK, now)
     return saga if did.answer in {Answer.BUSY, Answer.UNKNOWN} else final(saga, did, now)
 
 
-def _reserved(saga: Saga, did: RemedyDid, _now: datetime) -> Saga:
-    return saga if did.answer is Answer.DONE else _refusal(saga, did)
+def _reserved(saga: Saga, did: RemedyDid, now: datetime) -> Saga:
+    if did.answer is Answer.DONE:
+        return saga
+    saga = _refusal(saga, did)
+    # Where something is to be undone first, the terms are asked behind that.
+    return saga if saga.undoing or saga.rules < RULES else _by_the_terms(saga, now)
 
 
 def _replaced(saga: Saga, did: RemedyDid, _now: datetime) -> Saga:

@@ -14,6 +14,9 @@ CALLED_OFF: Final = "called_off"
 NO_ANSWER: Final = "no_answer"
 ERASED: Final = "order_erased"
 _SETTLES: Final = timedelta(minutes=1)
+RULES: Final = 2
+"""Today's rules; a run that has turned by older ones goes on with them. 2: goods that cannot be set aside become money
+by the terms, and a refund in doubt of which the shop says nothing is for people to check."""
 
 Kind = Literal["approve", "decline", "choose", "done", "call_off"]
 """What a person may say."""
@@ -89,6 +92,7 @@ class Saga(Frozen):
         coupon_until: when the apology is given up; `coupon_rule` is why there is none.
         settled: the end is written down, and `told` to the journey; `unheard` if the journey has ended.
         result: how it ended, once it has.
+        rules: by which rules it turns; see `RULES`.
     """
 
     request: RemedyRequest
@@ -122,6 +126,7 @@ class Saga(Frozen):
     told: bool = False
     unheard: bool = False
     result: str | None = None
+    rules: int = 1
 
     @property
     def unsure(self) -> bool:

@@ -67,7 +67,7 @@ def where(saga: Saga) -> str:
     if saga.end is not None:
         return f"{saga.end.stand}" + (f": {saga.end.rule}" if saga.end.rule else "")
     if saga.asked is not None and not saga.undoing:
-        return _WAITS[saga.asked] + (f" ({saga.refused})" if saga.refused else "")
+        return _WAITS[saga.asked].format(choice=saga.choice) + (f" ({saga.refused})" if saga.refused else "")
     begun = {
         "what was begun is being undone": saga.undoing,
         "the refund was asked for": not saga.money.clear,
@@ -81,7 +81,7 @@ _WAITS: Final = {
     Asked.APPROVAL: "waits for `approve` or `decline`",
     Asked.HAND: "waits for a person to do it at the shop, and to say `done` with what was done",
     Asked.INSTEAD: "the shop will not: waits for `choose`, `done` or `call_off`",
-    Asked.CHECK: "look at the shop whether the replacement stands: waits for `done`, `choose` or `call_off`",
+    Asked.CHECK: "look at the shop whether the {choice} stands: waits for `done`, `choose` or `call_off`",
 }
 
 
@@ -96,9 +96,12 @@ def _taken(saga: Saga, word: Word, now: datetime) -> Saga | None:
     if why is not None:
         return saga.answered(word, why=why)
     if saga.asked is Asked.CHECK:
-        # Whoever answers has looked at the shop: the replacement stands if they say that it is what was done.
-        stands = word.kind == "done" and (word.choice or word.about) is Choice.REPLACEMENT
-        saga = saga.but(goods=Request(there=There.YES if stands else There.NO))
+        # Whoever answers has looked at the shop: what was asked for stands if they say that it is what was done.
+        paid = not saga.money.clear
+        what = Choice.REFUND if paid else Choice.REPLACEMENT
+        stands = word.kind == "done" and (word.choice or word.about) is what
+        found = Request(there=There.YES if stands else There.NO)
+        saga = saga.but(money=found) if paid else saga.but(goods=found)
     if word.kind in _TURNS and not (saga.goods.clear and saga.reserved.clear):
         return saga.but(undoing=True, turning=word)
     return _follow(saga, word, now)
@@ -106,14 +109,14 @@ def _taken(saga: Saga, word: Word, now: datetime) -> Saga | None:
 
 def _too_late(saga: Saga, word: Word) -> str | None:
     """Why a word that was kept cannot be acted on any more."""
-    if not saga.money.clear:
+    if not saga.money.clear and saga.asked is not Asked.CHECK:
         return "too late: the refund was asked for"
     wanted = _ANSWERS.get(word.kind)
-    other = word.question is not saga.asked or (word.kind == "approve" and word.about is not saga.choice)
+    other = word.kind == "approve" and word.about is not saga.choice
     if wanted is not None and (saga.asked not in wanted or other):
         return f"that was not asked for any more; now: {where(saga)}"
     if saga.asked is Asked.CHECK and word.question is not Asked.CHECK:
-        return f"the shop does not confirm what was undone; now: {where(saga)}"
+        return f"the shop does not say what stands there; now: {where(saga)}"
     return _against(saga, word) if word.kind == "choose" else None
 
 

@@ -7,7 +7,7 @@ from journey.remedies import By, Choice, RemedyRequest
 from journey.remedy_steps import Answer, RemedyDid, RemedyLook
 from journey.saga.kinds import AskPeople, AskShop, LookAgain, Over, Settle, TellJourney, TellPeople, Wait
 from journey.saga.moves import heard, next_move
-from journey.saga.state import begin
+from journey.saga.state import RULES, begin
 from journey.saga.words import say
 
 NOW = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -36,7 +36,7 @@ class Play:
     """
 
     def __init__(self, look=LOOK, *, restarted=False, answers=None):
-        self.saga = begin(REQUEST, restarted=restarted)
+        self.saga = begin(REQUEST, restarted=restarted).but(rules=RULES)
         self.now = NOW
         self.look = look
         self.answers = answers or {}

@@ -36,6 +36,7 @@ def look(thing, *given_back, claims=(), known=()):
         ((replacement(("BENCH", 1)),), ({}, Decimal(0), "already_replaced", 1)),
         # Somebody may have sent it again, or meant another thing.
         ((replacement(("BENCH", 1), linked=False),), ({"BENCH": 1}, Decimal(40), None, 1)),
+        ((replacement(),), ({"BENCH": 1}, Decimal(40), None, 1)),
         # Less than it cost: what is left of the money may be paid, by a person's yes.
         ((refund(15, ("BENCH", 1)),), ({"BENCH": 1}, Decimal(25), None, 1)),
         ((refund(40),), ({"BENCH": 1}, Decimal(40), None, 1)),
@@ -51,6 +52,7 @@ def look(thing, *given_back, claims=(), known=()):
             "refunded",
             "replaced",
             "a free order",
+            "goods not said",
             "refunded in part",
             "an amount alone",
             "more than the rest",
@@ -77,6 +79,27 @@ def test_what_another_remedy_had_made_is_no_concern(reference):
     keyed = Claim((("MAT", 1),), Decimal(30), paid_back=True, keys=["k"])
     assert look(MAT, refund(30, ("MAT", 1), key="k"), claims=[keyed]) == ({"MAT": 1}, Decimal(30), None, 0)
     assert look(MAT, claims=[claim, Claim((("MAT", 1),), Decimal(30), paid_back=False)])[2] == "already_refunded"
+
+
+TWO_MATS = (("MAT", 2),)
+
+
+@pytest.mark.parametrize(
+    ("claim", "given_back", "left"),
+    [
+        # Told and done are the same money, also where a person noted another reference for it.
+        (Claim(TWO_MATS, Decimal(60), paid_back=True, references=["r1"]), [refund(60, ("MAT", 2))], 40),
+        (Claim(TWO_MATS, Decimal(60), paid_back=True, references=["by hand"]), [refund(60, ("MAT", 2))], 40),
+        # Done, and told by nobody yet.
+        (Claim(TWO_MATS, Decimal(70), paid_back=True), [], 30),
+        # Promised to the other one, beside what was paid for nobody knows what.
+        (Claim(TWO_MATS, Decimal(60), paid_back=False), [refund(20)], 20),
+    ],
+    ids=["told", "told by another name", "not told yet", "promised"],
+)
+def test_what_another_remedy_takes_of_the_total_is_counted_once(claim, given_back, left):
+    """An order is never paid back more than once, and what is left of it is not kept back either."""
+    assert look(BENCH, *given_back, claims=[claim])[:3] == ({"BENCH": 1}, Decimal(left), None)
 
 
 def test_what_was_taken_off_at_the_offer_is_not_taken_off_again():

@@ -15,7 +15,7 @@ from journey.remedy_steps import Answer, Asked, Made, RemedyDid, RemedyLook, Ste
 from journey.saga.kinds import AskShop, LookAgain, Over, TellJourney, Wait
 from journey.saga.moves import CHANGED, heard, next_move
 from journey.saga.requests import There
-from journey.saga.state import Saga, Word, begin
+from journey.saga.state import RULES, Saga, Word, begin
 from journey.saga.words import objection, say
 
 START = datetime(2026, 11, 2, 9, tzinfo=UTC)
@@ -25,7 +25,7 @@ LINES = (Bought("MAT", 2, Decimal(30)), Bought("BLOCK", 1, Decimal(40)))
 THING = Thing((("MAT", 1),), Decimal(30))
 TOTAL = Decimal(100)
 OPTIONS = (Choice.REPLACEMENT, Choice.REFUND)
-FATES = ("lands_late", "lands_late", "done_unheard", "done", "lost", "busy", "refused")
+FATES = ("lands_late", "lands_late", "done_unheard", "done", "lost", "unseen", "busy", "refused")
 """The worst first and most often: what is found is the sooner found."""
 MOST_MOVES = 400
 EXAMPLES = int(os.environ.get("SAGA_EXAMPLES", "400"))
@@ -107,13 +107,14 @@ class Sagas(RuleBasedStateMachine):
         self.now, self.shop = START, Shop()
         self.choice, self.approval, self.by_hand, self.coupon = choice, approval, by_hand, coupon
         self.arrived = self.cancelled = False
-        self.saga: Saga = begin(REQUEST, restarted=restarted)
+        self.saga: Saga = begin(REQUEST, restarted=restarted).but(rules=RULES)
         self.said, self.over = set(), None
         self.unwarranted: list[str] = []
         if restarted:
             # The run before had asked for what was chosen, and was stopped before the answer.
             what = "refund" if choice is Choice.REFUND else "replace"
             self.shop.late.append((what, self._key(Step(what), 1), THING.worth, THING.units, START + SETTLES))
+            self.shop.reserved |= {self._key(Step.RESERVE, 1)} if choice is Choice.REPLACEMENT else set()
 
     # ---- the shell ----------------------------------------------------------------------------------------------
 
@@ -187,7 +188,10 @@ class Sagas(RuleBasedStateMachine):
             self.shop.reserved.discard(key)
         return RemedyDid() if fate in {"done", "refused"} else RemedyDid(answer=Answer.UNKNOWN, rule="no_answer")
 
-    def _make(self, step, task, key, fate):
+    def _make(self, step, task, key, fate):  # noqa: PLR0911  one return an answer
+        if fate == "unseen" and step is Step.REFUND and task.maybe:
+            # The order cannot be read any more.
+            return RemedyDid(answer=Answer.BUSY, rule="order_unknown", unseen=True)
         known = self.shop.find(key)
         what = Choice.REFUND if step is Step.REFUND else Choice.REPLACEMENT
         if known is not None:
@@ -308,8 +312,8 @@ class Sagas(RuleBasedStateMachine):
         """Whoever answers a question about the shop has looked there."""
         word = Word(kind=kind, by="Grace", choice=choice, why="found", reference="R-1")
         if self.saga.asked is Asked.CHECK:
-            stands = bool(self.shop.ours(Choice.REPLACEMENT))
-            if self.shop.late or (kind == "done") is not stands or (stands and choice is Choice.REFUND):
+            stands = bool(self.shop.ours(self._in_doubt()))
+            if self.shop.late or (kind == "done") is not stands or (stands and choice is not self._in_doubt()):
                 return
         if objection(self.saga, word) is None:
             self.saga, number = say(self.saga, word)
@@ -382,14 +386,18 @@ class Sagas(RuleBasedStateMachine):
         if self.saga.goods.there is There.YES:
             assert Choice.REFUND not in ours
 
+    def _in_doubt(self):
+        """What people are asked to look for, where they are."""
+        return Choice.REPLACEMENT if self.saga.money.clear else Choice.REFUND
+
     def _people_answer(self):
         if self.saga.asked is None or self.saga.words:
             return
-        stands = self.shop.ours(Choice.REPLACEMENT)
+        stands = self.shop.ours(self._in_doubt())
         kind = "decline" if self.saga.asked is Asked.APPROVAL else "call_off"
         if self.saga.asked is Asked.CHECK and stands:
             kind = "done"
-        word = Word(kind=kind, by="Ines", why="enough", reference="R-1", choice=Choice.REPLACEMENT)
+        word = Word(kind=kind, by="Ines", why="enough", reference="R-1", choice=self._in_doubt())
         assert objection(self.saga, word) is None
         self.saga, number = say(self.saga, word)
         self.said.add(number)

@@ -11,7 +11,7 @@ import pytest
 
 from activities.shops.api import Cannot, Done, Wanted
 from activities.shops.bigcommerce_rest import PAGE, BigCommerceRest
-from activities.vendors.http import VendorBusyError, VendorUnclearError
+from activities.vendors.http import VendorBusyError, VendorGarbledError, VendorUnclearError
 from store.intake import Malformed, OrderCreated, OrderRefunded, ShipmentCreated
 from tests.shops.api.backend_server import answered
 from tests.shops.api.bigcommerce_server import FIRST, STORE, BigCommerceServer, a_second
@@ -289,6 +289,17 @@ async def test_a_refund_is_made_once(server, store):
         {"item_type": "ORDER", "item_id": 1, "amount": 79.0, "reason": "abc123/1/P-1 lost"},
     ]
     assert [(one["provider_id"], one["amount"]) for one in made["payments"]] == [("braintree", 79.0)]
+
+
+@pytest.mark.parametrize("said", [{"data": None}, {"data": {}}, {}, None])
+async def test_what_is_no_list_of_refunds_says_of_none_that_it_was_not_made(server, store, said):
+    """Garbled, the shop is asked again; taken for an empty list, it would be paid twice."""
+    server.sell(1)
+    assert isinstance(await store.refund(WANTED), Done)
+    server.then.append(answered(200, server.products[1]))
+    server.then.append(answered(200, said))
+    with pytest.raises(VendorGarbledError):
+        await store.given("1", [WANTED.key])
 
 
 async def test_a_refund_of_another_parcel_is_not_taken_for_this_one(server, store):

@@ -21,6 +21,7 @@ from store import remedies
 from tests.shops.api.backend_server import BackendServer, Sold, created
 from tests.shops.api.bigcommerce_server import BigCommerceServer
 from tests.shops.api.conftest import SECRET_KEY
+from tests.shops.api.misbehaving import Trouble
 from tests.shops.api.shopify_server import ShopifyServer
 from tests.shops.api.woocommerce_server import WooCommerceServer
 from tests.support.counter import Only
@@ -170,28 +171,77 @@ async def test_how_long_a_request_may_still_be_carried_out_is_the_adapters_to_sa
     assert timedelta(0) < place.api.settles <= timedelta(minutes=10)
 
 
+async def lost(pool, place, *parts, choice=Choice.REFUND):
+    """The order, and a remedy that was chosen for each of those parcels; the first one has the mat."""
+    order = Order(ORDER, shop=place.api.shop, total=Decimal(100), currency=place.currency, sku="YM-1")
+    await put(pool, order, "digest")
+    await pool.execute("UPDATE lines SET unit_price = 79 WHERE order_id = $1", ORDER)
+    block = "INSERT INTO lines VALUES ($1, $2, 1, 'B-1', 'Block', 1, 21, 'x', 'physical')"
+    await pool.execute(block, order.shop, ORDER)
+    now = datetime.now(UTC)
+    for part, sku in zip(parts, ("YM-1", "B-1"), strict=False):
+        await put_parcel(pool, order, part, order.placed_at)
+        await pool.execute(
+            "UPDATE shipments SET skus = $3, units = $4 WHERE order_id = $1 AND tracking_number = $2",
+            *(ORDER, part, [sku], f'[["{sku}", 1]]'),
+        )
+        async with pool.acquire() as connection, connection.transaction():
+            await remedies.offer(connection, step(order, part=part))
+            chosen = {"by": By.CUSTOMER, "at": now, "received_at": now}
+            await remedies.choose(connection, order.shop, ORDER, part, choice, **chosen)
+    return order
+
+
+def activities(work):
+    return {activity.__name__: activity for activity in work.activities}
+
+
+def task(asked, look, **more):
+    return RemedyTask(request=asked, skus=look.skus, amount=look.amount, seen=look.seen, **more)
+
+
 @pytest.mark.parametrize("choice", Choice)
 async def test_nothing_is_made_on_top_of_what_was_given_back_meanwhile(place, pool, playbook, choice):
     """Staff refund the parcel between the look and the request: no shop is asked for goods or money then."""
-    order = Order(ORDER, shop=place.api.shop, total=Decimal(79), currency=place.currency, sku="YM-1")
-    await put(pool, order, "digest")
-    await put_parcel(pool, order, "p1", order.placed_at)
+    order = await lost(pool, place, "p1", choice=choice)
     asked = request(order, part="p1")
-    async with pool.acquire() as connection, connection.transaction():
-        await remedies.offer(connection, step(order, part="p1"))
-        await remedies.choose(
-            *(connection, order.shop, ORDER, "p1", choice),
-            by=By.CUSTOMER,
-            at=datetime.now(UTC),
-            received_at=datetime.now(UTC),
-        )
     work = Remedies(pool, book(playbook), Only(place.api))
     look = await work.look(asked)
     paid = place.pay_back(79, ("YM-1", 1))
-    task = RemedyTask(request=asked, skus=look.skus, amount=look.amount, seen=look.seen)
-    steps = {activity.__name__: activity for activity in work.activities}
-    did = await steps["refund" if choice is Choice.REFUND else "replace"](task)
+    did = await activities(work)["refund" if choice is Choice.REFUND else "replace"](task(asked, look))
     assert (did.answer, did.rule) == (Answer.REFUSED, CHANGED)
     assert [one.reference for one in await place.api.given(ORDER, [])] == [paid]
     again = await work.look(asked)
     assert (again.over, again.covered_by) == ("already_refunded", paid)
+
+
+async def test_what_another_remedy_of_the_order_had_made_meanwhile_is_its_own(place, pool, playbook):
+    """Both were looked at before either was paid: the second is for its own goods, and is not looked at again."""
+    order = await lost(pool, place, "p1", "p2")
+    work = Remedies(pool, book(playbook), Only(place.api))
+    looks = {part: await work.look(request(order, part=part)) for part in ("p1", "p2")}
+    assert [look.amount for look in looks.values()] == [Decimal(79), Decimal(21)]
+    for part, look in looks.items():
+        did = await activities(work)["refund"](task(request(order, part=part), look))
+        assert did.answer is Answer.DONE, did
+
+
+@pytest.mark.parametrize("status", [400, 404, 410, 422])
+async def test_a_look_that_is_refused_is_no_refusal_of_a_refund_that_may_have_been_made(place, pool, playbook, status):
+    """The refund was made and its answer lost; the next attempt cannot look for it, and does not say that it is not."""
+    order = await lost(pool, place, "p1")
+    work = Remedies(pool, book(playbook), Only(place.api))
+    asked = request(order, part="p1")
+    look = await work.look(asked)
+    assert (await activities(work)["refund"](task(asked, look))).answer is Answer.DONE
+    refused_from_here_on(place, status)
+    did = await activities(work)["refund"](task(asked, look, maybe=True, tries=2))
+    assert (did.answer, did.unseen) == (Answer.BUSY, True)
+
+
+def refused_from_here_on(place, status):
+    """Whatever is asked: by the shop's web server, say, which has lost its way to the application."""
+    if place.api.name in {"shopify", "woocommerce"}:
+        place.server.then(*[Trouble(status, body="<html>no</html>")] * 20)
+    else:
+        place.server.then.extend([f"HTTP/1.1 {status} No\r\nContent-Length: 0\r\n\r\n".encode()] * 20)

@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import json
 from datetime import timedelta
 from decimal import Decimal
 
@@ -60,6 +61,58 @@ async def test_a_step_is_one_when_an_answer_never_came(shopify, admin, step, cha
 
     assert isinstance(await do(admin), Done)
     assert made(shopify) == 1
+
+
+def answered(data, *errors):
+    """200 with what GraphQL says: `data` where it is known, and an error for each code and path."""
+    said = [{"message": "No.", "extensions": {"code": code}, "path": path} for code, path in errors]
+    return json.dumps({"errors": said} | ({} if data is ... else {"data": data}))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        answered({"refundCreate": {"refund": None}}, ("ACCESS_DENIED", ["refundCreate", "refund"])),
+        answered({"refundCreate": None}, ("ACCESS_DENIED", ["refundCreate", "refund", "legacyResourceId"])),
+        answered(None, ("ACCESS_DENIED", ["refundCreate", "refund"])),
+        answered({"refundCreate": None}, ("INTERNAL_SERVER_ERROR", ["refundCreate"])),
+        answered(..., ("INTERNAL_SERVER_ERROR", None)),
+        answered(..., (None, None)),
+        '{"errors": "No."}',
+    ],
+    ids=["a field", "a field of it", "nothing left", "failed", "failed before", "no code", "a text"],
+)
+async def test_a_mutation_that_ran_is_not_busy(shopify, admin, body):
+    """What is denied may be a field of what was made: the shop is looked at, and it is paid once."""
+    shopify.place("1001")
+    shopify.then(Trouble(200, done=True, body=body), on="RefundCreate")
+    with pytest.raises(VendorUnclearError):
+        await admin.refund(wanted())
+
+    assert isinstance(await admin.refund(wanted()), Done)
+    assert len(shopify.refunds) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        answered({"refundCreate": None}, ("ACCESS_DENIED", ["refundCreate"])),
+        answered(..., ("SHOP_INACTIVE", None)),
+        answered(..., ("THROTTLED", None)),
+    ],
+    ids=["denied", "shop inactive", "throttled"],
+)
+async def test_a_mutation_that_was_not_begun_is_asked_for_again(shopify, admin, body):
+    """Somebody grants a right or pays a bill, or the bucket fills up: certainly nothing was made."""
+    shopify.place("1001")
+    shopify.then(Trouble(200, body=body), on="RefundCreate")
+    with pytest.raises(VendorBusyError):
+        await admin.refund(wanted())
+
+
+async def test_of_an_order_that_cannot_be_seen_nobody_says_that_nothing_stands(admin):
+    """Shopify hides older orders from apps that may not see all of them."""
+    assert await admin.cancel_replacement(wanted()) == Cannot("order_unknown")
 
 
 async def test_a_replacement_that_could_not_be_read_again_is_not_certainly_missing(shopify, admin):
