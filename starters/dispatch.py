@@ -33,6 +33,9 @@ COMMAND = "cli"
 """The source of orders that an operator starts from a file."""
 _MEANT = frozenset({StandardWebhooks.name, COMMAND})
 """A backend of the shop's own, or an operator, names an order in order to start its journey, however old it is."""
+TEST = "a test order: POSTLUDE_TEST_ORDERS=true follows them"
+"""What the inbox says of an order that nobody means."""
+_MAY_BE_TESTS = intake.OrderCreated | intake.OrderEdited | intake.OrderCancelled | intake.OrderRefunded
 _HEARD = frozenset({"replied", "opted_out"})
 
 
@@ -47,6 +50,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     replies: Replies = feedback.unheard,
     fetch: Fetch = no_shop,
     unheard: Unheard = nobody,
+    test_orders: bool = False,
 ) -> str:
     """Bring a row's fact where it belongs and mark the row; what became of it.
 
@@ -56,7 +60,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     `begun` is shared by what is dispatched side by side, so that orders are marked together; None marks this one alone.
     `orders_ahead` lets an order be dated ahead of its arrival, see `orders.create`; `replies` listens to what people
     answer to messages, `fetch` reads an order that is only said to have changed, `unheard` is told of a delivery that
-    is denied once its journey has ended.
+    is denied once its journey has ended. `test_orders`: orders that nobody means have a journey, too.
 
     Raises:
         Exception: whatever the database or Temporal raise; the row is unchanged and may be tried again.
@@ -66,6 +70,10 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     except ValidationError as error:
         await inbox.set_aside(pool, row, why=intake.unknown(error))
         return "unread"
+    if isinstance(event, _MAY_BE_TESTS) and event.test and not (test_orders or row.source == COMMAND):
+        async with pool.acquire() as connection:
+            await inbox.pass_over(connection, row, now=now, note=TEST)
+        return "ignored"
     if isinstance(event, intake.OrderCreated):
         begun = begun or BegunOrders(pool)
         return await _order_created(pool, journeys, row, event, now, begun=begun, ahead=orders_ahead)

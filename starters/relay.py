@@ -61,7 +61,7 @@ class Relay:
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
     messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more,
-    `buried` of dead letters.
+    `buried` of dead letters. `test_orders`: orders that nobody means have a journey, too.
     `poll` is how long it waits for `wake` before it looks by itself.
     """
 
@@ -77,6 +77,7 @@ class Relay:
         fetch: Fetch = no_shop,
         unheard: Unheard = nobody,
         buried: Buried = unsaid,
+        test_orders: bool = False,
     ) -> None:
         self._pool = pool
         self._journeys = journeys
@@ -87,6 +88,7 @@ class Relay:
         self._fetch = fetch
         self._unheard = unheard
         self._buried = buried
+        self._test_orders = test_orders
         self._begun = BegunOrders(pool)
         self._woken = asyncio.Event()
         self._stopping = False
@@ -214,6 +216,7 @@ class Relay:
                     replies=self._replies,
                     fetch=self._fetch,
                     unheard=self._unheard,
+                    test_orders=self._test_orders,
                 )
             log = _log.warning if outcome == "unread" else _log.info
             log(outcome, inbox_id=row.id, source=row.source, topic=row.topic, subject=_shown(row.subject))

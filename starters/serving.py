@@ -128,6 +128,7 @@ async def serving(
                 fetch=partial(_fetched, shops),
                 unheard=to_people(alerts),
                 buried=dead_letters.to_people(alerts),
+                test_orders=settings.test_orders,
             ),
             temporal_ready=client.service_client.check_health,
         )

@@ -295,6 +295,11 @@ async def done(connection: Connection, row: Claimed, *, now: datetime, note: str
     await connection.execute(_SETTLE, row.id, row.attempts, "dispatched", note, now, None)
 
 
+async def pass_over(connection: Connection, row: Claimed, *, now: datetime, note: str) -> None:
+    """Mark a row ignored, if it is still this relay's; the note says why."""
+    await connection.execute(_SETTLE, row.id, row.attempts, "ignored", note, now, None)
+
+
 async def wait(connection: Connection, row: Claimed, *, note: str) -> None:
     """Put a row aside until `release` names its subject, if it is still this relay's."""
     await connection.execute(_SETTLE, row.id, row.attempts, "waiting", note, None, None)

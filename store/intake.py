@@ -37,6 +37,7 @@ from store.fields import (
     Units,
     one_line,
 )
+from store.line_facts import AccessKey, Variant, WebAddress
 from store.message_feedback import MessageFeedback
 from store.money import in_currency
 from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
@@ -160,7 +161,10 @@ class Customer(_Edge):
 
 
 class Line(_Edge):
-    """One line of an order; `unit_price` in the order's currency. SKUs and categories are the shop's own words."""
+    """One line of an order; `unit_price` in the order's currency. SKUs and categories are the shop's own words.
+
+    `access_url` and `access_key` open what is digital; a link is `http` or `https`.
+    """
 
     sku: Identifier
     title: Annotated[str, one_line(TITLE_LENGTH)] = ""
@@ -168,6 +172,13 @@ class Line(_Edge):
     unit_price: Amount
     category: Category = None
     kind: Annotated[LineKind, EXACT] = LineKind.PHYSICAL
+    variant: Variant = None
+    image_url: WebAddress = None
+    product_url: WebAddress = None
+    access_url: WebAddress = None
+    access_key: AccessKey = None
+    gift: bool = False
+    subscription: bool = False
 
 
 Lines = Annotated[tuple[Line, ...], BeforeValidator(_lines), Field(min_length=1, max_length=MAX_LINES)]
@@ -180,9 +191,12 @@ Replaces = Annotated[
 
 
 class _OrderEvent(_Edge):
+    """Something about an order; a `test` is about one that nobody means."""
+
     at: Moment
     shop: Shop
     order_id: OrderId
+    test: bool = False
 
     @property
     def subject(self) -> str:
@@ -194,8 +208,7 @@ class OrderCreated(_OrderEvent):
     """An order was placed, `at` that moment.
 
     `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
-    `estimated_delivery` is the shop's own word at checkout, a day or a window of days. A `test` is an order that nobody
-    means.
+    `estimated_delivery` is the shop's own word at checkout, a day or a window of days.
     """
 
     type: Literal["order.created"] = "order.created"
@@ -207,7 +220,6 @@ class OrderCreated(_OrderEvent):
     replaces: Annotated[Replaces, TELLING] = None
     delivery: Delivery = Delivery()
     estimated_delivery: Promise | None = None
-    test: bool = False
 
 
 class OrderEdited(_OrderEvent):

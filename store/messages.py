@@ -10,12 +10,13 @@ from journey.parcels import Method
 from journey.playbook import Channel
 from journey.zones import possible_zones, zone_named
 from store.lanes import estimates
+from store.line_facts import NOTHING, LineFact, of
 from store.pool import Pool
 
 
 @dataclass(frozen=True, slots=True)
 class MessageLine:
-    """A line as it was bought; prices are per unit in the order's currency."""
+    """A line as it was bought; prices are per unit in the order's currency, `more` is what else is known of it."""
 
     sku: str
     title: str
@@ -23,6 +24,7 @@ class MessageLine:
     unit_price: Decimal
     category: str | None
     kind: str
+    more: LineFact = NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,9 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         channel=order["channel"],
         buyer=order["buyer"],
         lines=tuple(
-            MessageLine(row["sku"], row["title"], row["quantity"], row["unit_price"], row["category"], row["kind"])
+            MessageLine(
+                row["sku"], row["title"], row["quantity"], row["unit_price"], row["category"], row["kind"], of(row)
+            )
             for row in lines
         ),
         parcels=tuple(

@@ -13,7 +13,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import intake, lanes, people
+from store import intake, lanes, line_facts, people
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -121,6 +121,8 @@ async def create(
     )
     lines = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     new = kept is not None
+    known = {} if new else await line_facts.read(connection, event.shop, event.order_id)
+    await line_facts.write(connection, event.shop, event.order_id, event.lines, known)
     if kept is None:
         kept = await connection.fetchrow(_KEPT, event.shop, event.order_id)
         rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
@@ -215,9 +217,11 @@ async def edit(connection: Connection, event: intake.OrderEdited) -> tuple[list[
         event.total,
         event.at,
     )
+    known = await line_facts.read(connection, event.shop, event.order_id)
     if changed:
         await connection.execute("DELETE FROM lines WHERE shop = $1 AND order_id = $2", event.shop, event.order_id)
         await _write_lines(connection, event.shop, event.order_id, event.lines)
+    await line_facts.write(connection, event.shop, event.order_id, event.lines, known)
     facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
     completing = await _completing_refund(connection, event.shop, event.order_id)

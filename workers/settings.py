@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     soft_opt_in: _Countries = frozenset()
     confirm_boxes: _Countries = frozenset()
     secret_key: SecretStr | None = None
+    test_orders: bool = False
     webhook_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None
     woocommerce_secret: SecretStr | None = None

@@ -1,6 +1,7 @@
 """From facts to a finished message: money and dates in the customer's own words, links signed, headers set."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -172,6 +173,7 @@ def message_context(
                     "line_total": money(line.unit_price * line.quantity),
                     "category": line.category,
                     "kind": line.kind,
+                    **asdict(line.more),
                 }
                 for line in facts.lines
             ],

@@ -28,7 +28,9 @@ _LINKS = {
 }
 
 
-def _line(sku: str, title: str, category: str, kind: str, *, language: str, quantity: int = 1) -> dict[str, object]:
+def _line(
+    sku: str, title: str, category: str, kind: str, *, language: str, quantity: int = 1, **more: object
+) -> dict[str, object]:
     return {
         "sku": sku,
         "title": title,
@@ -37,7 +39,29 @@ def _line(sku: str, title: str, category: str, kind: str, *, language: str, quan
         "line_total": _euro("79.00" if quantity > 1 else "39.50", language),
         "category": category,
         "kind": kind,
+        "variant": None,
+        "image_url": None,
+        "product_url": None,
+        "access_url": None,
+        "access_key": None,
+        "gift": False,
+        "subscription": False,
+        **more,
     }
+
+
+_KNOWN_OF_GOODS = {
+    "variant": "Blue / 180 cm",
+    "image_url": "https://shop.example/mat.jpg",
+    "product_url": "https://shop.example/p/mat",
+    "gift": True,
+    "subscription": True,
+}
+_ACCESS = (
+    {"access_url": "https://shop.example/course/1"},
+    {"access_key": "7QX2-KEY"},
+    {"access_url": "https://shop.example/course/1", "access_key": "7QX2-KEY"},
+)
 
 
 def _euro(amount: str, language: str) -> str:
@@ -147,6 +171,8 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
         for way, waits in (("collected", True), ("till", False)):
             there = _order([mat], language, handover=way, awaits_dispatch=False, awaits_pickup=waits)
             yield f"{now}, {way}", _context(there, parcel, now, remedy=remedy)
+        known = [mat | _KNOWN_OF_GOODS, *({**course, **access} for access in _ACCESS)]
+        yield f"{now}, everything known of its lines", _context(_order(known, language), parcel, now, remedy=remedy)
         for reason in reasons:
             rich = _rich([mat, course], now, reason, language)
             yield f"{now}, rich, reason {reason}", {**rich, "remedy": remedy}

@@ -119,6 +119,10 @@ class _Order(Payload):
     consignments: Any = None
 
 
+class _Option(Payload):
+    display_value: Text = None
+
+
 class _Product(Payload):
     id: MaybeId = None
     product_id: MaybeId = None
@@ -129,6 +133,7 @@ class _Product(Payload):
     type: Text = None
     quantity: Whole = 1
     price_inc_tax: Amount = Decimal(0)
+    product_options: Many[_Option]
 
 
 class _Item(Payload):
@@ -244,6 +249,7 @@ def _line(product: _Product, currency: str | None, *, ships: bool) -> dict[str, 
         "quantity": product.quantity,
         "unit_price": rounded(product.price_inc_tax, currency),
         "kind": _kind(product, ships=ships),
+        "variant": " / ".join(one.display_value for one in product.product_options if one.display_value) or None,
     }
 
 

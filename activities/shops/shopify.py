@@ -147,6 +147,7 @@ class Shopify:
             "customer": _customer(order),
             "lines": _lines(order),
             "delivery": delivery(order),
+            "test": order.test,
             # Which order it replaces stands there by a name alone, that can be edited.
             "replaces": "" if payloads.TAG in [tag.strip() for tag in (order.tags or "").split(",")] else None,
         }
@@ -172,6 +173,7 @@ class Shopify:
             "currency": order.currency,
             "total": total,
             "lines": lines,
+            "test": order.test,
         }
         return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"})]
 
@@ -185,7 +187,7 @@ class Shopify:
 
     def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         order = read(payloads.Cancelled, payload)
-        values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at}
+        values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at, "test": order.test}
         return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"})]
 
     def _refunded(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
@@ -243,6 +245,9 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "unit_price": line.price,
             "category": line.product_type,
             "kind": _kind(line),
+            # A product without variants has one of this name.
+            "variant": None if line.variant_title == "Default Title" else line.variant_title,
+            "product_url": line.product_url,
         }
         for line, quantity in bought
         if quantity != 0

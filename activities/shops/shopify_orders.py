@@ -74,6 +74,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "currency": order["currencyCode"],
         "total_price": _amount(order["totalPriceSet"]),
         "source_name": "pos" if order["retailLocation"] else order["sourceName"],
+        "test": order["test"],
         "tags": ", ".join(tag for tag in order["tags"] if isinstance(tag, str)),
         "email": order["email"],
         "phone": order["phone"],
@@ -103,7 +104,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for refund in refunds:
         yield "refunds/create", refund
     if cancelled:
-        yield "orders/cancelled", {"id": number, "cancelled_at": cancelled}
+        yield "orders/cancelled", {"id": number, "cancelled_at": cancelled, "test": order["test"]}
 
 
 def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> list[Event]:
@@ -175,6 +176,9 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
         "price": _amount(line["originalUnitPriceSet"]),
         "requires_shipping": line["requiresShipping"],
         "product_type": (line["product"] or {}).get("productType"),
+        "gift_card": line["isGiftCard"],
+        "variant_title": line["variantTitle"],
+        "product_url": (line["product"] or {}).get("onlineStoreUrl"),
     }
 
 

@@ -79,7 +79,7 @@ class Privacy(Payload):
 class Line(Payload):
     """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it.
 
-    Without a word about shipping it is a thing that is sent.
+    Without a word about shipping it is a thing that is sent. `product_url` is ours: only the API knows it.
     """
 
     id: MaybeId = None
@@ -94,6 +94,8 @@ class Line(Payload):
     requires_shipping: bool = True
     gift_card: bool = False
     product_type: Text = None
+    variant_title: Text = None
+    product_url: Text = None
 
     @property
     def now(self) -> int:
@@ -152,6 +154,7 @@ class Order(Payload):
     current_total_price: Amount | None = None
     source_name: Text = None
     tags: Text = None
+    test: bool = False
     email: Text = None
     contact_email: Text = None
     phone: Text = None
@@ -170,6 +173,7 @@ class Cancelled(Payload):
     """An order as far as `orders/cancelled` needs it."""
 
     id: Id
+    test: bool = False
     cancelled_at: At | None = None
     updated_at: At | None = None
 

@@ -26,8 +26,9 @@ MOST: Final = 250
 _MONEY: Final = "{ shopMoney { amount currencyCode } }"
 _PAGE_INFO: Final = "pageInfo { hasNextPage endCursor }"
 _LINE: Final = f"""
-  id sku title name quantity currentQuantity requiresShipping
-  originalUnitPriceSet {_MONEY} variant {{ legacyResourceId }} product {{ legacyResourceId productType }}"""
+  id sku title name quantity currentQuantity requiresShipping isGiftCard variantTitle
+  originalUnitPriceSet {_MONEY}
+  variant {{ legacyResourceId }} product {{ legacyResourceId productType onlineStoreUrl }}"""
 _PARCEL: Final = f"""
   id status displayStatus createdAt updatedAt inTransitAt deliveredAt estimatedDeliveryAt
   trackingInfo(first: {NUMBERS_OF_A_PARCEL}) {{ number company }}"""
@@ -36,7 +37,7 @@ _REFUND: Final = "legacyResourceId createdAt processedAt"
 _PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ kind status amountSet {_MONEY} }}"
 _ORDER: Final = f"""
   id legacyResourceId createdAt updatedAt cancelledAt currencyCode sourceName customerLocale customerAcceptsMarketing
-  email phone tags retailLocation {{ id }} shippingLine {{ title }}
+  email phone tags test retailLocation {{ id }} shippingLine {{ title }}
   totalPriceSet {_MONEY} currentTotalPriceSet {_MONEY}
   customer {{
     legacyResourceId firstName numberOfOrders

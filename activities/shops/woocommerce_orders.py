@@ -156,10 +156,20 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "quantity": line.quantity,
             "unit_price": rounded((line.total + line.total_tax) / line.quantity, order.currency),
             "kind": _kind(order, line),
+            "variant": _variant(line),
+            "image_url": line.image.src,
         }
         for line in order.line_items
         if line.quantity > 0
     ]
+
+
+def _variant(line: payloads.Line) -> str | None:
+    """What was chosen of a product that has variations."""
+    if line.variation_id in {None, "0"}:
+        return None
+    chosen = [one.display_value for one in line.meta_data if one.display_value and not (one.key or "_").startswith("_")]
+    return " / ".join(chosen) or None
 
 
 def _kind(order: payloads.Order, line: payloads.Line) -> LineKind:

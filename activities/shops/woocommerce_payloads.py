@@ -47,6 +47,19 @@ class Address(Payload):
         return not any((self.first_name, self.address_1, self.address_2, self.city, self.postcode, self.country))
 
 
+class Image(Payload):
+    """A line's picture."""
+
+    src: Text = None
+
+
+class Option(Payload):
+    """One of a line's `meta_data`; what the customer chose has a key that does not begin with an underscore."""
+
+    key: Text = None
+    display_value: Text = None
+
+
 class Line(Payload):
     """One of `line_items`. `total` and `total_tax` are what all of it cost after discounts.
 
@@ -64,6 +77,8 @@ class Line(Payload):
     total_tax: Amount = Decimal(0)
     virtual: bool = False
     downloadable: bool = False
+    image: Image = Image()
+    meta_data: Many[Option]
 
 
 class Shipping(Payload):

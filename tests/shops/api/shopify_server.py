@@ -95,6 +95,7 @@ class ShopifyServer(MisbehavingShop, Changes):
             "presentmentCurrencyCode": rate[0] if rate else currency,
             "sourceName": "web",
             "tags": [],
+            "test": False,
             "customerLocale": "de-DE",
             "customerAcceptsMarketing": False,
             "email": "ada@example.com",
@@ -267,9 +268,11 @@ class ShopifyServer(MisbehavingShop, Changes):
             "currentQuantity": quantity,
             "refundableQuantity": quantity,
             "requiresShipping": True,
+            "isGiftCard": False,
+            "variantTitle": None,
             "originalUnitPriceSet": money(Decimal(price)),
             "variant": Stocked(variant, self.stock),
-            "product": {"legacyResourceId": "7", "productType": "Fitness"},
+            "product": {"legacyResourceId": "7", "productType": "Fitness", "onlineStoreUrl": None},
         }
 
     def _money(self, currency: str, rate: tuple[str, str] | None) -> Any:
