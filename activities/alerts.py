@@ -1,7 +1,8 @@
 """Word to the shop's own people that something wants looking at: by a Slack-compatible webhook, or by mail.
 
 `POSTLUDE_ALERT_URL` is `slack+https://hooks.slack.com/services/…` or `mailto:ops@shop.example`; unset, nobody is
-told. An alert names an order, a touch and a rule, never a person: whoever may see more follows its link.
+told. An alert names an order by id and number, a touch and a rule, never a person: whoever may see more follows its
+link.
 """
 
 import uuid
@@ -25,7 +26,8 @@ _WEB = ("https://", "http://")
 class Alert(Frozen):
     """What happened, in ids only.
 
-    `kind` says it in a few plain words (`message failed`), `order` is `shop/order_id`, `link` leads to where it can
+    `kind` says it in a few plain words (`message failed`), `order` is `shop/order_id`, `number` what the shop shows
+    of it, and `link` leads to where it can
     be seen, such as the order's journey in the Temporal UI.
     """
 
@@ -34,6 +36,14 @@ class Alert(Frozen):
     touch: str | None = None
     rule: str | None = None
     link: str | None = None
+    number: str | None = None
+
+    @property
+    def about(self) -> str:
+        """The order by its id, and by its number where that is another."""
+        return (
+            self.order if not self.number or self.order.endswith(f"/{self.number}") else f"{self.order} {self.number}"
+        )
 
     @property
     def key(self) -> str:
@@ -44,7 +54,7 @@ class Alert(Frozen):
     @property
     def line(self) -> str:
         """The alert as one line of plain text."""
-        return " · ".join(part for part in (self.kind, self.order, self.touch, self.rule) if part)
+        return " · ".join(part for part in (self.kind, self.about, self.touch, self.rule) if part)
 
 
 class Alerts:
@@ -99,7 +109,7 @@ class Alerts:
         if self._slack is not None:
             words = [
                 f"*{escape(alert.kind)}*",
-                *(escape(part) for part in (alert.order, alert.touch, alert.rule) if part),
+                *(escape(part) for part in (alert.about, alert.touch, alert.rule) if part),
             ]
             if link is not None and not set(link) & set("<>| \n"):
                 words.append(f"<{escape(link)}|look>")

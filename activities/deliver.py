@@ -39,6 +39,7 @@ from journey.outcomes import (
 )
 from journey.playbook import touch_id
 from journey.state import DATABASE
+from store import order_numbers
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 
@@ -180,7 +181,13 @@ class Deliveries:
             return
         order = f"{request.shop}/{request.order_id}"
         receipt = await self._parts.sender.alerts.tell(
-            Alert(kind=kind, order=order, touch=touch_id(request.key), rule=rule)
+            Alert(
+                kind=kind,
+                order=order,
+                touch=touch_id(request.key),
+                rule=rule,
+                number=await order_numbers.for_an_alert(self._parts.pool, request.shop, request.order_id),
+            )
         )
         if receipt is not None and not isinstance(receipt, Accepted):
             log.error("alert_not_sent", order=order, touch=request.key, rule=receipt.rule)

@@ -64,7 +64,7 @@ class Remedies:
         self._pool = pool
         self._playbook = playbook
         self._shops = shops
-        self._people = People(alerts)
+        self._people = People(pool, alerts)
         self._clock = clock
         self._gap = gap
         self._steps = ShopSteps(pool, self._terms, shops, people=self._people, gap=gap)

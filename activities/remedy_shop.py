@@ -26,7 +26,7 @@ from journey.remedies import RemedyRequest, RemedyStep, RemedyTerms
 from journey.remedy_steps import Answer, RemedyDid, RemedyTask
 from journey.saga.moves import CHANGED
 from journey.saga.state import ERASED
-from store import remedies
+from store import order_numbers, remedies
 from store.pool import Pool
 from store.remedies import Remedy
 from store.remedy_steps import Steps
@@ -60,7 +60,8 @@ async def no_gap(_name: str) -> None:
 class People:
     """The shop's people, who are told of what concerns them; without `alerts` nothing is sent."""
 
-    def __init__(self, alerts: Alerts | None) -> None:
+    def __init__(self, pool: Pool, alerts: Alerts | None) -> None:
+        self._pool = pool
         self._alerts = alerts
 
     async def tell(self, about: RemedyStep | RemedyRequest, kind: str, rule: str | None) -> None:
@@ -68,7 +69,8 @@ class People:
         if self._alerts is None:
             return
         order = f"{about.shop}/{about.order_id}"
-        receipt = await self._alerts.tell(Alert(kind=kind, order=order, touch=about.part, rule=rule))
+        number = await order_numbers.for_an_alert(self._pool, about.shop, about.order_id)
+        receipt = await self._alerts.tell(Alert(kind=kind, order=order, touch=about.part, rule=rule, number=number))
         if receipt is not None and not isinstance(receipt, Accepted):
             log.error("alert_not_sent", order=order, rule=receipt.rule)
 

@@ -31,6 +31,13 @@ class OrderEdited(Frozen):
     lines: tuple[LineFacts, ...]
 
 
+class OrderNumbered(Frozen):
+    """What the shop shows of the order became known, or another."""
+
+    at: Instant
+    number: str
+
+
 class OrderRefunded(Frozen):
     """Money went back. `full` when nothing of the order's total remains paid."""
 
@@ -162,6 +169,7 @@ class SendNow(Frozen):
 Event = (
     OrderCancelled
     | OrderEdited
+    | OrderNumbered
     | OrderRefunded
     | ShipmentCreated
     | ShipmentCancelled
@@ -181,6 +189,7 @@ Event = (
 FACTS: Mapping[str, type[Event]] = {
     "order_cancelled": OrderCancelled,
     "order_edited": OrderEdited,
+    "order_numbered": OrderNumbered,
     "order_refunded": OrderRefunded,
     "shipment_created": ShipmentCreated,
     "shipment_cancelled": ShipmentCancelled,

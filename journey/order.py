@@ -64,6 +64,7 @@ class LineFacts(Frozen):
 class OrderFacts(Frozen):
     """The order as the rules see it.
 
+    `number` is what the shop shows of it, None where that is its id.
     `total` is in `currency` (ISO 4217), `country` ISO 3166 alpha-2 or None, `time_zone` the customer's IANA zone or
     None when only the country can tell. `dispatch_within` is how long the shop usually takes to hand an order over,
     None where that was not learnt. `zone_rules` is the release of the tz database that the run counts by, see
@@ -83,6 +84,7 @@ class OrderFacts(Frozen):
     dispatch_within: Span | None = None
     zone_rules: str = FIRST
     collected: bool = False
+    number: str | None = None
 
     @cached_property
     def zones(self) -> tuple[str, ...]:

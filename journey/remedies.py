@@ -134,7 +134,8 @@ class RemedyAnswer(Frozen):
 class RemedyRequest(Frozen):
     """What the saga of one remedy is started with: ids alone, the rest is in its row. `part` is the parcel's number.
 
-    `playbook` is the digest whose terms hold; `at` when the choice was made known, UTC.
+    `playbook` is the digest whose terms hold; `at` when the choice was made known, UTC. `number` is what the shop shows
+    of the order, None where that is its id.
     """
 
     shop: str
@@ -142,6 +143,7 @@ class RemedyRequest(Frozen):
     part: str
     playbook: str
     at: Instant
+    number: str | None = None
 
     @property
     def workflow_id(self) -> str:

@@ -116,6 +116,8 @@ class JourneyState(Frozen):
     remedies: Mapping[str, Remedy] = {}
     """By the parcel they make good."""
     edited_at: Instant | None = None
+    numbered_at: Instant | None = None
+    """Since when the order has its number, None for from the start."""
     cancelled_at: Instant | None = None
     refunds: tuple[tuple[str, Instant], ...] = ()
     fully_refunded_at: Instant | None = None

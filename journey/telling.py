@@ -11,6 +11,7 @@ from journey.events import (
     Event,
     OrderCancelled,
     OrderEdited,
+    OrderNumbered,
     OrderRefunded,
     Paused,
     RemedyChosen,
@@ -73,6 +74,14 @@ def _edited(state: JourneyState, event: OrderEdited) -> JourneyState:
     fields = {name: getattr(order, name) for name in order.model_fields_set}
     edited = OrderFacts(**(fields | {"total": event.total, "lines": event.lines}))
     return changed(state, order=edited, edited_at=event.at)
+
+
+def _numbered(state: JourneyState, event: OrderNumbered) -> JourneyState:
+    order = state.order
+    # As with edits: the latest word stands, and of two at once always the same one.
+    if state.numbered_at is not None and (event.at, event.number) <= (state.numbered_at, order.number or ""):
+        return state
+    return state.but(order=order.but(number=event.number), numbered_at=event.at)
 
 
 def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
@@ -210,6 +219,7 @@ def _wanted_now(state: JourneyState, event: SendNow) -> JourneyState:
 _FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
     OrderCancelled: _cancelled,
     OrderEdited: _edited,
+    OrderNumbered: _numbered,
     OrderRefunded: _refunded,
     ShipmentCreated: _shipped,
     ShipmentCancelled: _called_back,

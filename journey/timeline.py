@@ -78,6 +78,8 @@ class Timeline(Frozen):
     watching: tuple[Ahead, ...] = ()
     remedies: tuple[RemedyView, ...] = ()
     attention: tuple[str, ...] = ()
+    number: str | None = None
+    """What the shop shows of the order, None where that is its id."""
 
 
 def tell(
@@ -136,6 +138,7 @@ def tell(
             for part, remedy in state.remedies.items()
         ),
         attention=() if finished is not None else attention(state, playbook, now),
+        number=state.order.number,
     )
 
 
@@ -153,7 +156,7 @@ def markdown(timeline: Timeline) -> str:
     """The timeline as Markdown, for the workflow's current details in the Temporal UI."""
     # About the order first: its static summary belongs to the first run and is not carried into later ones.
     lines = [
-        f"**{timeline.order}**: {timeline.about}",
+        f"**{timeline.order}**{f' `{as_code(timeline.number)}`' if timeline.number else ''}: {timeline.about}",
         "",
         f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*, {timeline.delivery}",
         "",
@@ -194,6 +197,11 @@ def markdown(timeline: Timeline) -> str:
         watched = " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.watching)
         lines += ["", f"**Only if nothing comes before:** {watched}"]
     return "\n".join(lines)
+
+
+def as_code(text: str) -> str:
+    """A text from outside as it may stand between back quotes in Markdown, where only they have a meaning."""
+    return text.replace("`", "'")
 
 
 def about(order: OrderFacts) -> str:

@@ -105,12 +105,15 @@ class Message(BaseModel):
 class Account(BaseModel):
     """`postlude order show --json`. `status` is running, paused or finished, `now` the journey's own clock (UTC).
 
+    `number` is what the shop shows of the order, its id where that is all.
+
     `delivery` is the order's state over its parcels and lines, `attention` what a person may want to look at,
     `watching` the touches that go only if nothing comes before their time; all three are the journey's own word, and
     empty while it cannot be asked.
     """
 
     order: str
+    number: str
     status: str
     phase: str
     now: Instant
@@ -153,7 +156,7 @@ async def account(pool: Pool, client: Client | None, shop: str, order_id: str) -
     async with pool.acquire() as connection:
         expected = await estimates(connection, shop, order_id, now=now, zone=zone)
     shown = {one.tracking_number: one.number for one in parcels}
-    return _told(timeline, messages, (expected, shown), now)
+    return _told(row, timeline, messages, (expected, shown), now)
 
 
 async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline | None:
@@ -169,6 +172,7 @@ async def _timeline(client: Client | None, shop: str, order_id: str) -> Timeline
 
 
 def _told(
+    row: OrderRow,
     timeline: Timeline,
     messages: list[Message],
     known: tuple[Mapping[str, Estimate], Mapping[str, str | None]],
@@ -178,6 +182,7 @@ def _told(
     expected, shown = known
     return Account(
         order=timeline.order,
+        number=row.number,
         status=timeline.status,
         phase=timeline.phase,
         now=now,
@@ -217,6 +222,7 @@ def _alone(row: OrderRow, messages: list[Message], parcels: Sequence[ParcelRow])
     ended = row.ended_at is not None
     return Account(
         order=f"{row.shop}/{row.order_id}",
+        number=row.number,
         status="finished" if ended else "running",
         phase="finished" if ended else "unknown",
         now=row.ended_at or datetime.now(UTC),

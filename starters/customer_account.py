@@ -81,10 +81,14 @@ class Evidence(BaseModel):
 
 
 class Contact(BaseModel):
-    """One message or non-send; the fields are those of `store.history.MessageRow`, `order` is SHOP/ID."""
+    """One message or non-send; the fields are those of `store.history.MessageRow`, `order` is SHOP/ID.
+
+    `number` is what the shop shows of the order, its id where that is all.
+    """
 
     at: Instant
     order: str
+    number: str
     touch: str
     purpose: str
     channel: str
@@ -203,6 +207,7 @@ def _contact(shop: str, row: MessageRow) -> Contact:
     return Contact(
         at=row.at,
         order=f"{shop}/{row.order_id}",
+        number=row.number,
         touch=row.touch,
         purpose=row.purpose,
         channel=row.channel,

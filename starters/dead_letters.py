@@ -22,6 +22,7 @@ def alert_of(letters: Letters) -> Alert:
         order=letters.order or letters.shop or letters.source,
         touch=f"inbox {letters.first}: {letters.topic} by {letters.source}",
         rule=letters.note,
+        number=letters.number,
     )
 
 

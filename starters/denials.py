@@ -12,7 +12,7 @@ from activities.alerts import Alert, Alerts
 from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
 from starters.ports import ENDED, Unheard
 from starters.replies import BusyError
-from store import inbox
+from store import inbox, order_numbers
 from store.inbox import Claimed
 from store.intake import DeliveryDenied
 from store.pool import Pool
@@ -49,7 +49,7 @@ async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, fo
     )
 
 
-def to_people(alerts: Alerts) -> Unheard:
+def to_people(pool: Pool, alerts: Alerts) -> Unheard:
     """Tells the shop's people of a denial that no journey hears any more: nobody else would look into it.
 
     What it makes raises `BusyError` when they cannot be told now and another try by the relay is worth it.
@@ -61,6 +61,7 @@ def to_people(alerts: Alerts) -> Unheard:
             order=f"{event.shop}/{event.order_id}",
             touch=event.tracking_number,
             rule=ENDED,
+            number=await order_numbers.for_an_alert(pool, event.shop, event.order_id),
         )
         receipt: Receipt | None = Unclear("no_answer_in_time")
         with suppress(TimeoutError):

@@ -19,7 +19,19 @@ from journey.numbers import made_up
 from journey.remedies import RemedyRequest
 from starters.begun import BegunOrders
 from starters.ports import ENDED, Fetch, JourneyMissingError, Journeys, Replies, Unheard, no_shop, nobody
-from store import erased, feedback, inbox, intake, orders, people, playbooks, privacy, remedies, shipments
+from store import (
+    erased,
+    feedback,
+    inbox,
+    intake,
+    order_numbers,
+    orders,
+    people,
+    playbooks,
+    privacy,
+    remedies,
+    shipments,
+)
 from store.inbox import Begun, Claimed
 from store.parcel_events import tracked
 from store.pool import Connection, Pool
@@ -106,12 +118,21 @@ async def _order_created(
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
         playbook = await playbooks.current(connection)
-        placed = await orders.create(connection, event, playbook=playbook, received_at=row.received_at, ahead=ahead)
+        placed = await orders.create(
+            connection,
+            event,
+            playbook=playbook,
+            received_at=row.received_at,
+            ahead=ahead,
+            again=row.attempts > 1,
+        )
         late = row.source not in _MEANT and row.received_at - placed.facts.placed_at > READ_LATE
         if placed.new and late:
             await orders.end(connection, event.shop, event.order_id, now=now, why="read too late for a journey")
             placed = replace(placed, ended=True)
     started = not placed.ended and await journeys.start(placed.facts, placed.playbook)
+    for fact in () if started or placed.ended else placed.tell:
+        await _tell(pool, journeys, event.shop, event.order_id, fact)
     # Shops repeat an order with every change of it: its neighbours heard of it from whoever brought it first.
     repeated = not started and not placed.new and row.attempts == 1
     if not repeated and placed.facts.channel != orders.REPLACEMENT:
@@ -151,7 +172,7 @@ async def _order_fact(
         if not await _has_journey(connection, event.shop, event.order_id):
             await inbox.wait(connection, row, note="its order is not known yet")
             return "waiting"
-        tell, changed = await _write(connection, event)
+        tell, changed = await _write(connection, event, again=row.attempts > 1)
     # A shop repeats itself with every update. On a second attempt the tables may know what the journey does not.
     if not changed and row.attempts == 1:
         tell = []
@@ -180,11 +201,11 @@ def _waited_under(shop: str, numbers: Sequence[str]) -> list[str]:
 
 
 async def _write(  # noqa: PLR0911  one return a kind of event
-    connection: Connection, event: intake.OrderEvent
+    connection: Connection, event: intake.OrderEvent, *, again: bool
 ) -> tuple[Sequence[facts.Event], bool]:
     """Bring the tables up to date; what to tell the journey, and whether the tables did not know it yet."""
     if isinstance(event, intake.OrderEdited):
-        return await orders.edit(connection, event)
+        return await orders.edit(connection, event, again=again)
     if isinstance(event, intake.ShipmentCreated):
         return await shipments.ship(connection, event)
     if isinstance(event, intake.ShipmentCancelled):
@@ -285,6 +306,7 @@ async def _remedy_chosen(
                 part=event.part,
                 playbook=remedy.playbook,
                 at=remedy.chosen_at,
+                number=await order_numbers.known(pool, event.shop, event.order_id),
             )
         )
         fact = facts.RemedyChosen(

@@ -13,7 +13,7 @@ from journey.events import FACTS, Event
 from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
 from journey.state import RULES, JourneyState
-from journey.timeline import about
+from journey.timeline import about, as_code
 from starters.ports import JourneyMissingError
 from workflows.journey_input import JourneyInput, search_attributes
 from workflows.order_journey import OrderJourney
@@ -47,7 +47,7 @@ class TemporalJourneys:
                 task_queue=self._task_queue,
                 id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                 search_attributes=search_attributes(state),
-                static_summary=cut(f"Order {facts.shop}/{facts.order_id}"),
+                static_summary=cut(_named(facts.shop, facts.order_id, facts.number)),
                 static_details=cut(about(facts), 10_000),
                 rpc_timeout=_RPC,
             )
@@ -114,8 +114,14 @@ class TemporalJourneys:
         return True
 
 
+def _named(shop: str, order_id: str, number: str | None) -> str:
+    """An order in one line of the UI, by its number too: what is in back quotes is shown as it is."""
+    return f"Order {shop}/{order_id}" + (f" `{as_code(number)}`" if number and number != order_id else "")
+
+
 def _summary(request: RemedyRequest) -> str:
-    return cut(f"Remedy for {request.part} of {request.shop}/{request.order_id}")
+    order = _named(request.shop, request.order_id, request.number)
+    return cut(f"Remedy for {request.part} of {order[0].lower()}{order[1:]}")
 
 
 async def _closed(handle: WorkflowHandle[Any, Any]) -> bool:

@@ -108,7 +108,7 @@ class _Desk:
         return self.pages.render(
             "notes.html",
             language=language,
-            order_id=order.order_id,
+            number=order.number,
             notes=[(note, day(note.created_at.astimezone(zone).date(), locale)) for note in found],
             unread=[note.touch_key for note in found if note.read_at is None],
             read_at=f"/notes/{token}/read",

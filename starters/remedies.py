@@ -100,6 +100,7 @@ class _Desk:
             language=language,
             say=said,
             remedy=remedy,
+            number=found.number,
             lead=said["reasons"].get(remedy.reason, said["reasons"]["other"]).format(part=remedy.part),
             goods=found.goods,
             amount=money(remedy.amount, remedy.currency, locale),

@@ -100,6 +100,7 @@ class Replies:
             order=f"{writer.shop}/{writer.order_id}" if writer else "",
             # Never their words, which stand in the inbox.
             rule=f"inbox {row.id}",
+            number=writer.number if writer else None,
         )
         receipt: Receipt | None = Unclear("no_answer_in_time")
         with suppress(TimeoutError):

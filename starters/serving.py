@@ -126,7 +126,7 @@ async def serving(
                 orders_ahead=orders_ahead,
                 replies=replies,
                 fetch=partial(_fetched, shops),
-                unheard=to_people(alerts),
+                unheard=to_people(pool, alerts),
                 buried=dead_letters.to_people(alerts),
                 test_orders=settings.test_orders,
             ),

@@ -12,10 +12,14 @@ from store.pool import Pool, joining_whole_tables
 
 @dataclass(frozen=True, slots=True)
 class OrderRow:
-    """An order with its journey's end; moments are UTC, `zone` and `country` the customer's when known."""
+    """An order with its journey's end. Moments are UTC.
+
+    `number` is what the shop shows, its id where that is all; `zone` and `country` are the customer's when known.
+    """
 
     shop: str
     order_id: str
+    number: str
     status: str
     placed_at: datetime
     playbook: str
@@ -67,7 +71,8 @@ class LedgerRow:
 
 
 _ORDER = """
-SELECT o.shop, o.order_id, o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
+SELECT o.shop, o.order_id, coalesce(o.number, o.order_id) AS number,
+       o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
        (SELECT count(*) FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent') AS sent
 FROM ({orders}) o JOIN customers c USING (shop, customer_id)
 """

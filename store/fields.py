@@ -16,6 +16,7 @@ ID_LENGTH = 200
 SHOP_BYTES = 60
 ORDER_ID_BYTES = 180
 NAME_LENGTH = 100
+NUMBER_LENGTH = 64
 TITLE_LENGTH = 300
 TEXT_LENGTH = 5000
 _YEARS = range(1970, 2201)
@@ -143,12 +144,24 @@ def _units(value: object) -> object:
     return tuple(sorted(counted.items()))
 
 
+def _order_number(value: object) -> str | None:
+    """What a shop calls an order, as one line; one that is cut would be another, so it is not cut."""
+    text = str(value) if type(value) is int else value
+    if value is None:
+        return None
+    found = cleaning.plain(text, NUMBER_LENGTH + 1) if isinstance(text, str) else ""
+    if not found or len(found) > NUMBER_LENGTH:
+        raise ValueError(f"must be a text of at most {NUMBER_LENGTH} characters")
+    return found
+
+
 def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 
 
 Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
+OrderNumber = Annotated[str | None, BeforeValidator(_order_number)]
 Shop = Annotated[str, BeforeValidator(_shop)]
 Moment = Annotated[datetime, BeforeValidator(moment)]
 Day = Annotated[date | None, BeforeValidator(day)]

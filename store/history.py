@@ -37,8 +37,9 @@ FROM devices WHERE shop = $1 AND customer_id = $2 GROUP BY channel ORDER BY chan
 """
 # By the customer's orders: the ledger's own index by customer leaves out what was refused.
 _MESSAGES = """
-SELECT l.id, l.order_id, l.touch_key, l.purpose, l.channel, l.status, l.rule, l.why, l.due, l.at, l.until, l.provider
-FROM ledger l
+SELECT l.id, l.order_id, l.touch_key, l.purpose, l.channel, l.status, l.rule, l.why, l.due, l.at, l.until, l.provider,
+       coalesce(o.number, l.order_id) AS number
+FROM ledger l JOIN orders o USING (shop, order_id)
 WHERE l.shop = $1 AND l.order_id = ANY (ARRAY(SELECT order_id FROM orders WHERE shop = $1 AND customer_id = $2))
   AND ($3::timestamptz IS NULL OR (l.at, l.id) < ($3, $4))
 ORDER BY l.at DESC, l.id DESC LIMIT $5
@@ -148,6 +149,7 @@ class MessageRow:
     Attributes:
         place: of this row, for the page after it.
         order_id: its order.
+        number: what the shop shows of that order, its id where that is all.
         touch: the touch's key.
         purpose: transactional or marketing.
         channel: the channel it went by, or would have been tried on first.
@@ -164,6 +166,7 @@ class MessageRow:
 
     place: Place
     order_id: str
+    number: str
     touch: str
     purpose: str
     channel: str
@@ -258,6 +261,7 @@ def _message(row: Any, heard: tuple[Echo, ...]) -> MessageRow:
     return MessageRow(
         place=Place(at, row["id"]),
         order_id=row["order_id"],
+        number=row["number"],
         touch=row["touch_key"],
         purpose=row["purpose"],
         channel=row["channel"],

@@ -33,6 +33,7 @@ from store.fields import (
     Identifier,
     Moment,
     OrderId,
+    OrderNumber,
     Shop,
     Units,
     one_line,
@@ -205,13 +206,14 @@ class _OrderEvent(_Edge):
 
 
 class OrderCreated(_OrderEvent):
-    """An order was placed, `at` that moment.
+    """An order was placed, `at` that moment. `number` is what the shop shows of it, None where that is its id.
 
     `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
     `estimated_delivery` is the shop's own word at checkout, a day or a window of days.
     """
 
     type: Literal["order.created"] = "order.created"
+    number: OrderNumber = None
     channel: Channel = "online"
     currency: Currency
     total: Amount
@@ -223,9 +225,13 @@ class OrderCreated(_OrderEvent):
 
 
 class OrderEdited(_OrderEvent):
-    """The order as it stands since `at`; without lines nothing is left of it, and no parcel is to come."""
+    """The order as it stands since `at`; without lines nothing is left of it, and no parcel is to come.
+
+    `number` None says nothing about it.
+    """
 
     type: Literal["order.edited"] = "order.edited"
+    number: OrderNumber = None
     currency: Annotated[Currency | None, EXACT] = None
     total: Amount
     lines: LinesLeft

@@ -5,11 +5,12 @@ read as, may name a person.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from store import order_numbers
 from store.pool import Pool
 
 STATUSES: Final = ("pending", "waiting", "dispatched", "ignored", "dead")
@@ -115,7 +116,10 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Letters:
-    """Dead letters of one kind: of one shop, source and topic, and with one note. `subject` is the first one's."""
+    """Dead letters of one kind: of one shop, source and topic, and with one note.
+
+    `subject` is the first one's, `number` what the shop shows of the order that it is about, where that is not its id.
+    """
 
     shop: str
     source: str
@@ -123,6 +127,7 @@ class Letters:
     note: str
     ids: Sequence[int]
     subject: str | None
+    number: str | None = None
 
     @property
     def count(self) -> int:
@@ -137,9 +142,22 @@ class Letters:
     @property
     def order(self) -> str | None:
         """The first one's order as `shop/order_id`, where it is about one."""
-        kind, _, rest = (self.subject or "").partition(":")
-        shop, _, order_id = rest.partition(":")
-        return f"{shop}/{order_id}" if kind in {"order", "changed"} and order_id else None
+        found = order_of(self.subject)
+        return None if found is None else "/".join(found)
+
+
+def order_of(subject: str | None) -> tuple[str, str] | None:
+    """The shop and id of the order that a subject is about; None where it is about none."""
+    kind, _, rest = (subject or "").partition(":")
+    shop, _, order_id = rest.partition(":")
+    return (shop, order_id) if kind in {"order", "changed"} and order_id else None
+
+
+async def numbers(pool: Pool, subjects: Iterable[str | None]) -> Mapping[str, str]:
+    """What shops show of the orders that subjects are about, by subject, where that is not their id."""
+    about = {subject: order for subject in subjects if subject and (order := order_of(subject)) is not None}
+    shown = await order_numbers.shown(pool, about.values())
+    return {subject: shown[order] for subject, order in about.items() if order in shown}
 
 
 async def page(pool: Pool, chosen: Chosen, *, after: int | None = None, limit: int) -> list[Letter]:
@@ -207,7 +225,9 @@ async def take_untold(pool: Pool, *, now: datetime) -> list[Letters]:
 
     A kind that was told of within `TOLD_EVERY` waits for its end.
     """
-    return [Letters(**row) for row in await pool.fetch(_TAKE_UNTOLD, now, _TOLD_AT_ONCE, TOLD_EVERY)]
+    rows = await pool.fetch(_TAKE_UNTOLD, now, _TOLD_AT_ONCE, TOLD_EVERY)
+    shown = await numbers(pool, [row["subject"] for row in rows])
+    return [Letters(**row, number=shown.get(row["subject"])) for row in rows]
 
 
 async def put_back(pool: Pool, letters: Letters, *, now: datetime) -> None:

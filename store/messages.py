@@ -1,5 +1,6 @@
 """What a message needs to be written: the person, the order and the parcel, looked up at the moment of sending."""
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
@@ -70,9 +71,10 @@ class MessageFacts:
     """All of it. Times are UTC.
 
     `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
-    registered last first, `remedies` by the parcel they make good. `revised` are the days by which overdue parcels may
-    be expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else
-    the one the shop knows. `collected`: it is kept ready in the shop's own store.
+    registered last first, `remedies` by the parcel they make good. `number` is what the shop shows of the order, empty
+    where that is its id. `revised` are the days by which overdue parcels may be expected, where somebody looked
+    (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it
+    is kept ready in the shop's own store.
     """
 
     shop: str
@@ -95,7 +97,13 @@ class MessageFacts:
     cancelled: bool = False
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
+    number: str = ""
     revised: Mapping[str, date] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The order as its customer knows it: by its number, or by its id where that is all there is."""
+        return self.number or self.order_id
 
     def parcel(self, tracking_number: str | None) -> MessageParcel | None:
         """The parcel of that number."""
@@ -112,7 +120,10 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
          WHERE s.shop = o.shop AND s.order_id = o.order_id AND NOT s.left_out) AS parcels,
-       (SELECT array_agg(r) FROM remedies r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS remedies
+       (SELECT array_agg(r) FROM remedies r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS remedies,
+       (SELECT json_object_agg(made.order_id, made.number) FROM remedies r
+          JOIN orders made ON made.shop = r.shop AND made.order_id = r.reference AND made.number IS NOT NULL
+         WHERE r.shop = o.shop AND r.order_id = o.order_id AND r.choice = 'replacement') AS made
 FROM orders o JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
 WHERE o.shop = $1 AND o.order_id = $2
 """
@@ -124,6 +135,8 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
     if order is None:
         return None
     lines, parcels = order["lines"] or (), order["parcels"] or ()
+    # What a remedy made goes by the number that its own webhook told, once that has come.
+    made = json.loads(order["made"] or "{}")
     return MessageFacts(
         shop=shop,
         order_id=order_id,
@@ -163,6 +176,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         phone=order["phone"],
         collected=order["collected"],
         cancelled=order["status"] == "cancelled",
+        number=order["number"] or "",
         devices=_by_channel(order["devices"]),
         remedies={
             row["part"]: MessageRemedy(
@@ -171,7 +185,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
                 row["amount"],
                 row["choose_by"],
                 row["choice"],
-                row["reference"],
+                made.get(row["reference"], row["reference"]),
                 row["coupon"],
             )
             for row in order["remedies"] or ()

@@ -13,7 +13,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import intake, lanes, line_facts, people
+from store import intake, lanes, line_facts, order_numbers, people
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -53,12 +53,14 @@ class Placed:
     """An order as it was first written down, with the digest of the playbook it pinned then.
 
     `ended` when its journey wrote down its end, so that none is to be started, even where Temporal forgot it.
+    `tell` is what the journey is to be told where it runs already.
     """
 
     facts: OrderFacts
     playbook: str
     ended: bool
     new: bool
+    tell: tuple[events.Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ async def create(
     playbook: str,
     received_at: datetime,
     ahead: bool = False,
+    again: bool = False,
 ) -> Placed:
     """Write an order down with its customer, consent and lines; a second time answers what the first one wrote.
 
@@ -89,6 +92,7 @@ async def create(
         playbook: the digest it pins when it is new.
         received_at: when it came; an order dated later was placed then.
         ahead: whether an order may be dated ahead all the same, where journeys have clocks that run ahead.
+        again: whether an earlier try may have written it down and got no further.
     """
     customer = event.customer
     placed_at = event.at if ahead else min(event.at, received_at)
@@ -127,6 +131,7 @@ async def create(
         kept = await connection.fetchrow(_KEPT, event.shop, event.order_id)
         rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
         lines = tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows)
+    tell = await _as_known(connection, event, again=again)
     learnt = lanes.dispatch_habit(looked["samples"], looked["within_seconds"])
     facts = OrderFacts(
         shop=event.shop,
@@ -142,9 +147,10 @@ async def create(
         dispatch_within=learnt if learnt is not None or looked["tells"] else LONGEST,
         zone_rules=RELEASE,
         collected=kept["collected"],
+        number=event.number if new else await order_numbers.known(connection, event.shop, event.order_id),
         lines=lines,
     )
-    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=new)
+    return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=new, tell=() if new else tuple(tell))
 
 
 async def end(connection: Connection, shop: str, order_id: str, *, now: datetime, why: str) -> None:
@@ -197,16 +203,19 @@ async def neighbours(pool: Pool, shop: str, order_id: str) -> Neighbours:
     return Neighbours(**row) if row is not None else Neighbours(None, None, None)
 
 
-async def edit(connection: Connection, event: intake.OrderEdited) -> tuple[list[events.Event], bool]:
+async def edit(
+    connection: Connection, event: intake.OrderEdited, *, again: bool = False
+) -> tuple[list[events.Event], bool]:
     """Write an edit down; what to tell the journey, and whether the order changed by it.
 
-    An edit older than the newest one known changes nothing and has nothing to tell.
+    An edit older than the newest one known changes nothing and has nothing to tell, but for what nothing was known of.
     """
+    told = await _as_known(connection, event, again=again)
     order = await connection.fetchrow(
         "SELECT total, edited_at FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
     )
     if order["edited_at"] is not None and order["edited_at"] > event.at:
-        return [], False
+        return told, bool(told)
     before = await _lines(connection, event.shop, event.order_id)
     after = [(n.sku, n.title or n.sku, n.quantity, n.unit_price, n.category, n.kind.value) for n in event.lines]
     changed = before != after or order["total"] != event.total
@@ -225,7 +234,19 @@ async def edit(connection: Connection, event: intake.OrderEdited) -> tuple[list[
     facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
     completing = await _completing_refund(connection, event.shop, event.order_id)
-    return ([edited] if completing is None else [edited, completing]), changed
+    tell: list[events.Event] = [edited] if completing is None else [edited, completing]
+    return [*tell, *told], changed or bool(told)
+
+
+async def _as_known(
+    connection: Connection, event: intake.OrderCreated | intake.OrderEdited, *, again: bool
+) -> list[events.Event]:
+    """Write down how its customer knows the order; what to tell the journey of it."""
+    tell: list[events.Event] = []
+    order = (event.shop, event.order_id)
+    if await order_numbers.say(connection, *order, event.number, at=event.at, again=again) and event.number:
+        tell.append(events.OrderNumbered(at=event.at, number=event.number))
+    return tell
 
 
 async def cancel(connection: Connection, event: intake.OrderCancelled) -> list[events.Event]:

@@ -43,7 +43,7 @@ _REACHED_AT = {
 }
 # The newest order is the likeliest to be meant.
 _WHO_WRITES = """
-SELECT c.shop, o.order_id, coalesce(p.locale, c.locale) AS locale
+SELECT c.shop, o.order_id, coalesce(p.locale, c.locale) AS locale, coalesce(o.number, o.order_id) AS number
 FROM customers c JOIN orders o USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
 WHERE c.phone = $1 ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 1
 """
@@ -160,11 +160,15 @@ async def opt_out(
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Somebody who wrote to us, as far as we know them: their newest order, and the language they read."""
+    """Somebody who wrote to us, as far as we know them: their newest order, and the language they read.
+
+    `number` is what the shop shows of that order, its id where that is all.
+    """
 
     shop: str
     order_id: str
     locale: str
+    number: str
 
 
 async def writer(connection: Connection, number: str) -> Writer | None:

@@ -6,7 +6,8 @@ from store.pool import Pool
 from store.remedies import Remedy, get
 
 _PERSON = """
-SELECT coalesce(p.locale, c.locale) AS locale, c.time_zone FROM orders o JOIN customers c USING (shop, customer_id)
+SELECT coalesce(p.locale, c.locale) AS locale, c.time_zone, coalesce(o.number, o.order_id) AS number
+FROM orders o JOIN customers c USING (shop, customer_id)
 LEFT JOIN preferences p USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
 """
 _TITLES = "SELECT sku, min(title) AS title FROM lines WHERE shop = $1 AND order_id = $2 GROUP BY sku"
@@ -16,13 +17,15 @@ _TITLES = "SELECT sku, min(title) AS title FROM lines WHERE shop = $1 AND order_
 class RemedyView:
     """A remedy as its customer may see it.
 
-    `goods` is what was in the parcel: title and how many. `locale` and `time_zone` are the customer's, None unknown.
+    `goods` is what was in the parcel: title and how many. `locale` and `time_zone` are the customer's, None unknown;
+    `number` is what they know the order by.
     """
 
     remedy: Remedy
     goods: tuple[tuple[str, int], ...]
     locale: str
     time_zone: str | None
+    number: str
 
 
 async def remedy_view(pool: Pool, shop: str, order_id: str, part: str) -> RemedyView | None:
@@ -34,4 +37,4 @@ async def remedy_view(pool: Pool, shop: str, order_id: str, part: str) -> Remedy
     if remedy is None or person is None:
         return None
     goods = tuple((titles.get(sku, sku), quantity) for sku, quantity in remedy.skus)
-    return RemedyView(remedy, goods, person["locale"], person["time_zone"])
+    return RemedyView(remedy, goods, person["locale"], person["time_zone"], person["number"])

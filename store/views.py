@@ -82,12 +82,14 @@ class ParcelView:
 
 @dataclass(frozen=True, slots=True)
 class OrderView:
-    """An order with its lines and parcels; `refunded` is what was paid back so far. Moments are UTC.
+    """An order with its lines and parcels. Moments are UTC.
 
+    `number` is what its customer knows it by, its id where that is all there is; `refunded` what was paid back so far.
     `collected`: it is kept ready in the shop's own store.
     """
 
     order_id: str
+    number: str
     status: str
     placed_at: datetime
     channel: str
@@ -114,8 +116,8 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
     """The order as its customer may see it; None when there is none."""
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         order = await connection.fetchrow(
-            """SELECT order_id, status, placed_at, channel, currency, total, first_name, locale, time_zone, country,
-                   collected,
+            """SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
+                   first_name, locale, time_zone, country, collected,
                    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
                FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
             shop,

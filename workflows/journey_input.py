@@ -12,9 +12,10 @@ with workflow.unsafe.imports_passed_through():
 
 ORDER_ID = SearchAttributeKey.for_keyword("OrderId")
 SHOP = SearchAttributeKey.for_keyword("Shop")
+NUMBER = SearchAttributeKey.for_keyword("OrderNumber")
 COUNTRY = SearchAttributeKey.for_keyword("Country")
 ATTENTION = SearchAttributeKey.for_keyword_list("Attention")
-SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, SHOP, COUNTRY)} | {ATTENTION.name: "KeywordList"}
+SEARCH_ATTRIBUTES = {key.name: "Keyword" for key in (ORDER_ID, NUMBER, SHOP, COUNTRY)} | {ATTENTION.name: "KeywordList"}
 
 ONCE = RetryPolicy(maximum_attempts=1)
 """What decides is not retried with the decision it was made with: the journey decides again."""
@@ -37,6 +38,8 @@ def search_attributes(state: JourneyState, wants: tuple[str, ...] = ()) -> Typed
         SearchAttributePair(ORDER_ID, state.order.order_id),
         SearchAttributePair(SHOP, state.order.shop),
     ]
+    if state.order.number:
+        pairs.append(SearchAttributePair(NUMBER, state.order.number))
     if state.order.country:
         pairs.append(SearchAttributePair(COUNTRY, state.order.country))
     if wants:

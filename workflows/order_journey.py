@@ -33,7 +33,7 @@ with workflow.unsafe.imports_passed_through():
     from journey.telling import apply
     from journey.timeline import Timeline, markdown, tell
     from workflows.facts import Facts
-    from workflows.journey_input import ATTENTION, ONCE, RETRIES, JourneyInput, search_attributes
+    from workflows.journey_input import ATTENTION, NUMBER, ONCE, RETRIES, JourneyInput, search_attributes
     from workflows.operators import Operators
     from workflows.registry import PLAYBOOKS
 
@@ -64,6 +64,7 @@ class OrderJourney(Facts, Operators):
         # What the run was started with: it is told again only when it has become another.
         self._continued = workflow.info().continued_run_id is not None
         self._attention = self._wants() if self._continued else ()
+        self._number = self._state.order.number
         self._finished: str | None = None
 
     @workflow.run
@@ -267,6 +268,7 @@ class OrderJourney(Facts, Operators):
         self._wait_for_ways()
         self._tell(step)
         self._ask_for_attention()
+        self._go_by_its_number()
         timer = self._timer
         await workflow.wait_condition(
             lambda: (
@@ -370,6 +372,13 @@ class OrderJourney(Facts, Operators):
         if wants != self._attention:
             self._attention = wants
             workflow.upsert_search_attributes([ATTENTION.value_set(list(wants))])
+
+    def _go_by_its_number(self) -> None:
+        """Let operators find the journey by the number that the shop shows now."""
+        number = self._state.order.number
+        if number and number != self._number:
+            self._number = number
+            workflow.upsert_search_attributes([NUMBER.value_set(number)])
 
     # ---- facts ----------------------------------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from journey.saga.moves import heard, newer, next_move
     from journey.saga.state import RULES, Saga, Word, begin
     from journey.saga.words import say, where
-    from workflows.journey_input import ORDER_ID, SHOP
+    from workflows.journey_input import NUMBER, ORDER_ID, SHOP
     from workflows.steering import Steered
 
 # All of this workflow's intervals. An attempt is longer than the requests of one step may take together; a dead worker
@@ -59,6 +59,8 @@ class RemedyInput(Frozen):
 def search_attributes(request: RemedyRequest) -> TypedSearchAttributes:
     """What operators can filter by, as they do for journeys."""
     pairs = [SearchAttributePair(ORDER_ID, request.order_id), SearchAttributePair(SHOP, request.shop)]
+    if request.number:
+        pairs.append(SearchAttributePair(NUMBER, request.number))
     return TypedSearchAttributes(pairs)
 
 

@@ -160,6 +160,7 @@ def message_context(
     return {
         "order": {
             "order_id": facts.order_id,
+            "number": facts.shown,
             "shop": facts.shop,
             "placed_on": day(facts.placed_at.astimezone(zone).date()),
             "total": money(facts.total),

@@ -75,6 +75,7 @@ def _day(month: int, number: int, language: str) -> str:
 def _order(lines: list[dict[str, object]], language: str, **more: object) -> dict[str, object]:
     return {
         "order_id": "1001",
+        "number": "#1001",
         "shop": "acme",
         "placed_on": _day(11, 22, language),
         "total": _euro("79.00", language),

@@ -11,6 +11,7 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
   `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
 - The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
   order that is Shipped or Completed without any was sent without a number.
+- The number that customers see is the id; there is no other.
 - Bundled products (`parent_order_product_id`) come with the one they belong to.
 - A replacement that a remedy had made bears that remedy's key as `external_order_id`.
 - What `order_source` or `external_source` says of an order from a point of sale was not found at its source: `pos` as

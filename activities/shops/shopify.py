@@ -1,7 +1,7 @@
 """Shopify's webhooks (Admin REST payloads).
 
 - The shop is `X-Shopify-Shop-Domain`, the order id the payload's numeric `id`, since fulfilments and refunds know
-  an order by it alone; `name` (`#1001`), which customers see, is not unique over shops and can be edited.
+  an order by it alone; `name` (`#1001`) is the number that customers see, and can be edited.
 - The event id is `X-Shopify-Event-Id` with the topic (one event fires several topics), else the delivery's
   `X-Shopify-Webhook-Id`. One event may create several fulfilments, which are told apart by their bodies; a retry
   repeats its body. Headers are not under the signature, so a repeat under another id is possible: every later step
@@ -46,6 +46,7 @@ from store.intake import (
 _NAMES = {
     "shop": "X-Shopify-Shop-Domain",
     "order_id": "id",
+    "number": "name",
     "at": "created_at",
     "total": "total_price",
     "lines": "line_items",
@@ -140,6 +141,7 @@ class Shopify:
         values = {
             "shop": shop,
             "order_id": order.id,
+            "number": order.name,
             "at": order.created_at,
             "channel": "pos" if order.source_name == "pos" and not order.shipping_lines else "online",
             "currency": order.currency,
@@ -169,6 +171,7 @@ class Shopify:
         values = {
             "shop": shop,
             "order_id": order.id,
+            "number": order.name,
             "at": order.updated_at or order.created_at,
             "currency": order.currency,
             "total": total,

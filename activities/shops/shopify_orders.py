@@ -69,6 +69,7 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     lines = {line["id"]: _line(line) for line in order["lineItems"]["nodes"] if isinstance(line["id"], str)}
     whole = {
         "id": number,
+        "name": order["name"],
         "created_at": order["createdAt"],
         "updated_at": order["updatedAt"],
         "currency": order["currencyCode"],

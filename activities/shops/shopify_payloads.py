@@ -146,6 +146,7 @@ class Order(Payload):
     """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
 
     id: Id
+    name: Text = None
     created_at: At | None = None
     updated_at: At | None = None
     cancelled_at: At | None = None

@@ -36,8 +36,8 @@ _INSIDE: Final = f"{_PAGE_INFO} nodes {{ quantity lineItem {{ id }} }}"
 _REFUND: Final = "legacyResourceId createdAt processedAt"
 _PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ kind status amountSet {_MONEY} }}"
 _ORDER: Final = f"""
-  id legacyResourceId createdAt updatedAt cancelledAt currencyCode sourceName customerLocale customerAcceptsMarketing
-  email phone tags test retailLocation {{ id }} shippingLine {{ title }}
+  id legacyResourceId name createdAt updatedAt cancelledAt currencyCode sourceName customerLocale
+  customerAcceptsMarketing email phone tags test retailLocation {{ id }} shippingLine {{ title }}
   totalPriceSet {_MONEY} currentTotalPriceSet {_MONEY}
   customer {{
     legacyResourceId firstName numberOfOrders

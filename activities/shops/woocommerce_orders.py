@@ -84,7 +84,13 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
     if status in _NOT_PLACED:
         return Ignored(f"not placed: the order is {status}")
     changed = utc(order.date_modified_gmt) or utc(order.date_created_gmt)
-    facts = {"shop": shop, "order_id": order.id, "currency": order.currency, "total": order.total}
+    facts = {
+        "shop": shop,
+        "order_id": order.id,
+        "number": order.number,
+        "currency": order.currency,
+        "total": order.total,
+    }
     cancelled = build(OrderCancelled, {**facts, "at": changed}, names=_CHANGED) if status == "cancelled" else None
     if cancelled is not None and order.date_paid_gmt is None and order.date_completed_gmt is None:
         return [cancelled]

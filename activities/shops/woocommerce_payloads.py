@@ -96,12 +96,14 @@ class Refund(Payload):
 
 
 class Order(Payload):
-    """An order. `needs_processing` is false when every product of it is virtual and downloadable; unsaid it is true.
+    """An order. `number` is the id, or what a plugin puts in its place.
 
-    What is virtual alone, a course or an appointment, needs processing and is sent to nobody.
+    `needs_processing` is false when every product of it is virtual and downloadable; unsaid it is true. What is virtual
+    alone, a course or an appointment, needs processing and is sent to nobody.
     """
 
     id: Id
+    number: MaybeId = None
     parent_id: MaybeId = None
     status: Text = None
     currency: Text = None

@@ -28,7 +28,7 @@ until known=$(temporal operator search-attribute list 2>/dev/null); do
     sleep 2
 done
 
-for attribute in OrderId:Keyword Shop:Keyword Country:Keyword Attention:KeywordList; do
+for attribute in OrderId:Keyword OrderNumber:Keyword Shop:Keyword Country:Keyword Attention:KeywordList; do
     name=${attribute%:*}
     if ! printf '%s\n' "$known" | grep -qw "$name"; then
         temporal operator search-attribute create --name "$name" --type "${attribute#*:}"

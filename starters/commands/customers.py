@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from starters.commands.naming import label
 from starters.commands.support import (
     CommandError,
     clock,
@@ -184,7 +185,7 @@ def _messages(messages: list[Contact]) -> Table:
     table.columns[-1].min_width = _STORY_WIDTH
     for one in messages:
         via = f"{one.channel}\n{one.provider}" if one.provider else one.channel
-        what = f"{one.order}\n{one.touch}"
+        what = f"{label(one.order, one.number)}\n{one.touch}"
         table.add_row(_when(one.at), escape(what), escape(via), one.status, escape("\n".join(_story(one))))
     return table
 

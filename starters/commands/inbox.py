@@ -1,6 +1,7 @@
 """`postlude inbox …`: what came in and is not delivered, dead letters, and what a person decides about them."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -11,9 +12,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from journey.durations import parse_duration
+from starters.commands.naming import label
 from starters.commands.support import CommandError, clock, connected_database, run_async, settings_from_environment
 from store import letters
 from store.letters import STATUSES, Chosen, Letter
+from store.pool import Pool
 from workers.settings import Settings
 
 app = typer.Typer(
@@ -21,6 +24,8 @@ app = typer.Typer(
 )
 
 _OPEN: Final = ("pending", "waiting", "dead")
+Numbers = Mapping[str, str]
+"""By a subject what the shop shows of its order."""
 
 Id = Annotated[int, typer.Argument(metavar="ID", help="The row, as `postlude inbox list` says.")]
 Ids = Annotated[list[int] | None, typer.Argument(metavar="ID…", help="The rows, as `postlude inbox list` says.")]
@@ -49,13 +54,13 @@ def list_letters(
     if unknown:
         raise CommandError(f"there is no status {min(unknown)!r}: write one of {', '.join(STATUSES)}")
     chosen = _chosen(tuple(status or _OPEN), shop, subject, older_than)
-    found, total = run_async(_list(settings_from_environment(), chosen, after, limit))
+    found, total, numbers = run_async(_list(settings_from_environment(), chosen, after, limit))
     if as_json:
-        typer.echo(json.dumps([_as_json(one) for one in found], indent=2))
+        typer.echo(json.dumps([_as_json(one, numbers) for one in found], indent=2))
     elif not found:
         typer.echo("Nothing of that kind is in the inbox.")
     else:
-        _console().print(_table(found))
+        _console().print(_table(found, numbers))
         if total > len(found):
             typer.echo(f"{len(found)} of {total}; go on with --after {found[-1].id}")
 
@@ -70,18 +75,18 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a row, and what else is open or dead on its subject."""
-    found, beside, came = run_async(_show(settings_from_environment(), letter, body))
+    (found, beside, came), numbers = run_async(_show(settings_from_environment(), letter, body))
     if as_json:
-        said = _as_json(found) | {"beside": [_as_json(one) for one in beside]}
+        said = _as_json(found, numbers) | {"beside": [_as_json(one, numbers) for one in beside]}
         typer.echo(json.dumps(said if came is None else said | came, indent=2, ensure_ascii=False))
         return
     console = _console()
-    for name, value in _account(found):
+    for name, value in _account(found, numbers):
         if value:
             console.print(f"{name}: {escape(value)}")
     if beside:
         console.print(f"\non the same subject, {len(beside)}:")
-        console.print(_table(beside))
+        console.print(_table(beside, numbers))
     if came is not None:
         typer.echo(f"\n{came['body']}\n\n{json.dumps(came['event'], indent=2, ensure_ascii=False)}")
 
@@ -119,9 +124,9 @@ def drop(
         raise CommandError("a reason and a name are kept with what is dropped: give both")
     settings = settings_from_environment()
     if not yes:
-        found = run_async(_each(settings, rows))
+        found, numbers = run_async(_each(settings, rows))
         if found:
-            _console().print(_table(found))
+            _console().print(_table(found, numbers))
         typer.confirm(f"Drop {_rows(len(rows))} for good?", abort=True)
     done = run_async(_drop(settings, rows, f"by {by.strip()}: {reason.strip()}"))
     typer.echo(f"{_rows(len(done))} dropped")
@@ -138,22 +143,30 @@ def _chosen(statuses: tuple[str, ...] | None, shop: str | None, subject: str | N
     return Chosen(statuses, shop, subject, before)
 
 
-async def _list(settings: Settings, chosen: Chosen, after: int | None, limit: int) -> tuple[list[Letter], int]:
+async def _list(settings: Settings, chosen: Chosen, after: int | None, limit: int) -> tuple[list[Letter], int, Numbers]:
     async with connected_database(settings) as pool:
         found = await letters.page(pool, chosen, after=after, limit=limit)
-        return found, await letters.count(pool, chosen) if len(found) == limit else len(found)
+        total = await letters.count(pool, chosen) if len(found) == limit else len(found)
+        return found, total, await _numbers(pool, found)
 
 
-async def _show(settings: Settings, letter: int, body: bool) -> tuple[Letter, list[Letter], dict[str, Any] | None]:
+async def _numbers(pool: Pool, found: list[Letter]) -> Numbers:
+    return await letters.numbers(pool, [one.subject for one in found])
+
+
+async def _show(
+    settings: Settings, letter: int, body: bool
+) -> tuple[tuple[Letter, list[Letter], dict[str, Any] | None], Numbers]:
     async with connected_database(settings) as pool:
         found = await letters.get(pool, letter)
         if found is None:
             raise CommandError(f"there is no row {letter} in the inbox")
         beside = await letters.beside(pool, found)
+        numbers = await _numbers(pool, [found])
         if not body:
-            return found, beside, None
+            return (found, beside, None), numbers
         came, event = await letters.body(pool, letter)
-        return found, beside, {"body": came.decode("utf-8", "replace"), "event": event}
+        return (found, beside, {"body": came.decode("utf-8", "replace"), "event": event}), numbers
 
 
 async def _retry(settings: Settings, rows: list[int] | None, chosen: Chosen) -> tuple[list[int], list[int]]:
@@ -162,9 +175,10 @@ async def _retry(settings: Settings, rows: list[int] | None, chosen: Chosen) -> 
         return asked, await letters.retry(pool, asked, now=datetime.now(UTC))
 
 
-async def _each(settings: Settings, rows: list[int]) -> list[Letter]:
+async def _each(settings: Settings, rows: list[int]) -> tuple[list[Letter], Numbers]:
     async with connected_database(settings) as pool:
-        return [one for row in rows if (one := await letters.get(pool, row)) is not None]
+        found = [one for row in rows if (one := await letters.get(pool, row)) is not None]
+        return found, await _numbers(pool, found)
 
 
 async def _drop(settings: Settings, rows: list[int], why: str) -> list[int]:
@@ -183,17 +197,19 @@ def _rows(count: int) -> str:
     return "1 row" if count == 1 else f"{count} rows"
 
 
-def _as_json(one: Letter) -> dict[str, Any]:
-    return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(one).items()}
+def _as_json(one: Letter, numbers: Numbers) -> dict[str, Any]:
+    said = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in asdict(one).items()}
+    return said | {"number": numbers.get(one.subject or "")}
 
 
-def _account(one: Letter) -> list[tuple[str, str | None]]:
+def _account(one: Letter, numbers: Numbers) -> list[tuple[str, str | None]]:
     tries = f"{one.attempts}, of which {one.faults} failed by its own fault" if one.attempts else None
     return [
         ("row", f"{one.id}, {one.status}"),
         ("note", one.note),
         ("shop", one.shop),
         ("subject", one.subject),
+        ("order", numbers.get(one.subject or "")),
         ("from", f"{one.source}, {one.topic}, {one.event_id}"),
         ("read as", one.type or ("blanked" if one.body_bytes == 0 else "not read")),
         ("speaks of", clock(one.occurred_at)),
@@ -205,12 +221,13 @@ def _account(one: Letter) -> list[tuple[str, str | None]]:
     ]
 
 
-def _table(found: list[Letter]) -> Table:
+def _table(found: list[Letter], numbers: Numbers) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("ID", "Status", "Came", "From", "Subject", "Tries", "Note"):
         table.add_column(title, overflow="fold", no_wrap=title in {"ID", "Status", "Came"})
     for one in found:
-        cells = (f"{one.topic} by {one.source}", one.subject or "-", str(one.attempts), one.note or "-")
+        subject = label(one.subject or "-", numbers.get(one.subject or ""))
+        cells = (f"{one.topic} by {one.source}", subject, str(one.attempts), one.note or "-")
         shown = f"[red]{one.status}[/]" if one.status == "dead" else one.status
         table.add_row(str(one.id), shown, clock(one.received_at), *map(escape, cells))
     return table

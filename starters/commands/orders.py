@@ -21,6 +21,7 @@ from journey.base import workflow_id
 from journey.durations import parse_duration
 from starters.account import Account, Message, Parcel, account
 from starters.commands.files import read_order
+from starters.commands.naming import HELP, find, find_anywhere, label
 from starters.commands.support import (
     CommandError,
     clock,
@@ -28,7 +29,6 @@ from starters.commands.support import (
     connected_temporal,
     run_async,
     settings_from_environment,
-    split_order,
 )
 from starters.dispatch import COMMAND
 from starters.fast_forward import Clocks
@@ -42,7 +42,7 @@ app = typer.Typer(help="Orders and their journeys.", no_args_is_help=True)
 _START_SECONDS: Final = 5.0
 _UPDATE: Final = timedelta(seconds=15)
 
-Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")]
+Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help=HELP)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object and nothing else.")]
 
 
@@ -99,13 +99,13 @@ def show(order: Order, *, as_json: AsJson = False) -> None:
 
 
 async def _show(settings: Settings, order: str) -> Account:
-    shop, order_id = split_order(order)
     async with connected_database(settings) as pool:
+        named = await find(pool, order)
         try:
             client = await connected_temporal(settings)
         except (CommandError, SettingMissingError):
             client = None  # the ledger still knows what was sent
-        return await account(pool, client, shop, order_id)
+        return await account(pool, client, named.shop, named.order_id)
 
 
 @app.command("list")
@@ -119,13 +119,15 @@ def list_orders(
     rows = run_async(_list(settings_from_environment(), shop, status, limit))
     table = Table(box=None, pad_edge=False)
     table.add_column("Order", overflow="fold", min_width=20)
+    table.add_column("Number", overflow="fold")
     table.add_column("Placed (UTC)", no_wrap=True)
     for title in ("Status", "Country", "Sent", "Ended"):
         table.add_column(title)
     for row in rows:
         state = "finished" if row.ended_at else "running"
         table.add_row(
-            f"{row.shop}/{row.order_id}",
+            escape(f"{row.shop}/{row.order_id}"),
+            escape(row.number),
             f"{row.placed_at.astimezone(UTC):%Y-%m-%d %H:%M}",
             f"{state}, cancelled" if row.status == "cancelled" else state,
             row.country or "-",
@@ -153,11 +155,11 @@ def fast_forward(order: Order, span: Annotated[str, typer.Argument(help="How lon
 
 
 async def _fast_forward(settings: Settings, order: str, span: timedelta) -> str:
-    shop, order_id = split_order(order)
+    named = await find_anywhere(settings, order)
     clocks = Clocks(await connected_temporal(settings))
-    if not await clocks.forward(shop, order_id, span):
-        return f"the journey of order {order} has ended: postlude order show {order}"
-    return f"for order {order} it is now {clock(await clocks.now(shop, order_id))}"
+    if not await clocks.forward(named.shop, named.order_id, span):
+        return f"the journey of order {named} has ended: postlude order show {named.shop}/{named.order_id}"
+    return f"for order {named} it is now {clock(await clocks.now(named.shop, named.order_id))}"
 
 
 @app.command()
@@ -191,10 +193,10 @@ def _steer(order: str, update: Any, touch: str | None = None) -> None:
 
 
 async def _update(settings: Settings, order: str, update: Any, arguments: list[str]) -> str:
-    shop, order_id = split_order(order)
+    named = await find_anywhere(settings, order)
     client = await connected_temporal(settings)
     handle: WorkflowHandle[OrderJourney, str] = client.get_workflow_handle_for(
-        OrderJourney.run, workflow_id(shop, order_id)
+        OrderJourney.run, workflow_id(named.shop, named.order_id)
     )
     try:
         timeline = await asyncio.wait_for(
@@ -202,21 +204,22 @@ async def _update(settings: Settings, order: str, update: Any, arguments: list[s
         )
     except WorkflowUpdateFailedError as error:
         reason = error.cause.message if isinstance(error.cause, ApplicationError) else str(error.cause)
-        raise CommandError(f"order {order} refused: {reason}") from error
+        raise CommandError(f"order {named} refused: {reason}") from error
     except TimeoutError as error:
-        raise CommandError(f"order {order} did not answer: is a worker running?") from error
+        raise CommandError(f"order {named} did not answer: is a worker running?") from error
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise CommandError(f"order {order} has no journey that still runs") from error
+            raise CommandError(f"order {named} has no journey that still runs") from error
         raise
     following = timeline.next
     when = f" at {clock(following.at)}" if following.at is not None else ""
-    return f"order {order} is {timeline.status}; next: {following.touch or following.why}{when}"
+    return f"order {named} is {timeline.status}; next: {following.touch or following.why}{when}"
 
 
 def _print_account(found: Account) -> None:
     console = _console()
-    console.print(f"[bold]{found.order}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
+    name = escape(label(found.order, found.number))
+    console.print(f"[bold]{name}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
     what = found.next.touch or found.next.why
     console.print(f"Next: {what}" + (f" at {clock(found.next.at)}" if found.next.at else ""))
     if found.delivery:

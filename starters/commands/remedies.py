@@ -13,6 +13,7 @@ from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
 from journey.remedies import ENDS, By, Choice, remedy_id
+from starters.commands.naming import HELP, Named, Numbers, find, label_in
 from starters.commands.support import (
     CommandError,
     clock,
@@ -20,10 +21,10 @@ from starters.commands.support import (
     connected_temporal,
     run_async,
     settings_from_environment,
-    split_order,
 )
 from starters.journeys import TemporalJourneys
-from store import remedies
+from store import order_numbers, remedies
+from store.pool import Pool
 from store.remedies import Remedy
 from workers.settings import Settings
 from workflows.remedy_case import TYPE, RemedySaga
@@ -34,7 +35,7 @@ app = typer.Typer(help="Replacements and refunds for parcels that will not come.
 _UPDATE: Final = timedelta(minutes=2)
 _MOST: Final = 10_000
 
-Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")]
+Order = Annotated[str, typer.Argument(metavar="SHOP/ID", help=HELP)]
 Part = Annotated[str | None, typer.Option(help="The parcel's number, where the order has several remedies.")]
 ByName = Annotated[str, typer.Option("--by", help="Who says so.")]
 
@@ -47,7 +48,7 @@ def list_remedies(
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="At most this many, newest first.")] = 100,
 ) -> None:
     """List remedies that are open, newest first."""
-    rows = run_async(_list(settings_from_environment(), shop, everything, limit))
+    rows, numbers = run_async(_list(settings_from_environment(), shop, everything, limit))
     table = Table(box=None, pad_edge=False)
     table.add_column("Order", overflow="fold", min_width=16)
     table.add_column("Parcel", overflow="fold")
@@ -55,22 +56,24 @@ def list_remedies(
     for title in ("Reason", "Amount", "Status", "Choice"):
         table.add_column(title)
     for row in rows:
-        cells = (f"{row.shop}/{row.order_id}", row.part, f"{row.offered_at.astimezone(UTC):%Y-%m-%d %H:%M}", row.reason)
+        order = label_in(numbers, row.shop, row.order_id)
+        cells = (order, row.part, f"{row.offered_at.astimezone(UTC):%Y-%m-%d %H:%M}", row.reason)
         table.add_row(*map(escape, cells), f"{row.amount} {row.currency}", row.status, row.choice or "-")
     _console().print(table if rows else "no such remedies")
 
 
-async def _list(settings: Settings, shop: str | None, everything: bool, limit: int) -> list[Remedy]:
+async def _list(settings: Settings, shop: str | None, everything: bool, limit: int) -> tuple[list[Remedy], Numbers]:
     async with connected_database(settings) as pool:
-        return await remedies.listed(pool, shop=shop, still_open=not everything, limit=limit)
+        rows = await remedies.listed(pool, shop=shop, still_open=not everything, limit=limit)
+        return rows, await _numbers(pool, rows)
 
 
 @app.command()
 def show(order: Order, *, part: Part = None) -> None:
     """Show a remedy: why, what there was to choose, who chose, and how far it is."""
-    row = run_async(_find(settings_from_environment(), order, part))
+    named, row = run_async(_find(settings_from_environment(), order, part))
     console = _console()
-    for name, said in _account(row):
+    for name, said in _account(named, row):
         if said:
             console.print(f"{name}: {escape(said)}")
 
@@ -82,7 +85,7 @@ def choose(order: Order, choice: Annotated[Choice, typer.Argument()], *, by: ByN
 
 
 async def _choose(settings: Settings, order: str, part: str | None, choice: Choice, by: str) -> str:
-    row = await _find(settings, order, part)
+    named, row = await _find(settings, order, part)
     if row.choice is None:
         now = datetime.now(UTC)
         async with connected_database(settings) as pool, pool.acquire() as connection, connection.transaction():
@@ -94,11 +97,11 @@ async def _choose(settings: Settings, order: str, part: str | None, choice: Choi
                 operator=by,
             )
         if chosen is not None and chosen.new:
-            return f"parcel {row.part} of order {order}: {choice}"
+            return f"parcel {row.part} of order {named}: {choice}"
         if chosen is None or chosen.stands is None:
             options = ", ".join(row.options) or "nothing"
-            raise CommandError(f"order {order} refused: there is {options} to choose from")
-    return await _update(settings, order, row, RemedySaga.choose, [choice, by])
+            raise CommandError(f"order {named} refused: there is {options} to choose from")
+    return await _update(settings, named, row, RemedySaga.choose, [choice, by])
 
 
 @app.command()
@@ -140,7 +143,7 @@ def call_off(order: Order, *, by: ByName, part: Part = None) -> None:
 
 @app.command()
 def restart(
-    order: Annotated[str | None, typer.Argument(metavar="SHOP/ID", help="The order, such as acme/1001.")] = None,
+    order: Annotated[str | None, typer.Argument(metavar="SHOP/ID", help=HELP)] = None,
     *,
     part: Part = None,
     all_open: Annotated[bool, typer.Option("--all-open", help="All that an older version's workflow runs.")] = False,
@@ -159,20 +162,24 @@ async def _restart(settings: Settings, order: str | None, part: str | None) -> l
     client = await connected_temporal(settings)
     journeys = TemporalJourneys(client, settings.task_queue)
     if order is not None:
-        rows = [await _find(settings, order, part)]
+        named, found = await _find(settings, order, part)
+        rows, numbers = [found], {(named.shop, named.order_id): named.number or named.order_id}
     else:
         async with connected_database(settings) as pool:
             rows = await remedies.listed(pool, still_open=True, limit=_MOST)
+            numbers = dict(await _numbers(pool, rows))
     said = []
     for row in rows:
-        name = f"parcel {row.part} of order {row.shop}/{row.order_id}"
+        whose = label_in(numbers, row.shop, row.order_id)
+        name = f"parcel {row.part} of order {whose}"
         if row.choice is None or row.status in ENDS:
             if order is not None:
-                raise CommandError(f"order {order} has no remedy under way: it is {row.status}")
+                raise CommandError(f"order {whose} has no remedy under way: it is {row.status}")
             continue
         if order is None and await _of_today(client, row):
             continue
-        await journeys.settle_anew(row.request)
+        shown = numbers.get((row.shop, row.order_id))
+        await journeys.settle_anew(row.request.but(number=shown))
         said.append(f"{name}: begun again")
     return said or ["nothing to begin again"]
 
@@ -192,25 +199,29 @@ def _say(order: str, part: str | None, update: Any, arguments: list[Any]) -> Non
     settings = settings_from_environment()
 
     async def work() -> str:
-        return await _update(settings, order, await _find(settings, order, part), update, arguments)
+        return await _update(settings, *await _find(settings, order, part), update, arguments)
 
     typer.echo(run_async(work()))
 
 
-async def _find(settings: Settings, order: str, part: str | None) -> Remedy:
-    shop, order_id = split_order(order)
+async def _numbers(pool: Pool, rows: list[Remedy]) -> Numbers:
+    return await order_numbers.shown(pool, [(row.shop, row.order_id) for row in rows])
+
+
+async def _find(settings: Settings, order: str, part: str | None) -> tuple[Named, Remedy]:
     async with connected_database(settings) as pool:
-        rows = await remedies.listed(pool, shop=shop, order_id=order_id)
+        named = await find(pool, order)
+        rows = await remedies.listed(pool, shop=named.shop, order_id=named.order_id)
     found = [row for row in rows if part in {None, row.part}]
     if not found:
-        raise CommandError(f"order {order} has no such remedy: postlude remedy list --all")
+        raise CommandError(f"order {named} has no such remedy: postlude remedy list --all")
     if len(found) > 1:
         parts = ", ".join(row.part for row in found)
-        raise CommandError(f"order {order} has several remedies: say which with --part, of {parts}")
-    return found[0]
+        raise CommandError(f"order {named} has several remedies: say which with --part, of {parts}")
+    return named, found[0]
 
 
-async def _update(settings: Settings, order: str, row: Remedy, update: Any, arguments: list[Any]) -> str:
+async def _update(settings: Settings, order: Named, row: Remedy, update: Any, arguments: list[Any]) -> str:
     client = await connected_temporal(settings)
     handle: WorkflowHandle[RemedySaga, str] = client.get_workflow_handle_for(
         RemedySaga.run, remedy_id(row.shop, row.order_id, row.part)
@@ -230,12 +241,12 @@ async def _update(settings: Settings, order: str, row: Remedy, update: Any, argu
     return f"parcel {row.part} of order {order}: {stands}"
 
 
-def _account(row: Remedy) -> list[tuple[str, str | None]]:
+def _account(named: Named, row: Remedy) -> list[tuple[str, str | None]]:
     goods = ", ".join(f"{quantity} x {sku}" for sku, quantity in row.skus)
     who = {By.OPERATOR: row.operator, By.DEFAULT: "default"}.get(row.chosen_by) if row.chosen_by else None
     chose = f"{row.choice} by {who or row.chosen_by}, {clock(row.chosen_at)}" if row.choice else None
     return [
-        ("Order", f"{row.shop}/{row.order_id}"),
+        ("Order", str(named)),
         ("Parcel", f"{row.part}, {row.reason}"),
         ("Status", f"{row.status}" + (f", {row.failure}" if row.failure else "")),
         ("Goods", goods + ("" if row.sure else " (a guess)")),

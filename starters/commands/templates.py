@@ -124,4 +124,5 @@ def _as_read(event: OrderCreated, locale: str) -> MessageFacts:
         ),
         parcels=(),
         refunded=None,
+        number=event.number or "",
     )

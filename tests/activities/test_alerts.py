@@ -189,5 +189,5 @@ def test_alerts_by_mail_need_one_address(catcher: MailCatcher, url: str) -> None
 
 
 def test_an_alert_travels_without_anything_personal() -> None:
-    """Its fields are ids, a code and a link, so that it may go through Temporal."""
-    assert set(Alert.model_fields) == {"kind", "order", "touch", "rule", "link"}
+    """Its fields are ids, a number, a code and a link, so that it may go through Temporal."""
+    assert set(Alert.model_fields) == {"kind", "order", "touch", "rule", "link", "number"}

@@ -33,9 +33,9 @@ async def channel():
 
 
 @pytest.fixture
-async def people(channel):
+async def people(gate, channel):
     made = Alerts(f"slack+https://{HOST}:{channel.port}/services/x?insecure=1", sender="a@shop.test")
-    yield to_people(made)
+    yield to_people(gate.pool, made)
     await made.aclose()
 
 

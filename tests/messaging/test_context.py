@@ -120,13 +120,13 @@ def test_a_remedy_is_offered_with_its_signed_link(templates, playbook):
 @pytest.mark.parametrize(
     ("name", "subject", "alone"),
     [
-        ("shipped", "2 parcels of your order are on their way (1001)", "Parcel 3 of 3 is on its way (1001)"),
+        ("shipped", "2 parcels of your order are on their way (#1001)", "Parcel 3 of 3 is on its way (#1001)"),
         (
             "out_for_delivery",
-            "Today\u2019s the day: 2 parcels of order 1001 are out for delivery",
-            "Today\u2019s the day: parcel 3 of 3 of order 1001 is out for delivery",
+            "Today\u2019s the day: 2 parcels of order #1001 are out for delivery",
+            "Today\u2019s the day: parcel 3 of 3 of order #1001 is out for delivery",
         ),
-        ("delivered", "Delivered: 2 parcels of your order (1001)", "Delivered: parcel 3 of 3 (1001)"),
+        ("delivered", "Delivered: 2 parcels of your order (#1001)", "Delivered: parcel 3 of 3 (#1001)"),
     ],
 )
 def test_one_mail_speaks_about_several_parcels(templates: Templates, name: str, subject: str, alone: str) -> None:
@@ -160,7 +160,7 @@ def test_a_pickup_knows_the_store_from_the_carriers_point(templates: Templates, 
     """In the store the order's number is asked for, at a carrier's point the parcel's."""
     context = next(context for what, context in samples("transactional", "parcel") if "in the store" in what)
     store = templates.render(name, context, locale="en")
-    assert ("our store" in store.text, "Order number: 1001" in store.text, "pickup:" in store.text) == (
+    assert ("our store" in store.text, "Order number: #1001" in store.text, "pickup:" in store.text) == (
         True,
         True,
         False,

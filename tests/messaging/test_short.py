@@ -62,7 +62,7 @@ def test_hostile_strings_stay_text_on_one_line(templates: Templates, channel: Ch
     """Line ends, hidden marks, template code and foreign links of any string never reach a phone."""
     for name in sorted(templates.names):
         context = rich(templates.purposes[name].replace("either", "marketing"), templates.about[name])
-        context["order"] = {**context["order"], "order_id": HOSTILE, "total": HOSTILE}
+        context["order"] = {**context["order"], "number": HOSTILE, "total": HOSTILE}
         context["customer"] = {"first_name": HOSTILE, "buyer": "first"}
         context["parcel"] = context["parcel"] and {**context["parcel"], "carrier": HOSTILE}
         made = templates.render_short(name, channel, context, "en")
@@ -139,11 +139,11 @@ def test_whatsapp_takes_the_approved_template(templates: Templates) -> None:
     """Name, language code and values in order; the body says the same in full."""
     made = templates.render_short("shipped", Channel.WHATSAPP, rich("transactional", "parcel"), "de-AT")
     assert made == Short(
-        body="Paket 1 von 2 aus Bestellung 1001 ist unterwegs und sollte am Thursday, November 26 bei dir sein. "
+        body="Paket 1 von 2 aus Bestellung #1001 ist unterwegs und sollte am Thursday, November 26 bei dir sein. "
         f"Verfolgen: {ORDER_LINK}",
         template="shipped_1",
         language="de",
-        parameters=("1001", "DHL", "Thursday, November 26", ORDER_LINK),
+        parameters=("#1001", "DHL", "Thursday, November 26", ORDER_LINK),
     )
 
 

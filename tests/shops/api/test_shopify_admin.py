@@ -57,7 +57,8 @@ async def test_a_reading_begins_before_what_the_search_may_not_know_yet(shopify,
 async def test_an_order_is_the_same_as_its_webhook(shopify, admin):
     """Sync and webhook make one event of one order, whatever its line has for a SKU."""
     shopify.place("1001", ("YM-1", 2, "79.00"), (None, 1, "5.00"))
-    payload = b"""{"id": 1001, "created_at": "2026-11-01T10:00:00Z", "currency": "EUR", "total_price": "163.00",
+    payload = b"""{"id": 1001, "name": "#1001", "created_at": "2026-11-01T10:00:00Z", "currency": "EUR",
+        "total_price": "163.00",
         "source_name": "web", "customer_locale": "de-DE", "buyer_accepts_marketing": false, "email": "ada@example.com",
         "customer": {"id": 17, "first_name": "Ada", "email": "ada@example.com", "orders_count": 3,
             "email_marketing_consent": {"state": "subscribed"}},
