@@ -84,7 +84,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
         return "unread"
     if isinstance(event, _MAY_BE_TESTS) and event.test and not (test_orders or row.source == COMMAND):
         async with pool.acquire() as connection:
-            await inbox.pass_over(connection, row, now=now, note=TEST)
+            await inbox.done(connection, row, now=now, note=TEST, status="ignored")
         return "ignored"
     if isinstance(event, intake.OrderCreated):
         begun = begun or BegunOrders(pool)

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
+from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
 from babel import Locale
 from babel.dates import format_time
+from babel.numbers import format_decimal
 
 from activities.messaging.language import day as written_day
 from journey.awaited import awaits_dispatch, awaits_pickup
@@ -77,6 +79,7 @@ class Shown:
         heard: its scans by day.
         deniable: whether its customer may say that it never came.
         denied: since when they say so, in words.
+        footprint: what it causes, as whoever says so says it; None where nobody does.
     """
 
     parcel: ParcelView
@@ -91,6 +94,7 @@ class Shown:
     heard: Sequence[Heard]
     deniable: bool
     denied: str | None
+    footprint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,15 @@ def show(parcel: ParcelView, order: OrderView, reader: Reader) -> Shown:
         heard=reader.heard(parcel.scans),
         deniable=parcel.delivered_at is not None and denied is None and not parcel.pickup,
         denied=reader.day(denied) if denied is not None else None,
+        footprint=_footprint(parcel, reader),
     )
+
+
+def _footprint(parcel: ParcelView, reader: Reader) -> str | None:
+    if parcel.co2_grams is None or parcel.co2_source is None:
+        return None
+    grams = format_decimal(parcel.co2_grams.quantize(Decimal(1)), locale=reader.locale)
+    return str(reader.words["co2"].format(grams=grams, source=parcel.co2_source))
 
 
 def still_to_come(order: OrderView) -> Mapping[str, Any]:

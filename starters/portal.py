@@ -23,6 +23,7 @@ from starters.parcel_page import Reader, show, still_to_be_sent, still_to_come
 from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
 from store import people
+from store.delivery import PickupPoint
 from store.pool import AWAY, Pool
 from store.views import OrderView, order_view
 
@@ -131,6 +132,7 @@ class Pages:
             placed_on=reader.day(order.placed_at),
             money=price,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
+            point=order.delivery.pickup_point if order.delivery.pickup_point != PickupPoint() else None,
             **still_to_come(order),
             notes=notes,
             preferences=preferences,

@@ -1,7 +1,7 @@
 """How an order comes to its customer, as the shop says it: sent or collected, where to, from which pick-up point."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ConfigDict, model_validator
 
@@ -87,3 +87,7 @@ class Delivery(_Edge):
     def collected(self) -> bool:
         """Whether it is kept ready in the shop's own store."""
         return self.method is Method.PICKUP
+
+
+UNSAID: Final = Delivery()
+"""Of an order of which nobody says how it comes: it is sent."""

@@ -159,6 +159,18 @@ def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 
 
+def named(value: object) -> str:
+    """Who says something: a text.
+
+    Raises:
+        ValueError: it is none.
+    """
+    text = _optional(value)
+    if text is None:
+        raise ValueError("must be a text")
+    return text
+
+
 Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
 OrderNumber = Annotated[str | None, BeforeValidator(_order_number)]

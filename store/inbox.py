@@ -290,14 +290,11 @@ async def claim(
     return [Claimed(**row) for row in sorted(rows, key=lambda row: (row["received_at"], row["id"]))]
 
 
-async def done(connection: Connection, row: Claimed, *, now: datetime, note: str | None) -> None:
-    """Mark a row dispatched, if it is still this relay's."""
-    await connection.execute(_SETTLE, row.id, row.attempts, "dispatched", note, now, None)
-
-
-async def pass_over(connection: Connection, row: Claimed, *, now: datetime, note: str) -> None:
-    """Mark a row ignored, if it is still this relay's; the note says why."""
-    await connection.execute(_SETTLE, row.id, row.attempts, "ignored", note, now, None)
+async def done(
+    connection: Connection, row: Claimed, *, now: datetime, note: str | None, status: str = "dispatched"
+) -> None:
+    """Mark a row dispatched, or `ignored`, if it is still this relay's."""
+    await connection.execute(_SETTLE, row.id, row.attempts, status, note, now, None)
 
 
 async def wait(connection: Connection, row: Claimed, *, note: str) -> None:

@@ -10,6 +10,8 @@ from journey.numbers import made_up
 from journey.parcels import Method
 from journey.playbook import Channel
 from journey.zones import possible_zones, zone_named
+from store import deliveries
+from store.delivery import UNSAID, Delivery
 from store.lanes import estimates
 from store.line_facts import NOTHING, LineFact, of
 from store.pool import Pool
@@ -33,6 +35,7 @@ class MessageParcel:
     """A parcel as the shipments table has it; `number` counts from one among the order's `count`.
 
     `tracking_number` is its key; `shown` the number as the shop wrote it, empty where it was sent without one.
+    `tracking_url` is where its carrier or the shop has it followed, `co2_grams` what it causes, as `co2_source` says.
     """
 
     tracking_number: str
@@ -46,6 +49,9 @@ class MessageParcel:
     skus: tuple[str, ...] | None = None
     pickup: bool = False
     written: str | None = None
+    tracking_url: str | None = None
+    co2_grams: Decimal | None = None
+    co2_source: str | None = None
 
     @property
     def shown(self) -> str:
@@ -95,6 +101,7 @@ class MessageFacts:
     phone: str | None = None
     collected: bool = False
     cancelled: bool = False
+    delivery: Delivery = UNSAID
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     number: str = ""
@@ -115,6 +122,7 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
        ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
               WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
+       (SELECT row_to_json(d) FROM deliveries d WHERE (d.shop, d.order_id) = (o.shop, o.order_id)) AS delivery,
        (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id) AS refunded,
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
@@ -169,6 +177,9 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
                 None if row["skus"] is None else tuple(row["skus"]),
                 row["method"] == Method.PICKUP,
                 row["written"],
+                row["tracking_url"],
+                row["co2_grams"],
+                row["co2_source"],
             )
             for number, row in enumerate(parcels, start=1)
         ),
@@ -177,6 +188,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         collected=order["collected"],
         cancelled=order["status"] == "cancelled",
         number=order["number"] or "",
+        delivery=deliveries.read(order["delivery"], collected=order["collected"]),
         devices=_by_channel(order["devices"]),
         remedies={
             row["part"]: MessageRemedy(

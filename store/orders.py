@@ -13,7 +13,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import intake, lanes, line_facts, order_numbers, people
+from store import deliveries, intake, lanes, line_facts, order_numbers, people
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -124,6 +124,7 @@ async def create(
         event.delivery.collected,
     )
     lines = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
+    await deliveries.write(connection, event.shop, event.order_id, event.delivery)
     new = kept is not None
     known = {} if new else await line_facts.read(connection, event.shop, event.order_id)
     await line_facts.write(connection, event.shop, event.order_id, event.lines, known)

@@ -1,12 +1,14 @@
 """Canonical events about parcels: what shops, carriers and customers say of them."""
 
+from decimal import Decimal
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from journey.numbers import made_up, normalised, tracking_numbers
 from journey.parcels import Method, ParcelStatus, Reason
-from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Units, Word
+from store.fields import Day, Identifier, Moment, OrderId, Shop, Skus, Units, Word, named
+from store.line_facts import WebAddress
 from store.reading import EXACT, TELLING, Lenient
 
 
@@ -36,6 +38,13 @@ class _OrderEvent(_Edge):
         return f"order:{self.shop}:{self.order_id}"
 
 
+class Footprint(_Edge):
+    """What a parcel causes, in grams of CO2 equivalent, with who says so."""
+
+    grams: Annotated[Decimal, Field(ge=0, lt=10**9)]
+    source: Annotated[str, BeforeValidator(named)]
+
+
 class ShipmentCreated(_OrderEvent):
     """A parcel left, or, with `method` pickup, is being made ready in a store; `skus` None when nobody said.
 
@@ -44,7 +53,7 @@ class ShipmentCreated(_OrderEvent):
     `tracking_number` is as the shop writes it, None or a word such as `N/A` where it was sent without one; a pick-up's
     is `journey.parcels.pickup_number`. `fulfilment_id` is the shop's name of the fulfilment, which as of `said_at`
     consists of all the `tracking_numbers`, None for this one alone: a parcel that it named before and does not name
-    any more is none of the order's.
+    any more is none of the order's. `tracking_url` is where the carrier or the shop has it followed.
     """
 
     type: Literal["shipment.created"] = "shipment.created"
@@ -58,6 +67,8 @@ class ShipmentCreated(_OrderEvent):
     units: Units = ()
     estimated_delivery: Day = None
     method: Annotated[Method, EXACT] = Method.DELIVERY
+    tracking_url: WebAddress = None
+    co2: Footprint | None = None
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -103,6 +114,8 @@ class ShipmentUpdated(_Edge):
     estimated_at: Moment | None = None
     location: Word = None
     tracker: Word = None
+    tracking_url: WebAddress = None
+    co2: Footprint | None = None
     shop: Annotated[Shop | None, EXACT] = None
 
     @model_validator(mode="after")

@@ -19,7 +19,7 @@ from journey.folding import denied, dispatched, scanned
 from journey.lanes import lane_of
 from journey.numbers import Number, fulfilment_key, made_up, normalised
 from journey.parcels import Method, Parcel, ParcelStatus, Reason, Scan
-from store import intake, lanes
+from store import deliveries, intake, lanes
 from store.fulfilments import WHOLE_ORDER, keys_of, say
 from store.pool import Connection
 
@@ -77,6 +77,7 @@ async def ship(connection: Connection, event: intake.ShipmentCreated) -> tuple[l
     """Write down that a parcel left, or that several did; what to tell the journey, and whether anything was new."""
     place = (event.shop, event.order_id)
     known = await connection.fetch(_OF_ORDER, *place)
+    event = await deliveries.collected(connection, event)
     fulfilment = event.fulfilment_id
     mine = keys_of(known, [event.tracking_number], fulfilment)
     whole = mine
@@ -138,6 +139,7 @@ async def _sent(
         tracker=row["tracker"] if row else None,
         action_required=row is not None and row["action_required"],
     )
+    await deliveries.follow(connection, place, key, url=event.tracking_url if alone else None, co2=event.co2)
     if event.units and alone:
         await connection.execute(_KEEP_UNITS, *place, key, json.dumps(event.units))
     normal_form, written = number or (None, None)
@@ -225,6 +227,7 @@ async def scan(
         await connection.execute(
             _KEEP_SCAN, *place, number, event.at, event.status, event.reason, event.location, received_at
         )
+        await deliveries.follow(connection, place, number, url=event.tracking_url, co2=event.co2)
         expected = None
         moved = lane_of(before.carrier, before.service, None) != lane_of(parcel.carrier, parcel.service, None)
         if parcel.method is Method.DELIVERY and (moved or again):

@@ -11,7 +11,8 @@ from journey.lanes import Expectation, Lane, lane_of
 from journey.numbers import made_up
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, Reason
-from store import lanes
+from store import deliveries, lanes
+from store.delivery import UNSAID, Delivery
 from store.pool import Pool
 
 
@@ -68,6 +69,9 @@ class ParcelView:
     scans: tuple[ScanView, ...] = ()
     expected: Expectation | None = None
     written: str | None = None
+    tracking_url: str | None = None
+    co2_grams: Decimal | None = None
+    co2_source: str | None = None
 
     @property
     def number(self) -> str | None:
@@ -101,13 +105,15 @@ class OrderView:
     time_zone: str | None
     country: str | None
     collected: bool = False
+    delivery: Delivery = UNSAID
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
 
 _PARCELS = """
 SELECT tracking_number, carrier, service, method, status, status_at, reason, action_required, skus, estimated_delivery,
-    first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at, written
+    first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at, written,
+    tracking_url, co2_grams, co2_source
 FROM shipments WHERE shop = $1 AND order_id = $2 AND NOT left_out ORDER BY created_at, tracking_number
 """
 
@@ -118,6 +124,8 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         order = await connection.fetchrow(
             """SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
                    first_name, locale, time_zone, country, collected,
+                   (SELECT row_to_json(d) FROM deliveries d
+                    WHERE (d.shop, d.order_id) = (orders.shop, orders.order_id)) AS delivery,
                    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
                FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
             shop,
@@ -142,7 +150,7 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         known = await lanes.expected(connection, shop, list(travelling.values())) if travelling else {}
         expected = {number: known[lane] for number, lane in travelling.items()}
     return OrderView(
-        **order,
+        **(dict(order) | {"delivery": deliveries.read(order["delivery"], collected=order["collected"])}),
         lines=tuple(LineView(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in lines),
         parcels=tuple(_parcel(row, scans, expected.get(row["tracking_number"])) for row in parcels),
     )

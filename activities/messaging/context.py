@@ -5,8 +5,10 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from babel.numbers import format_decimal
+
 from activities.links import Links
-from activities.messaging.facts import handed_over
+from activities.messaging.facts import brought, followed, handed_over
 from activities.messaging.language import day as written_day
 from activities.messaging.language import locale_of
 from activities.messaging.language import money as written_money
@@ -141,6 +143,9 @@ def message_context(
     def money(amount: Decimal) -> str:
         return written_money(amount, facts.currency, locale)
 
+    def whole(value: Decimal) -> str:
+        return str(format_decimal(value.quantize(Decimal(1)), locale=locale))
+
     def day(value: date | None) -> str | None:
         return None if value is None else written_day(value, locale)
 
@@ -180,6 +185,7 @@ def message_context(
             ],
             "estimated_delivery": day(max(estimates)) if estimates else None,
             **handed_over(facts),
+            "delivery": brought(facts),
             "refunded": money(facts.refunded) if facts.refunded else None,
         },
         "customer": {"first_name": facts.first_name, "buyer": facts.buyer},
@@ -189,8 +195,10 @@ def message_context(
             "categories": sorted({line.category for line in facts.lines if line.category}),
             "country": facts.country,
         },
-        "parcel": None if parcel is None else _parcel(parcel, subject, touch, facts.revised, day),
-        "parcels": [_parcel(one, subject, touch, facts.revised, day) for one in parcels],
+        "parcel": None
+        if parcel is None
+        else {**_parcel(parcel, subject, touch, facts.revised, day), **followed(parcel, whole)},
+        "parcels": [{**_parcel(one, subject, touch, facts.revised, day), **followed(one, whole)} for one in parcels],
         "remedy": None
         if remedy is None
         else _remedy(remedy, links.remedy(facts.shop, facts.order_id, part), money, clock),

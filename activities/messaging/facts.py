@@ -1,11 +1,13 @@
 """What a template may know of how an order gets to its customer, by the rules that the journey goes by."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 
 from journey.awaited import awaits_dispatch, awaits_pickup
 from journey.order import LineKind, handover
 from journey.parcels import ParcelStatus
-from store.messages import MessageFacts
+from store.delivery import Address, PickupPoint
+from store.messages import MessageFacts, MessageParcel
 
 
 def handed_over(facts: MessageFacts) -> Mapping[str, object]:
@@ -22,4 +24,32 @@ def handed_over(facts: MessageFacts) -> Mapping[str, object]:
         "digital": LineKind.DIGITAL in kinds,
         "service": LineKind.SERVICE in kinds,
         "physical": LineKind.PHYSICAL in kinds,
+    }
+
+
+def brought(facts: MessageFacts) -> Mapping[str, object]:
+    """How an order comes: what was chosen, the lines of its address, and where it is fetched."""
+    said = facts.delivery
+    point = said.pickup_point
+    return {
+        "title": said.title or "",
+        "address": list(said.address.lines) if said.address != Address() else [],
+        "pickup_point": None
+        if point == PickupPoint()
+        else {
+            "name": point.name or "",
+            "address": list(point.address.lines),
+            "opening_hours": list(point.opening_hours),
+        },
+    }
+
+
+def followed(parcel: MessageParcel, number: Callable[[Decimal], str]) -> Mapping[str, object]:
+    """Where a parcel is followed, and what it causes, as whoever says so says it; None where nobody does."""
+    known = parcel.co2_grams is not None and parcel.co2_source is not None
+    return {
+        "tracking_url": parcel.tracking_url,
+        "co2": {"grams": number(parcel.co2_grams), "source": parcel.co2_source}
+        if known and parcel.co2_grams is not None
+        else None,
     }

@@ -57,6 +57,19 @@ _KNOWN_OF_GOODS = {
     "gift": True,
     "subscription": True,
 }
+_POINT = {
+    "title": "Click & collect",
+    "address": ["Ada Lovelace", "Lindenweg 12", "10437 Berlin", "DE"],
+    "pickup_point": {
+        "name": "Store Mitte",
+        "address": ["Torstraße 1", "10119 Berlin", "DE"],
+        "opening_hours": ["Mo-Fr 10-19", "Sa 10-16"],
+    },
+}
+_TRACED = {
+    "tracking_url": "https://carrier.example/t/1",
+    "co2": {"grams": "412", "source": "DHL"},
+}
 _ACCESS = (
     {"access_url": "https://shop.example/course/1"},
     {"access_key": "7QX2-KEY"},
@@ -89,6 +102,7 @@ def _order(lines: list[dict[str, object]], language: str, **more: object) -> dic
         "service": any(line["kind"] == "service" for line in lines),
         "physical": any(line["kind"] == "physical" for line in lines),
         "refunded": None,
+        "delivery": {"title": "", "address": [], "pickup_point": None},
         **more,
     }
 
@@ -102,6 +116,8 @@ def _parcel(**more: object) -> dict[str, object]:
         "previous_estimate": None,
         "reason": None,
         "pickup": False,
+        "tracking_url": None,
+        "co2": None,
         "count": 1,
         "number": 1,
         **more,
@@ -173,7 +189,9 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
             there = _order([mat], language, handover=way, awaits_dispatch=False, awaits_pickup=waits)
             yield f"{now}, {way}", _context(there, parcel, now, remedy=remedy)
         known = [mat | _KNOWN_OF_GOODS, *({**course, **access} for access in _ACCESS)]
-        yield f"{now}, everything known of its lines", _context(_order(known, language), parcel, now, remedy=remedy)
+        traced = None if parcel is None else {**parcel, **_TRACED}
+        there = _order(known, language, delivery=_POINT)
+        yield f"{now}, everything known of its lines and its way", _context(there, traced, now, remedy=remedy)
         for reason in reasons:
             rich = _rich([mat, course], now, reason, language)
             yield f"{now}, rich, reason {reason}", {**rich, "remedy": remedy}
@@ -194,8 +212,10 @@ def _of_parcels(lines: list[dict[str, object]], purpose: str, language: str) -> 
     for reason in DELAYS:
         nobody = _parcel(carrier="", reason=reason)
         yield f"{purpose}, nobody knows when, reason {reason}", _context(order, nobody, purpose)
+    fetched = _order(lines, language, delivery=_POINT)
     ready = _parcel(tracking_number="pickup:acme:1001", carrier="", status="available_for_pickup", pickup=True)
     yield f"{purpose}, in the store", _context(order, ready, purpose)
+    yield f"{purpose}, in a store with its hours", _context(fetched, ready, purpose)
     for carrier, count in (("", 1), ("DHL", 2)):
         bare = _parcel(tracking_number="", carrier=carrier, count=count)
         yield f"{purpose}, without a number, one of {count}", _context(order, bare, purpose)

@@ -26,6 +26,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator
 
+from activities.shops.bigcommerce_delivery import delivery, is_collected, ships
 from activities.shops.payloads import (
     At,
     Count,
@@ -64,7 +65,6 @@ _INCOMPLETE, _PENDING, _SHIPPED, _REFUNDED = 0, 1, 2, 4
 _CANCELLED, _DECLINED, _AWAITING_PICKUP, _COMPLETED = 5, 6, 8, 10
 _NOT_PLACED: Final = frozenset({_INCOMPLETE, _PENDING})
 _CALLED_OFF: Final = frozenset({_CANCELLED, _DECLINED})
-_CONSIGNED: Final = ("shipping", "pickups", "downloads", "email")
 _PICKUP_STATUS: Final = {
     _AWAITING_PICKUP: ParcelStatus.AVAILABLE_FOR_PICKUP,
     _SHIPPED: ParcelStatus.DELIVERED,
@@ -148,6 +148,7 @@ class _Shipment(Payload):
     tracking_carrier: Text = None
     shipping_provider: Text = None
     shipping_method: Text = None
+    tracking_link: Text = None
     date_created: _Moment | None = None
     items: Many[_Item]
 
@@ -204,14 +205,16 @@ def order_events(
         return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later)]
     if not sold:
         return Ignored("no lines")
-    lines = [_line(product, currency, ships=_ships(known, shipments)) for product in sold]
+    travels = ships(known.consignments, shipments)
+    pickup = known.status_id == _AWAITING_PICKUP or is_collected(known.consignments)
+    lines = [_line(product, currency, travels=travels) for product in sold]
     values = {
         **facts,
         "at": known.date_created,
         "channel": "pos" if at_a_till(known.order_source, known.external_source) else "online",
         "customer": _customer(known),
         "lines": lines,
-        "delivery": {"method": Method.PICKUP if _is_pickup(known) else Method.DELIVERY},
+        "delivery": delivery(known.consignments, collected=pickup),
         "replaces": _replaced(known.external_order_id or "", shop),
     }
     created = build(OrderCreated, values, names=names)
@@ -220,9 +223,8 @@ def order_events(
     if changed != known.date_created and known.status_id not in _CALLED_OFF | {_REFUNDED}:
         events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=later))
     if created.channel != "pos":
-        pickup = list(_pickup(known, created, changed))
         sent = read_each(_Shipment, shipments, "shipments")
-        events += pickup
+        events += _pickup(known, created, changed) if pickup else ()
         if sent or not pickup:
             events += _parcels(known, sent, created, sold, read_at)
     refunded = read_each(_Refund, refunds, "refunds")
@@ -243,33 +245,22 @@ def _sold(product: _Product) -> bool:
     return product.quantity > 0 and product.parent_order_product_id in {None, "0"}
 
 
-def _line(product: _Product, currency: str | None, *, ships: bool) -> dict[str, Any]:
+def _line(product: _Product, currency: str | None, *, travels: bool) -> dict[str, Any]:
     return {
         "sku": _sku(product),
         "title": product.name or "",
         "quantity": product.quantity,
         "unit_price": rounded(product.price_inc_tax, currency),
-        "kind": _kind(product, ships=ships),
+        "kind": _kind(product, travels=travels),
         "variant": " / ".join(one.display_value for one in product.product_options if one.display_value) or None,
     }
 
 
-def _kind(product: _Product, *, ships: bool) -> LineKind:
+def _kind(product: _Product, *, travels: bool) -> LineKind:
     """A gift certificate is mailed by BigCommerce itself."""
     if product.type in {None, "physical"}:
-        return LineKind.PHYSICAL if ships else LineKind.SERVICE
+        return LineKind.PHYSICAL if travels else LineKind.SERVICE
     return LineKind.DIGITAL if product.type == "digital" else LineKind.SERVICE
-
-
-def _ships(order: _Order, shipments: Sequence[object]) -> bool:
-    """Whether anything is sent or collected; where consignments were not asked for, they are only a link."""
-    groups = _consignments(order.consignments)
-    told = any(name in group for group in groups for name in _CONSIGNED)
-    return not told or bool(shipments) or any(group.get(name) for group in groups for name in ("shipping", "pickups"))
-
-
-def _is_pickup(order: _Order) -> bool:
-    return order.status_id == _AWAITING_PICKUP or _collected_in_store(order.consignments)
 
 
 def _sku(product: _Product) -> str:
@@ -296,8 +287,6 @@ def _customer(order: _Order) -> dict[str, Any]:
 
 
 def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterator[Event]:
-    if not _is_pickup(order):
-        return
     number = pickup_number(created.shop, created.order_id)
     skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
     common = {"shop": created.shop, "order_id": created.order_id, "tracking_number": number}
@@ -306,17 +295,6 @@ def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterat
     status = _PICKUP_STATUS.get(order.status_id)
     if status is not None:
         yield build(ShipmentUpdated, {**common, "at": changed, "status": status}, names={"at": "date_modified"})
-
-
-def _collected_in_store(consignments: object) -> bool:
-    """Whether the order has pick-ups and nothing that is shipped; unasked for, consignments are only a link."""
-    found = _consignments(consignments)
-    return any(group.get("pickups") for group in found) and not any(group.get("shipping") for group in found)
-
-
-def _consignments(given: object) -> list[Mapping[str, Any]]:
-    groups = given if isinstance(given, list) else [given]
-    return [group for group in groups if isinstance(group, Mapping)]
 
 
 def _parcels(
@@ -342,6 +320,7 @@ def _parcels(
                 "tracking_number": number,
                 "carrier": shipment.tracking_carrier or shipment.shipping_provider,
                 "service": shipment.shipping_method,
+                "tracking_url": shipment.tracking_link,
                 "skus": (inside or None) if alone else None,
                 "units": [(skus.get(item.order_product_id or ""), item.quantity) for item in shipment.items if alone],
             }

@@ -24,7 +24,24 @@ _ASKED: Final = "checkoutmethod"
 def delivery(order: payloads.Order) -> Mapping[str, Any]:
     """How the order comes, as `OrderCreated.delivery` has it."""
     titles = [line.title for line in order.shipping_lines if line.title]
-    return {"method": Method.PICKUP if _collected(order) else Method.DELIVERY, "title": titles[0] if titles else None}
+    return {
+        "method": Method.PICKUP if _collected(order) else Method.DELIVERY,
+        "title": titles[0] if titles else None,
+        "address": None if order.shipping_address is None else _address(order.shipping_address),
+    }
+
+
+def _address(said: payloads.Address) -> Mapping[str, Any]:
+    return {
+        "name": " ".join(part for part in (said.first_name, said.last_name) if part),
+        "company": said.company,
+        "street": said.address1,
+        "street2": said.address2,
+        "postcode": said.zip,
+        "city": said.city,
+        "region": said.province_code,
+        "country": said.country_code,
+    }
 
 
 def _collected(order: payloads.Order) -> bool:

@@ -210,6 +210,17 @@ def _address(address: Mapping[str, Any] | None) -> dict[str, Any] | None:
         "province_code": address["provinceCode"],
         "first_name": address["firstName"],
         "phone": address["phone"],
+        **{
+            name: address.get(theirs)
+            for name, theirs in {
+                "last_name": "lastName",
+                "company": "company",
+                "address1": "address1",
+                "address2": "address2",
+                "zip": "zip",
+                "city": "city",
+            }.items()
+        },
     }
 
 
@@ -246,6 +257,7 @@ def _fulfilment(number: str, parcel: Mapping[str, Any], lines: Mapping[str, Mapp
         "updated_at": parcel["updatedAt"],
         "estimated_delivery_at": parcel["estimatedDeliveryAt"],
         "tracking_numbers": [one["number"] for one in tracking if one["number"]],
+        "tracking_urls": [one["url"] for one in tracking if one["url"]],
         "tracking_company": next((one["company"] for one in tracking if one["company"]), None),
         "line_items": [
             {**lines[line], "quantity": quantity if isinstance(quantity, int) else 0}

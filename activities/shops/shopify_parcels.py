@@ -55,6 +55,7 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
     # Which line is in which of several parcels Shopify does not say.
     inside = fulfilment.line_items if len(named) <= 1 else []
     status = _PARCEL_STATUS.get(fulfilment.shipment_status or "")
+    links = [link for link in (*fulfilment.tracking_urls, fulfilment.tracking_url) if link]
     events: list[Event] = []
     for number in named or [texts[0] if texts else None]:
         parcel = {**about, "tracking_number": number, "carrier": None if pickup else fulfilment.tracking_company}
@@ -67,6 +68,8 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
             "units": [(sku(line), line.quantity) for line in inside],
             "method": Method.PICKUP if pickup else Method.DELIVERY,
             "estimated_delivery": fulfilment.estimated_delivery_at,
+            # Which of several links is which number's Shopify does not say.
+            "tracking_url": links[0] if links and len(named) <= 1 and not pickup else None,
         }
         events.append(build(ShipmentCreated, values, names=_NAMES | {"said_at": "updated_at"}))
         if status is not None:

@@ -19,11 +19,17 @@ class Consent(Payload):
 
 
 class Address(Payload):
-    """Where it goes, as far as it is needed."""
+    """Where it goes."""
 
     country_code: Text = None
     province_code: Text = None
     first_name: Text = None
+    last_name: Text = None
+    company: Text = None
+    address1: Text = None
+    address2: Text = None
+    zip: Text = None
+    city: Text = None
     phone: Text = None
 
 
@@ -204,6 +210,8 @@ class Fulfilment(Payload):
     tracking_company: Text = None
     tracking_number: Written | None = None
     tracking_numbers: Many[Written]
+    tracking_url: Text = None
+    tracking_urls: Many[Text]
     estimated_delivery_at: Estimate | None = None
     line_items: Many[Line]
 

@@ -31,7 +31,7 @@ _LINE: Final = f"""
   variant {{ legacyResourceId }} product {{ legacyResourceId productType onlineStoreUrl }}"""
 _PARCEL: Final = f"""
   id status displayStatus createdAt updatedAt inTransitAt deliveredAt estimatedDeliveryAt
-  trackingInfo(first: {NUMBERS_OF_A_PARCEL}) {{ number company }}"""
+  trackingInfo(first: {NUMBERS_OF_A_PARCEL}) {{ number company url }}"""
 _INSIDE: Final = f"{_PAGE_INFO} nodes {{ quantity lineItem {{ id }} }}"
 _REFUND: Final = "legacyResourceId createdAt processedAt"
 _PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ kind status amountSet {_MONEY} }}"
@@ -44,7 +44,7 @@ _ORDER: Final = f"""
     defaultEmailAddress {{ emailAddress marketingState }}
     defaultPhoneNumber {{ phoneNumber smsMarketingConsent {{ state }} }}
   }}
-  shippingAddress {{ countryCodeV2 provinceCode firstName phone }}
+  shippingAddress {{ countryCodeV2 provinceCode firstName lastName company address1 address2 zip city phone }}
   billingAddress {{ countryCodeV2 provinceCode firstName phone }}
   lineItems(first: {LINES_AT_ONCE}) {{ {_PAGE_INFO} nodes {{ {_LINE} }} }}
   fulfillments(first: {PARCELS_AT_ONCE}) {{

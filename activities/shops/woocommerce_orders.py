@@ -199,6 +199,20 @@ def _delivery(order: payloads.Order) -> dict[str, Any]:
     return {
         "method": Method.PICKUP if _is_pickup(order) else Method.DELIVERY,
         "title": titles[0] if titles else None,
+        "address": None if order.shipping.blank else _address(order.shipping),
+    }
+
+
+def _address(said: payloads.Address) -> dict[str, Any]:
+    return {
+        "name": " ".join(part for part in (said.first_name, said.last_name) if part),
+        "company": said.company,
+        "street": said.address_1,
+        "street2": said.address_2,
+        "postcode": said.postcode,
+        "city": said.city,
+        "region": said.state,
+        "country": said.country,
     }
 
 
@@ -245,6 +259,7 @@ def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) 
                 "tracking_numbers": numbers,
                 "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
                 "carrier": text_of(item.get("custom_tracking_provider")) or text_of(item.get("tracking_provider")),
+                "tracking_url": text_of(item.get("custom_tracking_link")),
                 "skus": _inside(item.get("products_list"), order.line_items),
                 "units": _counted(item.get("products_list"), order.line_items),
             },

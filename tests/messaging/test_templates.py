@@ -32,7 +32,7 @@ UNSUBSCRIBE = "https://shop.example/unsubscribe?key=sample"
 HOSTILE = "<script>alert('x')</script>\r\nBcc: all@example.com\u2028\x00{{ 7*7 }} {% raw %} \"'&é漢🧶\u202eevil"
 KEPT = {
     *("kind", "url", "unsubscribe", "preferences", "order", "review", "shop", "purpose", "reason", "status"),
-    *("link", "options", "choice", "access_url", "image_url", "product_url"),
+    *("link", "options", "choice", "access_url", "image_url", "product_url", "tracking_url", "handover"),
 }
 DAY, EARLIER = "Thursday, November 26", "Tuesday, November 24"
 

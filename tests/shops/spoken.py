@@ -80,7 +80,18 @@ CANONICAL: dict[str, dict[str, Any]] = {
 
 _MONEY = {"shopMoney": {"amount": "79.00", "currencyCode": "EUR"}}
 _NO_MORE = {"hasNextPage": False, "endCursor": None}
-_ADDRESS = {"countryCodeV2": "DE", "provinceCode": "BE", "firstName": "Ada", "phone": "+4915112345678"}
+_ADDRESS = {
+    "countryCodeV2": "DE",
+    "provinceCode": "BE",
+    "firstName": "Ada",
+    "lastName": "Lovelace",
+    "company": None,
+    "address1": "Lindenweg 12",
+    "address2": None,
+    "zip": "10437",
+    "city": "Berlin",
+    "phone": "+4915112345678",
+}
 _INSIDE = {"pageInfo": _NO_MORE, "nodes": [{"quantity": 1, "lineItem": {"id": "gid://shopify/LineItem/1"}}]}
 GRAPHQL = {
     "id": "gid://shopify/Order/1001",
@@ -142,7 +153,7 @@ GRAPHQL = {
             "inTransitAt": "2026-11-23T12:00:00Z",
             "deliveredAt": "2026-11-24T09:00:00Z",
             "estimatedDeliveryAt": "2026-11-25T00:00:00Z",
-            "trackingInfo": [{"number": "P-1", "company": "DHL"}],
+            "trackingInfo": [{"number": "P-1", "company": "DHL", "url": None}],
             "fulfillmentLineItems": _INSIDE,
         }
     ],

@@ -147,7 +147,7 @@ class ShopifyServer(MisbehavingShop, Changes):
             "estimatedDeliveryAt": None,
             "inTransitAt": None,
             "deliveredAt": None,
-            "trackingInfo": [{"number": one, "company": "DHL"} for one in tracking],
+            "trackingInfo": [{"number": one, "company": "DHL", "url": None} for one in tracking],
             "fulfillmentLineItems": [{"quantity": line["quantity"], "lineItem": line} for line in lines],
         } | fields
         order["fulfillments"].append(parcel)

@@ -62,7 +62,8 @@ async def test_an_order_is_the_same_as_its_webhook(shopify, admin):
         "source_name": "web", "customer_locale": "de-DE", "buyer_accepts_marketing": false, "email": "ada@example.com",
         "customer": {"id": 17, "first_name": "Ada", "email": "ada@example.com", "orders_count": 3,
             "email_marketing_consent": {"state": "subscribed"}},
-        "shipping_address": {"country_code": "DE", "first_name": "Ada"}, "shipping_lines": [{"title": "Standard"}],
+        "shipping_address": {"country_code": "DE", "first_name": "Ada", "last_name": "Lovelace",
+            "address1": "Ringstr. 1", "city": "Berlin", "zip": "10115"}, "shipping_lines": [{"title": "Standard"}],
         "line_items": [
             {"id": 1001000, "variant_id": 90, "product_id": 7, "sku": "YM-1", "title": "Yoga mat", "quantity": 2,
              "price": "79.00", "product_type": "Fitness"},
