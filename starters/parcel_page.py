@@ -168,6 +168,18 @@ def show(parcel: ParcelView, order: OrderView, reader: Reader) -> Shown:
     )
 
 
+def promised(order: OrderView, reader: Reader) -> str | None:
+    """When it was said to come, as it was placed; None where nobody said, or the day has passed."""
+    first, last = order.promised_from, order.promised_until
+    if last is None or last < reader.today:
+        return None
+    if first is None:
+        return str(reader.words["expected_by"].format(day=reader.day(last)))
+    if first == last:
+        return str(reader.words["expected"].format(day=reader.day(last)))
+    return str(reader.words["expected_between"].format(first=reader.day(first), last=reader.day(last)))
+
+
 def _footprint(parcel: ParcelView, reader: Reader) -> str | None:
     if parcel.co2_grams is None or parcel.co2_source is None:
         return None

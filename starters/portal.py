@@ -19,7 +19,7 @@ from journey.order import LineKind
 from journey.playbook import Channel
 from journey.zones import possible_zones, zone_named
 from starters import denials
-from starters.parcel_page import Reader, show, still_to_be_sent, still_to_come
+from starters.parcel_page import Reader, promised, show, still_to_be_sent, still_to_come
 from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
 from store import people
@@ -133,6 +133,7 @@ class Pages:
             money=price,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
             point=order.delivery.pickup_point if order.delivery.pickup_point != PickupPoint() else None,
+            promised=promised(order, reader),
             **still_to_come(order),
             notes=notes,
             preferences=preferences,

@@ -102,6 +102,7 @@ class MessageFacts:
     collected: bool = False
     cancelled: bool = False
     delivery: Delivery = UNSAID
+    promised: tuple[date | None, date | None] = (None, None)
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     number: str = ""
@@ -188,6 +189,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         collected=order["collected"],
         cancelled=order["status"] == "cancelled",
         number=order["number"] or "",
+        promised=(order["promised_from"], order["promised_until"]),
         delivery=deliveries.read(order["delivery"], collected=order["collected"]),
         devices=_by_channel(order["devices"]),
         remedies={

@@ -13,7 +13,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import deliveries, intake, lanes, line_facts, order_numbers, people
+from store import deliveries, intake, lanes, line_facts, order_numbers, people, promises
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -151,6 +151,8 @@ async def create(
         number=event.number if new else await order_numbers.known(connection, event.shop, event.order_id),
         lines=lines,
     )
+    if new:
+        await promises.make(connection, event, facts, dispatch_within=learnt)
     return Placed(facts, kept["playbook"], ended=kept["ended_at"] is not None, new=new, tell=() if new else tuple(tell))
 
 

@@ -106,6 +106,8 @@ class OrderView:
     country: str | None
     collected: bool = False
     delivery: Delivery = UNSAID
+    promised_from: date | None = None
+    promised_until: date | None = None
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
@@ -123,7 +125,8 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         order = await connection.fetchrow(
             """SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
-                   first_name, locale, time_zone, country, collected,
+                   first_name, locale, time_zone, country, collected, promised_from,
+                   promised_until,
                    (SELECT row_to_json(d) FROM deliveries d
                     WHERE (d.shop, d.order_id) = (orders.shop, orders.order_id)) AS delivery,
                    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded

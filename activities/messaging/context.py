@@ -8,7 +8,7 @@ from decimal import Decimal
 from babel.numbers import format_decimal
 
 from activities.links import Links
-from activities.messaging.facts import brought, followed, handed_over
+from activities.messaging.facts import brought, followed, handed_over, promised
 from activities.messaging.language import day as written_day
 from activities.messaging.language import locale_of
 from activities.messaging.language import money as written_money
@@ -186,6 +186,7 @@ def message_context(
             "estimated_delivery": day(max(estimates)) if estimates else None,
             **handed_over(facts),
             "delivery": brought(facts),
+            "promised": promised(facts, day),
             "refunded": money(facts.refunded) if facts.refunded else None,
         },
         "customer": {"first_name": facts.first_name, "buyer": facts.buyer},

@@ -1,6 +1,7 @@
 """What a template may know of how an order gets to its customer, by the rules that the journey goes by."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from decimal import Decimal
 
 from journey.awaited import awaits_dispatch, awaits_pickup
@@ -42,6 +43,12 @@ def brought(facts: MessageFacts) -> Mapping[str, object]:
             "opening_hours": list(point.opening_hours),
         },
     }
+
+
+def promised(facts: MessageFacts, day: Callable[[date | None], str | None]) -> Mapping[str, object]:
+    """The days between which it was said to come when it was placed; `earliest` None where it is no other day."""
+    earliest, latest = facts.promised
+    return {"earliest": None if earliest == latest else day(earliest), "latest": day(latest)}
 
 
 def followed(parcel: MessageParcel, number: Callable[[Decimal], str]) -> Mapping[str, object]:

@@ -103,6 +103,7 @@ def _order(lines: list[dict[str, object]], language: str, **more: object) -> dic
         "physical": any(line["kind"] == "physical" for line in lines),
         "refunded": None,
         "delivery": {"title": "", "address": [], "pickup_point": None},
+        "promised": {"earliest": None, "latest": None},
         **more,
     }
 
@@ -190,7 +191,10 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
             yield f"{now}, {way}", _context(there, parcel, now, remedy=remedy)
         known = [mat | _KNOWN_OF_GOODS, *({**course, **access} for access in _ACCESS)]
         traced = None if parcel is None else {**parcel, **_TRACED}
-        there = _order(known, language, delivery=_POINT)
+        first, last = _day(11, 26, language), _day(11, 30, language)
+        there = _order(known, language, delivery=_POINT, promised={"earliest": first, "latest": last})
+        by = _order([mat], language, promised={"earliest": None, "latest": last})
+        yield f"{now}, promised by a day", _context(by, parcel, now, remedy=remedy)
         yield f"{now}, everything known of its lines and its way", _context(there, traced, now, remedy=remedy)
         for reason in reasons:
             rich = _rich([mat, course], now, reason, language)
