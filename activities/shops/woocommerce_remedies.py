@@ -160,7 +160,7 @@ class WooCommerceRemedies:
         if known is not None:
             if not known["refunded_payment"]:
                 self._settle(order, wanted)
-                return Cannot("refund_in_doubt")
+                return Cannot("refund_in_doubt", unseen=True)
             return Done(str(known["id"]))
         problem = refundable(wanted, order, refunds)
         if problem is None and not await self._pays_back(str(order["payment_method"])):

@@ -145,7 +145,7 @@ class Vendor:
 
         Raises:
             VendorBusyError: away, slow, rate limited (429) or its circuit open; also 401 and 403, which somebody mends.
-            VendorUnclearError: only with `changes`: the answer to a change never came.
+            VendorUnclearError: only with `changes`: the answer to a change never came, or is a page about it.
             VendorRefusedError: any other 4xx; with status 0, what was asked cannot be written as a request.
             VendorGarbledError: 2xx without the JSON it should hold, a redirect, or too much of it; also `path` on
                 another host.
@@ -210,13 +210,18 @@ class Vendor:
             return Reply(status, answer.headers, body, document)
         if answer.is_redirect:
             raise VendorGarbledError(self.name, rule)
+        wait = retry_after(answer.headers)
+        # A page of a firewall or a gateway, which may be about the answer to what was done.
+        page = changes and document is None and bool(body.strip()) and wait is None
+        if status in {401, 403, 503} and page:
+            raise VendorUnclearError(self.name, rule)
         if status in {401, 403, 408, 425, 429}:
-            raise VendorBusyError(self.name, rule, retry_after(answer.headers))
+            raise VendorBusyError(self.name, rule, wait)
         if answer.is_server_error:
             # A gateway's word about a service that may well have done the work; 503 says that it did not.
             if changes and status != httpx.codes.SERVICE_UNAVAILABLE:
                 raise VendorUnclearError(self.name, rule)
-            raise VendorBusyError(self.name, rule, retry_after(answer.headers))
+            raise VendorBusyError(self.name, rule, wait)
         raise VendorRefusedError(self.name, rule, status, document)
 
 

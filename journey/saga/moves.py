@@ -50,6 +50,8 @@ COUPON_PATIENCE: Final = timedelta(hours=1)
 WITHDRAW_PATIENCE: Final = timedelta(days=1)
 """For so long an apology of which nobody knows is tried to be taken back; then people are told of it."""
 MOST_RECHECKS: Final = 3
+MOST_UNANSWERED: Final = 10
+"""So often a refund is asked for, or something undone, without an answer; then people look at the shop."""
 CHANGED: Final = "changed_meanwhile"
 """The shop has something on its books that the look had not."""
 ALREADY_SENT: Final = "already_sent"
@@ -112,7 +114,15 @@ def newer(move: Move, outcome: object) -> bool:
     """Whether today's `RULES` judge that answer otherwise than the first rules did."""
     if not isinstance(move, AskShop) or not isinstance(outcome, RemedyDid):
         return False
-    return outcome.unseen or (move.step is Step.RESERVE and outcome.answer is Answer.REFUSED)
+    out = move.step is Step.RESERVE and outcome.answer is Answer.REFUSED
+    return out or outcome.unseen or _given_up(move, outcome)
+
+
+def _given_up(move: AskShop, did: RemedyDid) -> bool:
+    """Whether nobody but a person can say any more what became of it."""
+    if did.answer is not Answer.UNKNOWN or move.task.tries < MOST_UNANSWERED:
+        return did.unseen and move.step is Step.REFUND
+    return move.step in {Step.REFUND, Step.CANCEL, Step.RELEASE}
 
 
 # ---- what comes next ------------------------------------------------------------------------------------------------
@@ -281,9 +291,12 @@ def _did(saga: Saga, move: AskShop, did: RemedyDid, now: datetime) -> Saga:
         return _changed(saga, move.step)
     name, becomes, final = _STEPS[move.step]
     saga = saga.but(**{name: becomes(getattr(saga, name), did, now=now, settles=saga.settles)})
-    if did.unseen and move.step is Step.REFUND and not saga.money.clear and saga.rules >= RULES:
-        # Nobody but a person can look whether it was paid: until one has, it may have been.
-        return saga.but(refused=did.rule).asking(Asked.CHECK, now)
+    if _given_up(move, did) and saga.rules >= RULES:
+        # People look once the last request can no longer be carried out.
+        at = now + saga.settles
+        if move.step is Step.REFUND:
+            return saga.but(refused=did.rule).asking(Asked.CHECK, at)
+        return final(saga, did.but(answer=Answer.REFUSED), at)
     return saga if did.answer in {Answer.BUSY, Answer.UNKNOWN} else final(saga, did, now)
 
 

@@ -16,7 +16,7 @@ ERASED: Final = "order_erased"
 _SETTLES: Final = timedelta(minutes=1)
 RULES: Final = 2
 """Today's rules; a run that has turned by older ones goes on with them. 2: goods that cannot be set aside become money
-by the terms, and a refund in doubt of which the shop says nothing is for people to check."""
+by the terms, and what the shop says nothing of, or gives no answer to any more, is for people to check."""
 
 Kind = Literal["approve", "decline", "choose", "done", "call_off"]
 """What a person may say."""

@@ -6,7 +6,7 @@ from typing import Final
 from journey.remedies import Choice, Stand
 from journey.remedy_steps import Asked, RemedyNote
 from journey.saga.requests import Request, There
-from journey.saga.state import CALLED_OFF, Agreed, End, Saga, Word
+from journey.saga.state import CALLED_OFF, RULES, Agreed, End, Saga, Word
 
 _ANSWERS: Final = {
     "approve": {Asked.APPROVAL},
@@ -34,7 +34,9 @@ def say(saga: Saga, word: Word) -> tuple[Saga, int]:
     """Keep a word with what can be known of it now; its number, under which `Saga.replies` has its answer later."""
     number = saga.number + 1
     saw = Agreed.to(saga.look) if saga.look is not None else None
-    kept = word.but(number=number, saw=saw, question=saga.asked, about=saga.choice)
+    # Nobody has looked at the shop who was not asked to: until then what was asked for may still be carried out.
+    early = saga.asked is Asked.CHECK and not saga.times and saga.rules >= RULES
+    kept = word.but(number=number, saw=saw, question=None if early else saga.asked, about=saga.choice)
     return saga.but(words=(*saga.words, kept), number=number), number
 
 

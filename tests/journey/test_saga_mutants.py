@@ -44,8 +44,13 @@ MUTATIONS: Mapping[str, Mutation] = {
     "after an undo the turn is the same": Mutation(moves._undone, "turn=saga.turn + 1", "turn=saga.turn"),
     "a refused refund stays in doubt": Mutation(moves._refunded, "saga.but(money=Request())", "saga"),
     "a refund that cannot be looked for is none": Mutation(
-        moves._did, "return saga.but(refused=did.rule).asking(Asked.CHECK, now)", "return saga.but(money=Request())"
+        moves._did, "return saga.but(refused=did.rule).asking(Asked.CHECK, at)", "return saga.but(money=Request())"
     ),
+    "what gets no answer is asked for for ever": Mutation(
+        moves._given_up, "return move.step in {Step.REFUND, Step.CANCEL, Step.RELEASE}", "return False"
+    ),
+    "people look before it can be known": Mutation(moves._did, "at = now + saga.settles", "at = now"),
+    "people answer before they are asked to look": Mutation(words.say, "None if early else saga.asked", "saga.asked"),
     "a check is answered for goods alone": Mutation(words._taken, "paid = not saga.money.clear", "paid = False"),
     "what wants a yes becomes a refund without one": Mutation(
         moves._becomes_refund, " and not look.wants_approval", ""

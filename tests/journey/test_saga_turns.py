@@ -7,7 +7,7 @@ import pytest
 from journey.remedies import Choice
 from journey.remedy_steps import Answer, Asked, Made, RemedyDid, Step
 from journey.saga.kinds import AskPeople, AskShop, Wait, WriteDown
-from journey.saga.moves import CHANGED, MOST_RECHECKS, STALE
+from journey.saga.moves import CHANGED, MOST_RECHECKS, MOST_UNANSWERED, STALE
 from journey.saga.state import Word
 from tests.journey.sagas import DONE, LOOK, UNKNOWN, Play
 
@@ -92,6 +92,42 @@ def test_a_refund_in_doubt_that_nobody_can_look_for_is_for_a_person_to_check(wor
     assert play.saga.replies[number].taken
     assert choice is None or play.ended.choice is choice
     assert play.steps.count(Step.REFUND) == (3 if word is REFUND else 2)
+
+
+@pytest.mark.parametrize("tries", [MOST_UNANSWERED - 1, MOST_UNANSWERED])
+def test_a_refund_that_never_gets_an_answer_is_for_people_to_check(tries):
+    """So often, and no sooner than the last request can no longer be carried out; a busy shop is waited for."""
+    play = Play()
+    for _ in range(tries):
+        play.until(AskShop, Step.REFUND)
+        play.answer(UNKNOWN)
+    if tries < MOST_UNANSWERED:
+        assert play.until(AskShop, Step.REFUND).task.maybe
+        play.answer(RemedyDid(answer=Answer.BUSY))
+        assert play.until(AskShop, Step.REFUND).task.maybe
+        return
+    asked_at = play.now
+    early = play.say(REPLACEMENT)  # they have not looked yet, or too early
+    assert play.until(AskPeople).ask.asked is Asked.CHECK
+    assert play.now >= asked_at + LOOK.settles
+    play.say(Word(kind="done", by="Ines", reference="R-1"))
+    assert play.run() == "done"
+    assert play.steps == [Step.REFUND] * MOST_UNANSWERED
+    assert not play.saga.replies[early].taken
+
+
+@pytest.mark.parametrize("step", [Step.CANCEL, Step.RELEASE])
+def test_what_never_gets_undone_does_not_go_on_for_ever(step):
+    """People look whether the goods stand; what was set aside sends none, and is left alone."""
+    play = Play(GOODS, answers={step: UNKNOWN})
+    play.until(AskShop, Step.REPLACE)
+    play.answer(UNKNOWN)
+    play.say(Word(kind="call_off", by="Grace"))
+    if step is Step.CANCEL:
+        assert play.until(AskPeople).ask.asked is Asked.CHECK
+        play.say(Word(kind="call_off", by="Grace"))
+    assert play.run() == ("failed" if step is Step.CANCEL else "withdrawn")
+    assert play.steps.count(step) <= MOST_UNANSWERED
 
 
 def test_a_check_is_over_once_the_shop_tells_of_the_refund():

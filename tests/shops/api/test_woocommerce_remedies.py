@@ -14,7 +14,7 @@ from activities.vendors.http import (
 )
 from tests.shops.api.asking import wanted
 from tests.shops.api.conftest import SECRET_KEY
-from tests.shops.api.misbehaving import AWAY, CUT, FAILED_AFTER, SILENT, SLOW, too_many
+from tests.shops.api.misbehaving import AWAY, CUT, FAILED_AFTER, SILENT, SLOW, Trouble, too_many
 
 STEPS = {
     "refund": (lambda api: api.refund(wanted()), lambda server: len(server.refunds), "POST /orders/refunds"),
@@ -102,6 +102,18 @@ async def test_what_certainly_was_not_made_is_made_without_a_wait(woocommerce, s
     assert isinstance(await do(rest), Done)
     assert made(woocommerce) == 1
     await rest.aclose()
+
+
+@pytest.mark.parametrize("status", [403, 503])
+async def test_a_gateways_page_about_a_refund_is_no_word_of_the_shop(woocommerce, rest, status):
+    """It was made, and a firewall or a cache that waited too long puts its own page before the answer."""
+    woocommerce.place(1001)
+    woocommerce.then(Trouble(status, done=True, body="<h1>Backend fetch failed</h1>"), on="POST /orders/refunds")
+    with pytest.raises(VendorUnclearError):
+        await rest.refund(wanted())
+
+    assert isinstance(await rest.refund(wanted()), Done)
+    assert len(woocommerce.refunds) == 1
 
 
 async def test_a_refund_that_was_written_down_and_not_paid_is_for_a_person(woocommerce, rest):
