@@ -12,7 +12,7 @@ from temporalio.exceptions import ApplicationError
 
 from activities.alerts import Alerts
 from activities.attempt import attempt_number, beating, discreet
-from activities.remedy_shop import NO_API, Gap, People, Shops, ShopSteps, no_gap
+from activities.remedy_shop import LEFT_OUT, NO_API, Gap, People, Shops, ShopSteps, no_gap
 from activities.shops.api import Cannot, ShopApi
 from activities.vendors.http import VendorBusyError, VendorError, VendorRefusedError
 from journey.made_good import Given, Thing, Verdict, same
@@ -176,6 +176,7 @@ class Remedies:
         thing = Thing(row.skus, row.amount)
         verdict = books.judge(thing, now.total, row.currency, booked=others, known=row.known)
         over = "order_cancelled" if now.cancelled else verdict.over or ("parcel_arrived" if now.arrived else None)
+        gone = ("the shop has taken this parcel out of the order: look for another number",) if now.left_out else ()
         terms = self._terms(request.playbook)
         return RemedyLook(
             choice=row.choice,
@@ -184,9 +185,10 @@ class Remedies:
             skus=verdict.units,
             amount=verdict.amount,
             currency=row.currency,
-            wants_approval=_unsure(row, verdict, silence) or terms.wants_approval(verdict.amount, row.currency),
-            concerns=(*(one.line(row.currency) for one in verdict.concerns), *silence),
-            seen=verdict.seen,
+            wants_approval=_unsure(row, verdict, (*gone, *silence))
+            or terms.wants_approval(verdict.amount, row.currency),
+            concerns=(*(one.line(row.currency) for one in verdict.concerns), *gone, *silence),
+            seen=(*verdict.seen, LEFT_OUT) if now.left_out else verdict.seen,
             by_hand=api is None,
             refund_when_out=terms.refund_when_out,
             coupon=terms.coupon_percent > 0,

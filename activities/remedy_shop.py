@@ -36,6 +36,8 @@ log = structlog.get_logger()
 Gap = Callable[[str], Awaitable[None]]
 """Awaited in every gap between two steps with the gap's name; tests die there."""
 NO_API: Final = "no_shop_api"
+LEFT_OUT: Final = "parcel_left_out"
+"""What was seen of a parcel that the shop has taken out of its order: a person says whether it is still owed."""
 # With waits from a second to half an hour the tenth try is some quarter of an hour in, and 48 more are a day.
 _FIRST_WORD, _EVERY = 10, 48
 FROZEN: Final = timedelta(seconds=10)
@@ -176,7 +178,8 @@ class ShopSteps:
         # The tables last: what the order's other remedies had made by now is written down there.
         async with self._pool.acquire() as connection, connection.transaction():
             now = await remedies.situation(connection, row)
-        if (now.cancelled or now.arrived) and not task.maybe:
+        moved = now.cancelled or now.arrived or (now.left_out and LEFT_OUT not in task.seen)
+        if moved and not task.maybe:
             return Cannot(CHANGED)
         if isinstance(booked, Cannot):
             if task.maybe:

@@ -87,11 +87,16 @@ SELECT EXISTS (
        AND delivered_at IS NOT NULL AND denied_at IS NULL
        AND NOT EXISTS (SELECT 1 FROM scans s
                        WHERE s.shop = p.shop AND s.order_id = p.order_id AND s.tracking_number = p.tracking_number
-                         AND s.status IN ('returning', 'returned') AND s.occurred_at > p.delivered_at))
+                         AND s.status IN ('returning', 'returned') AND s.occurred_at > p.delivered_at)) AS arrived,
+  EXISTS (SELECT FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3 AND left_out) AS left_out
 """
-_DENIED = """
+# Its delivery is denied; or another remedy's parcel was taken out since, which may be this one under a wrong number.
+_DOUBTED = """
 SELECT EXISTS (SELECT 1 FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3
                  AND denied_at IS NOT NULL)
+    OR EXISTS (SELECT FROM remedies r JOIN shipments s USING (shop, order_id)
+               WHERE shop = $1 AND order_id = $2 AND r.part <> $3 AND s.tracking_number = r.part AND s.left_out
+                 AND r.status NOT IN ('withdrawn', 'declined', 'failed'))
 """
 # What was sent before its order was cancelled is made good like any other parcel.
 _CALLED_OFF = """
@@ -210,8 +215,8 @@ async def offer(
         verdict.amount,
         order["currency"],
         options,
-        # Carrier and customer say different things: a person looks before anything is spent.
-        inside.sure and not verdict.concerns and not await connection.fetchval(_DENIED, *place),
+        # A person looks before anything is spent.
+        inside.sure and not verdict.concerns and not await connection.fetchval(_DOUBTED, *place),
         Stand.WITHDRAWN if over or unoffered else Stand.OFFERED,
         over or unoffered,
         step.at,
@@ -312,13 +317,15 @@ class Books:
 class Situation:
     """The order of a remedy as the tables have it.
 
-    `cancelled` where that was before the parcel left, `arrived` when it came after all and nobody denies that.
+    `cancelled` where that was before the parcel left, `arrived` when it came after all and nobody denies that,
+    `left_out` where the shop has taken the parcel out of the order: its goods may be under way under another number.
     """
 
     books: Books
     total: Decimal
     cancelled: bool
     arrived: bool
+    left_out: bool
 
 
 async def situation(connection: Connection, remedy: Remedy) -> Situation:
@@ -326,10 +333,12 @@ async def situation(connection: Connection, remedy: Remedy) -> Situation:
     place = (remedy.shop, remedy.order_id)
     order = await connection.fetchrow(_CALLED_OFF, *place, remedy.part)
     books = await _books(connection, *place, remedy.part)
-    arrived = await connection.fetchval(_ARRIVED, *place, remedy.part)
+    came = await connection.fetchrow(_ARRIVED, *place, remedy.part)
     ours = [*remedy.made, *([remedy.reference] if remedy.reference else [])]
     theirs = [one for one in books.given if not any(same(one.reference, own) for own in ours)]
-    return Situation(replace(books, given=theirs), order["total"], order["called_off"], arrived)
+    return Situation(
+        replace(books, given=theirs), order["total"], order["called_off"], came["arrived"], came["left_out"]
+    )
 
 
 async def _books(connection: Connection, shop: str, order_id: str, part: str) -> Books:

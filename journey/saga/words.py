@@ -25,7 +25,7 @@ def objection(saga: Saga, word: Word) -> str | None:
     if saga.end is not None or saga.result is not None:
         return f"too late: {where(saga)}"
     wanted = _ANSWERS.get(word.kind)
-    if wanted is not None and saga.asked not in wanted:
+    if wanted is not None and (saga.asked not in wanted or _early(saga)):
         return f"nobody was asked for that; now: {where(saga)}"
     return _against(saga, word) if word.kind == "choose" and not saga.words else None
 
@@ -34,9 +34,7 @@ def say(saga: Saga, word: Word) -> tuple[Saga, int]:
     """Keep a word with what can be known of it now; its number, under which `Saga.replies` has its answer later."""
     number = saga.number + 1
     saw = Agreed.to(saga.look) if saga.look is not None else None
-    # Nobody has looked at the shop who was not asked to: until then what was asked for may still be carried out.
-    early = saga.asked is Asked.CHECK and not saga.times and saga.rules >= RULES
-    kept = word.but(number=number, saw=saw, question=None if early else saga.asked, about=saga.choice)
+    kept = word.but(number=number, saw=saw, question=None if _early(saga) else saga.asked, about=saga.choice)
     return saga.but(words=(*saga.words, kept), number=number), number
 
 
@@ -68,6 +66,8 @@ def where(saga: Saga) -> str:
         return f"it has ended: {saga.result}"
     if saga.end is not None:
         return f"{saga.end.stand}" + (f": {saga.end.rule}" if saga.end.rule else "")
+    if _early(saga):
+        return "what was asked for may still be carried out; people look at the shop then"
     if saga.asked is not None and not saga.undoing:
         return _WAITS[saga.asked].format(choice=saga.choice) + (f" ({saga.refused})" if saga.refused else "")
     begun = {
@@ -85,6 +85,11 @@ _WAITS: Final = {
     Asked.INSTEAD: "the shop will not: waits for `choose`, `done` or `call_off`",
     Asked.CHECK: "look at the shop whether the {choice} stands: waits for `done`, `choose` or `call_off`",
 }
+
+
+def _early(saga: Saga) -> bool:
+    """Whether people are still to be asked to look at the shop, once nothing more can be carried out there."""
+    return saga.asked is Asked.CHECK and not saga.times and saga.rules >= RULES
 
 
 def _taken(saga: Saga, word: Word, now: datetime) -> Saga | None:

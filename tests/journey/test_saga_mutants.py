@@ -50,7 +50,9 @@ MUTATIONS: Mapping[str, Mutation] = {
         moves._given_up, "return move.step in {Step.REFUND, Step.CANCEL, Step.RELEASE}", "return False"
     ),
     "people look before it can be known": Mutation(moves._did, "at = now + saga.settles", "at = now"),
-    "people answer before they are asked to look": Mutation(words.say, "None if early else saga.asked", "saga.asked"),
+    "people answer before they are asked to look": Mutation(
+        words.say, "None if _early(saga) else saga.asked", "saga.asked"
+    ),
     "a check is answered for goods alone": Mutation(words._taken, "paid = not saga.money.clear", "paid = False"),
     "what wants a yes becomes a refund without one": Mutation(
         moves._becomes_refund, " and not look.wants_approval", ""

@@ -78,6 +78,22 @@ async def test_a_choice_and_its_event_are_one(lost):
     assert ((await get(lost)).choice, await events(lost)) == (None, [])
 
 
+async def test_a_parcel_made_good_under_its_wrong_number_is_made_good_again_by_a_person_alone(pool):
+    """Two mats in two parcels; the first was paid for, its number corrected, and it is lost under that one as well."""
+    await put(pool, ORDER, "digest")
+    await pool.execute("UPDATE lines SET quantity = 2")
+    for number in ("T1", "T2"):
+        await put_parcel(pool, ORDER, number, ORDER.placed_at)
+    await pool.execute("UPDATE shipments SET skus = '{YM-1}', units = '[[\"YM-1\", 1]]'")
+    assert (await offer(pool)).sure
+    await choose(pool, ORDER, Choice.REFUND)
+    await put_parcel(pool, ORDER, "T3", ORDER.placed_at)
+    await pool.execute(
+        "UPDATE shipments SET skus = '{YM-1}', units = '[[\"YM-1\", 1]]', left_out = tracking_number = 'T1'"
+    )
+    assert not (await offer(pool, part="T3")).sure
+
+
 async def test_the_goods_of_a_gift_are_no_money(pool):
     """An order that cost nothing has no refund to choose."""
     await lose(pool, replace(ORDER, total=Decimal(0)))

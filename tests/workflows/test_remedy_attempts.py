@@ -180,6 +180,37 @@ async def test_nothing_is_made_for_what_came_or_was_cancelled_while_the_shop_was
         assert here.shop.standing(order.order_id) == {}
 
 
+@pytest.mark.parametrize("when", ["before the look", "while the shop is busy"])
+async def test_a_parcel_that_the_shop_took_out_of_the_order_wants_a_yes(client, pool, playbook, when):
+    """Its number was wrong and is corrected: the goods may be under way, or have come, under the right one."""
+    tries = []
+
+    async def gap(name):
+        tries.append(name)
+        if tries.count("before_refund") == 2:
+            await take_out(pool, order, "T1")
+
+    async with case(client, pool, playbook, gap=gap) as here:
+        order = await here.lost(Choice.REFUND)
+        if when == "before the look":
+            await take_out(pool, order, "T1")
+        else:
+            here.shop.then("refund", Odd("busy"))
+        handle = await here.start(order)
+        await until(handle, "waits for `approve`")
+        await until(handle, "taken this parcel out of the order")
+        assert here.shop.made == []
+        await handle.execute_update(RemedySaga.approve, "Grace")
+        assert await ended(handle) == "done"
+        assert here.shop.ever(order.order_id) == {"refund": 1}
+
+
+async def take_out(pool, order, number):
+    """The shop names another number for the fulfilment."""
+    taken = "UPDATE shipments SET left_out = true WHERE order_id = $1 AND tracking_number = $2"
+    await pool.execute(taken, order.order_id, number)
+
+
 @pytest.mark.parametrize("choice", Choice)
 async def test_what_was_sent_before_its_order_was_cancelled_is_made_good_all_the_same(client, pool, playbook, choice):
     """The rest of the order was called off, and the parcel that had left is lost."""
