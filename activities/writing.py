@@ -76,12 +76,13 @@ def write(  # noqa: PLR0911  one return a channel
         shown = min(lasts or touch.patience, touch.patience, _LONGEST_PUSH)
         addresses = facts.devices.get(channel, ())
         return tuple(Push(key, address, short.title, short.body, page, key, shown) for address in addresses)
-    if not facts.phone:
+    number = facts.phone_for(touch)
+    if not number:
         return ()
     if channel is Channel.SMS:
-        return (Text(key, facts.phone, short.body, lasts=lasts, callback=callback),)
+        return (Text(key, number, short.body, lasts=lasts, callback=callback),)
     language, values = short.language, short.parameters
-    return (WhatsApp(key, facts.phone, short.template, language, values, short.body, callback=callback),)
+    return (WhatsApp(key, number, short.template, language, values, short.body, callback=callback),)
 
 
 def segments(

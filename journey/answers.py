@@ -19,6 +19,7 @@ from journey.state import (
     Settled,
     paced,
     unmade,
+    unreached,
     with_remedy,
     without,
 )
@@ -32,6 +33,11 @@ def settle(state: JourneyState, request: DeliverRequest, outcome: Outcome, *, no
         state = state.but(lost=_but(state.lost, key), unanswered=_but(state.unanswered, key))
     reported = state.reported | {passed.key for passed in request.passed_over}
     send_now = tuple(wanted for wanted in state.send_now if wanted != key and wanted not in request.along)
+    if state.readdressed:
+        state = state.but(readdressed=False)
+        if isinstance(outcome, Refused) and unreached(outcome):
+            # Decided before the address was known: once more.
+            return state
     if isinstance(outcome, Held):
         # What an operator wants at once is forgotten where the rules hold it, not where it could not be sent.
         kept = state.send_now if unmade(outcome) else send_now

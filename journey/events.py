@@ -38,6 +38,12 @@ class OrderNumbered(Frozen):
     number: str
 
 
+class AddressGiven(Frozen):
+    """The customer can be reached about the order where they could not before."""
+
+    at: Instant
+
+
 class OrderRefunded(Frozen):
     """Money went back. `full` when nothing of the order's total remains paid."""
 
@@ -170,6 +176,7 @@ Event = (
     OrderCancelled
     | OrderEdited
     | OrderNumbered
+    | AddressGiven
     | OrderRefunded
     | ShipmentCreated
     | ShipmentCancelled
@@ -190,6 +197,7 @@ FACTS: Mapping[str, type[Event]] = {
     "order_cancelled": OrderCancelled,
     "order_edited": OrderEdited,
     "order_numbered": OrderNumbered,
+    "address_given": AddressGiven,
     "order_refunded": OrderRefunded,
     "shipment_created": ShipmentCreated,
     "shipment_cancelled": ShipmentCancelled,

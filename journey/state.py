@@ -15,7 +15,7 @@ from journey.conditions import Circumstances, CustomerView, DeliveryView, Journe
 from journey.folding import caught_up
 from journey.fulfilments import Fulfilment
 from journey.order import Buyer, OrderFacts
-from journey.outcomes import Held, Status, Why, unsaid
+from journey.outcomes import Held, Refused, Status, Why, unsaid
 from journey.parcels import Parcel
 from journey.remedies import ENDS, By, Choice, Stand
 from journey.zones import RELEASE
@@ -70,6 +70,8 @@ SKIPPED = "skipped_by_operator"
 """The rule of a message that an operator does not want sent."""
 NO_WORKER = "no_worker"
 """The rule of a message whose attempt no worker took in time."""
+UNREACHED = frozenset({"no_address", "suppressed_bounced"})
+"""The rules of messages that did not go for want of a good address."""
 _UNMADE = frozenset({NO_WORKER, "attempt_lost", "never_went_out"})
 
 
@@ -118,6 +120,8 @@ class JourneyState(Frozen):
     edited_at: Instant | None = None
     numbered_at: Instant | None = None
     """Since when the order has its number, None for from the start."""
+    readdressed: bool = False
+    """An address became known, and no message was settled since: what is just being decided may not know of it."""
     cancelled_at: Instant | None = None
     refunds: tuple[tuple[str, Instant], ...] = ()
     fully_refunded_at: Instant | None = None
@@ -192,6 +196,11 @@ class JourneyState(Frozen):
         """Whether the parcel was made good: nobody waits for it any more."""
         remedy = self.remedies.get(parcel.tracking_number)
         return remedy is not None and remedy.stand is Stand.DONE
+
+
+def unreached(settled: Settled | Refused) -> bool:
+    """Whether a message did not go for want of a good address."""
+    return settled.status == Status.REFUSED and not UNREACHED.isdisjoint({settled.rule, *settled.why.values()})
 
 
 def unmade(hold: Held) -> bool:

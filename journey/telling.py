@@ -6,6 +6,7 @@ from typing import Any
 
 from journey.base import TrackingNumber
 from journey.events import (
+    AddressGiven,
     CustomerReordered,
     DeliveryDenied,
     Event,
@@ -30,7 +31,7 @@ from journey.order import OrderFacts
 from journey.outcomes import Status
 from journey.parcels import Parcel, Scan
 from journey.remedies import Stand
-from journey.state import SKIPPED, JourneyState, Remedy, Settled, changed, with_remedy, without
+from journey.state import SKIPPED, JourneyState, Remedy, Settled, changed, unreached, with_remedy, without
 
 REUSED_NUMBER = timedelta(days=1)
 """A scan this long before the order was placed tells of another parcel: carriers use their numbers again."""
@@ -82,6 +83,12 @@ def _numbered(state: JourneyState, event: OrderNumbered) -> JourneyState:
     if state.numbered_at is not None and (event.at, event.number) <= (state.numbered_at, order.number or ""):
         return state
     return state.but(order=order.but(number=event.number), numbered_at=event.at)
+
+
+def _addressed(state: JourneyState, _event: AddressGiven) -> JourneyState:
+    """What did not go for want of an address is decided again: the rules say whether it is too late by now."""
+    left = {key: settled for key, settled in state.settled.items() if not unreached(settled)}
+    return state.but(readdressed=True, **({"settled": left} if len(left) < len(state.settled) else {}))
 
 
 def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
@@ -220,6 +227,7 @@ _FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
     OrderCancelled: _cancelled,
     OrderEdited: _edited,
     OrderNumbered: _numbered,
+    AddressGiven: _addressed,
     OrderRefunded: _refunded,
     ShipmentCreated: _shipped,
     ShipmentCancelled: _called_back,

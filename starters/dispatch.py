@@ -24,6 +24,7 @@ from store import (
     feedback,
     inbox,
     intake,
+    order_contacts,
     order_numbers,
     orders,
     people,
@@ -92,7 +93,7 @@ async def dispatch(  # noqa: PLR0911  one return a kind of event
     if isinstance(event, intake.ShipmentUpdated):
         return await _parcel_scanned(pool, journeys, row, event, now)
     if isinstance(event, intake.CustomerUpdated):
-        return await _customer_updated(pool, row, event, now)
+        return await _customer_updated(pool, journeys, row, event, now)
     if isinstance(event, intake.MessageFeedback):
         return await _message_feedback(pool, replies, row, event, now)
     if isinstance(event, intake.OrderChanged):
@@ -319,14 +320,26 @@ async def _remedy_chosen(
     return "dispatched"
 
 
-async def _customer_updated(pool: Pool, row: Claimed, event: intake.CustomerUpdated, now: datetime) -> str:
+async def _customer_updated(
+    pool: Pool, journeys: Journeys, row: Claimed, event: intake.CustomerUpdated, now: datetime
+) -> str:
     async with pool.acquire() as connection, connection.transaction():
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
         at = min(event.at, row.received_at)
+        unreached = await order_contacts.unreached(connection, event.shop, event.customer.customer_id or "")
         await people.remember(
             connection, event.shop, event.customer, at=at, source=event.type, evidence=f"{row.source} {row.id}"
         )
+        tell = {
+            order_id: await orders.readdressed(connection, event.shop, order_id, before, at=at, again=row.attempts > 1)
+            for order_id, before in unreached.items()
+        }
+    for order_id, news in tell.items():
+        for fact in news:
+            with contextlib.suppress(JourneyMissingError):
+                await journeys.signal(event.shop, order_id, fact)
+    async with pool.acquire() as connection:
         await inbox.done(connection, row, now=now, note=_noted(event.customer))
     return "dispatched"
 

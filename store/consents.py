@@ -42,12 +42,19 @@ DELETE FROM suppressions
 WHERE channel = $2 AND address = $3 AND reason = 'opted_out' AND at < $4
   AND ($1::text IS NULL OR shop = $1 OR shop = '')
 """
+# Whoever gave the address for an order counts as well, but for a yes: that is of the address which is their own.
 _OF_NUMBER = """
-SELECT shop, customer_id, country FROM customers WHERE phone = $1 AND ($2::text IS NULL OR shop = $2)
+SELECT shop, customer_id, country FROM customers WHERE (shop, customer_id) IN (
+    SELECT shop, customer_id FROM customers WHERE phone = $1
+    UNION ALL SELECT shop, customer_id FROM orders WHERE contact_phone = $1 AND NOT $3)
+  AND ($2::text IS NULL OR shop = $2)
 ORDER BY shop, customer_id FOR UPDATE
 """
 _OF_EMAIL = """
-SELECT shop, customer_id, country FROM customers WHERE lower(email) = $1 AND ($2::text IS NULL OR shop = $2)
+SELECT shop, customer_id, country FROM customers WHERE (shop, customer_id) IN (
+    SELECT shop, customer_id FROM customers WHERE lower(email) = $1
+    UNION ALL SELECT shop, customer_id FROM orders WHERE lower(contact_email) = $1 AND NOT $3)
+  AND ($2::text IS NULL OR shop = $2)
 ORDER BY shop, customer_id FOR UPDATE
 """
 
@@ -150,7 +157,7 @@ async def address_says(
     if known is None:
         return []
     query = _OF_NUMBER if channel in NUMBERS else _OF_EMAIL
-    people = await connection.fetch(query, known, shop) if channel in NUMBERS | {Channel.EMAIL} else []
+    people = await connection.fetch(query, known, shop, granted) if channel in NUMBERS | {Channel.EMAIL} else []
     outdated = False
     for person in people:
         whose = (person["shop"], person["customer_id"])
@@ -218,7 +225,7 @@ async def hear(
         )
         return Heard(word, tuple(people))
     if word is Word.HELP and (number := normal_address(channel, address)) is not None:
-        found = await connection.fetch(_OF_NUMBER, number, shop)
+        found = await connection.fetch(_OF_NUMBER, number, shop, False)
         return Heard(word, tuple((person["shop"], person["customer_id"]) for person in found))
     return Heard(word)
 

@@ -27,6 +27,10 @@ SELECT s.shop, s.channel, erased_hash(s.address), s.reason, s.at FROM suppressio
 WHERE s.shop IN ($1, '') AND s.address = ANY($2) AND NOT EXISTS (
     SELECT 1 FROM customers c WHERE (s.shop = '' OR c.shop = s.shop)
       AND (s.channel = 'email' AND lower(c.email) = s.address OR s.channel <> 'email' AND c.phone = s.address))
+  AND NOT EXISTS (
+    SELECT 1 FROM orders o WHERE (s.shop = '' OR o.shop = s.shop)
+      AND (s.channel = 'email' AND lower(o.contact_email) = s.address
+           OR s.channel <> 'email' AND o.contact_phone = s.address))
 ON CONFLICT (shop, channel, address_hash) DO UPDATE SET reason = excluded.reason, at = excluded.at
 RETURNING shop, channel, address_hash
 """

@@ -31,7 +31,7 @@ _COUNTED = frozenset({"soft_bounce", "delivered"})
 _BY_PHONE = frozenset({Channel.SMS, Channel.WHATSAPP})
 _EVERYWHERE = ""
 
-_COLUMNS = "id, shop, order_id, touch_key, customer_id, channel"
+_COLUMNS = "id, shop, order_id, touch_key, customer_id, channel, purpose"
 # Of several rows (a message sent again after a doubt) the one that is known to be out.
 _BY_NAME = f"""
 SELECT {_COLUMNS} FROM ledger WHERE message_id IS NOT NULL AND split_part(message_id, '@', 1) = ANY($1::text[])
@@ -45,7 +45,12 @@ SELECT {_COLUMNS} FROM ledger WHERE shop = $1 AND order_id = $2 AND touch_key = 
 ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1
 """  # noqa: S608  as above
 # As with every decision about a person, under the lock on their row: a sender about to decide sees all of it or none.
-_LOCK = "SELECT email, phone FROM customers WHERE shop = $1 AND customer_id = $2 FOR UPDATE"
+_LOCK = """
+SELECT CASE WHEN $4 = 'marketing' THEN c.email ELSE coalesce(o.contact_email, c.email) END AS email,
+       CASE WHEN $4 = 'marketing' THEN c.phone ELSE coalesce(o.contact_phone, c.phone) END AS phone
+FROM customers c JOIN orders o USING (shop, customer_id)
+WHERE c.shop = $1 AND c.customer_id = $2 AND o.order_id = $3 FOR UPDATE OF c
+"""
 _INSERT = """
 INSERT INTO message_events (ledger_id, provider, event_id, kind, at, machine, link, reason, shop, channel, address)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (provider, event_id) DO NOTHING RETURNING id
@@ -78,8 +83,18 @@ ON CONFLICT (shop, channel, address) DO UPDATE SET reason = excluded.reason, at 
 WHERE excluded.reason = 'bounced' AND suppressions.reason <> 'bounced'
 """
 # As in `_LOCK`, under the lock on everybody who has the address.
-_SHOPS_OF_EMAIL = "SELECT shop FROM customers WHERE lower(email) = lower($1) ORDER BY shop, customer_id FOR UPDATE"
-_SHOPS_OF_PHONE = "SELECT shop FROM customers WHERE phone = $1 ORDER BY shop, customer_id FOR UPDATE"
+_SHOPS_OF_EMAIL = """
+SELECT shop FROM customers WHERE (shop, customer_id) IN (
+    SELECT shop, customer_id FROM customers WHERE lower(email) = lower($1)
+    UNION ALL SELECT shop, customer_id FROM orders WHERE lower(contact_email) = lower($1))
+ORDER BY shop, customer_id FOR UPDATE
+"""
+_SHOPS_OF_PHONE = """
+SELECT shop FROM customers WHERE (shop, customer_id) IN (
+    SELECT shop, customer_id FROM customers WHERE phone = $1
+    UNION ALL SELECT shop, customer_id FROM orders WHERE contact_phone = $1)
+ORDER BY shop, customer_id FOR UPDATE
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +202,7 @@ async def _row(connection: Connection, event: MessageFeedback) -> Any:
 
 
 async def _keep(connection: Connection, row: Any, event: MessageFeedback) -> Recorded:
-    person = await connection.fetchrow(_LOCK, row["shop"], row["customer_id"])
+    person = await connection.fetchrow(_LOCK, row["shop"], row["customer_id"], row["order_id"], row["purpose"])
     address = event.address or _own(person, event.channel)
     new = await connection.fetchval(
         _INSERT,
@@ -248,7 +263,7 @@ async def _suppress(
 
 
 def _own(person: Any, channel: Channel) -> str | None:
-    """The customer's own address of a channel, where a provider does not say whom it wrote to."""
+    """The address that the message went to, where its provider does not say."""
     if person is None:
         return None
     if channel is Channel.EMAIL:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
 from store import cleaning
 from store.money import plain
@@ -155,6 +155,21 @@ def _order_number(value: object) -> str | None:
     return found
 
 
+def _email(value: object) -> str | None:
+    found = cleaning.email(value)
+    if value is not None and found is None:
+        raise ValueError("must be an e-mail address")
+    return found
+
+
+def _phone(value: object, info: ValidationInfo) -> str | None:
+    # A number without its country's code is one of the customer's country.
+    found = cleaning.phone(value, getattr(info.data.get("customer"), "country", None))
+    if value is not None and found is None:
+        raise ValueError("must be a telephone number, with its country's code")
+    return found
+
+
 def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 
@@ -173,6 +188,8 @@ def named(value: object) -> str:
 
 Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
+Email = Annotated[str | None, BeforeValidator(_email)]
+Phone = Annotated[str | None, BeforeValidator(_phone)]
 OrderNumber = Annotated[str | None, BeforeValidator(_order_number)]
 Shop = Annotated[str, BeforeValidator(_shop)]
 Moment = Annotated[datetime, BeforeValidator(moment)]

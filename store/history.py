@@ -18,18 +18,24 @@ MOST_FOUND = 20
 _HASH_SHOWN = 12
 
 _BY_EMAIL = """
-SELECT shop, customer_id FROM customers WHERE lower(email) = lower($1) ORDER BY shop, customer_id LIMIT $2
+SELECT shop, customer_id FROM customers WHERE lower(email) = lower($1)
+UNION SELECT shop, customer_id FROM orders WHERE lower(contact_email) = lower($1) ORDER BY shop, customer_id LIMIT $2
 """
-_BY_PHONE = "SELECT shop, customer_id FROM customers WHERE phone = $1 ORDER BY shop, customer_id LIMIT $2"
+_BY_PHONE = """
+SELECT shop, customer_id FROM customers WHERE phone = $1
+UNION SELECT shop, customer_id FROM orders WHERE contact_phone = $1 ORDER BY shop, customer_id LIMIT $2
+"""
 _ANSWERS = """
 SELECT channel, purpose, topic, granted, at, how, source, evidence, wording, jurisdiction, confirmed, source_hash
 FROM consents WHERE shop = $1 AND customer_id = $2 ORDER BY at DESC, id DESC
 """
 _SUPPRESSIONS = """
-SELECT s.shop = '' AS everywhere, s.channel, s.reason, s.at, s.address
-FROM customers c JOIN suppressions s ON s.shop IN (c.shop, '')
- AND (s.channel = 'email' AND s.address = lower(c.email) OR s.channel IN ('sms', 'whatsapp') AND s.address = c.phone)
-WHERE c.shop = $1 AND c.customer_id = $2 ORDER BY s.channel, s.at
+SELECT DISTINCT s.shop = '' AS everywhere, s.channel, s.reason, s.at, s.address
+FROM (SELECT shop, lower(email) AS email, phone FROM customers WHERE shop = $1 AND customer_id = $2
+      UNION SELECT shop, lower(contact_email), contact_phone FROM orders WHERE shop = $1 AND customer_id = $2) c
+JOIN suppressions s ON s.shop IN (c.shop, '')
+ AND (s.channel = 'email' AND s.address = c.email OR s.channel IN ('sms', 'whatsapp') AND s.address = c.phone)
+ORDER BY s.channel, s.at
 """
 _DEVICES = """
 SELECT channel, count(*) FILTER (WHERE dead_at IS NULL) AS living, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
@@ -182,7 +188,7 @@ class MessageRow:
 
 
 async def find(pool: Pool, *, email: str | None = None, phone: str | None = None) -> list[tuple[str, str]]:
-    """The customers who have this address, as (shop, customer id), at most `MOST_FOUND`.
+    """The customers who have this address, or gave it for an order, as (shop, customer id), at most `MOST_FOUND`.
 
     Args:
         pool: the database.

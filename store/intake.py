@@ -30,10 +30,12 @@ from store.fields import (
     Category,
     Channel,
     Currency,
+    Email,
     Identifier,
     Moment,
     OrderId,
     OrderNumber,
+    Phone,
     Shop,
     Units,
     one_line,
@@ -208,6 +210,7 @@ class _OrderEvent(_Edge):
 class OrderCreated(_OrderEvent):
     """An order was placed, `at` that moment. `number` is what the shop shows of it, None where that is its id.
 
+    `email` and `phone` are those given for this order, None where they are the customer's own, or none were said.
     `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
     `estimated_delivery` is the shop's own word at checkout, a day or a window of days.
     """
@@ -218,6 +221,8 @@ class OrderCreated(_OrderEvent):
     currency: Currency
     total: Amount
     customer: Annotated[Customer, BeforeValidator(lambda value: value or Customer())] = Customer()
+    email: Email = None
+    phone: Phone = None
     lines: Lines
     replaces: Annotated[Replaces, TELLING] = None
     delivery: Delivery = Delivery()
@@ -227,11 +232,13 @@ class OrderCreated(_OrderEvent):
 class OrderEdited(_OrderEvent):
     """The order as it stands since `at`; without lines nothing is left of it, and no parcel is to come.
 
-    `number` None says nothing about it.
+    `number`, `email` and `phone`, those of this order, say nothing where they are None.
     """
 
     type: Literal["order.edited"] = "order.edited"
     number: OrderNumber = None
+    email: Email = None
+    phone: Phone = None
     currency: Annotated[Currency | None, EXACT] = None
     total: Amount
     lines: LinesLeft

@@ -1,6 +1,6 @@
 """The ledger's statements."""
 
-from store.standing import COLUMNS
+from store.standing import COLUMNS, OF_ORDER
 
 # Columns of a message's latest row `l`: what `ledger_rows.latest` reads.
 _LATEST = """
@@ -14,6 +14,7 @@ _LATEST_FIRST = "ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1"
 EVIDENCE = f"""
 SELECT o.status AS order_status, o.ended_at, c.customer_id, c.time_zone,
        {COLUMNS.strip()},
+       {OF_ORDER.strip()},
        {_LATEST.strip()},
        ARRAY(SELECT f.channel || ' ' || f.rule FROM ledger f
               WHERE f.shop = o.shop AND f.order_id = o.order_id AND f.touch_key = $3

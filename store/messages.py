@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from journey.numbers import made_up
 from journey.parcels import Method
-from journey.playbook import Channel
+from journey.playbook import Channel, Touch
 from journey.zones import possible_zones, zone_named
 from store import deliveries
 from store.delivery import UNSAID, Delivery
@@ -76,8 +76,9 @@ class MessageRemedy:
 class MessageFacts:
     """All of it. Times are UTC.
 
-    `email` and `phone` (E.164) are None when there is no usable one, `devices` the push addresses of a channel, the one
-    registered last first, `remedies` by the parcel they make good. `number` is what the shop shows of the order, empty
+    `email` and `phone` (E.164) are the customer's own, `contact_email` and `contact_phone` those given for this order,
+    None when there is no usable one. `devices` are the push addresses of a channel, the one registered last first,
+    `remedies` by the parcel they make good. `number` is what the shop shows of the order, empty
     where that is its id. `revised` are the days by which overdue parcels may be expected, where somebody looked
     (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it
     is kept ready in the shop's own store.
@@ -106,12 +107,22 @@ class MessageFacts:
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     number: str = ""
+    contact_email: str | None = None
+    contact_phone: str | None = None
     revised: Mapping[str, date] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
         """The order as its customer knows it: by its number, or by its id where that is all there is."""
         return self.number or self.order_id
+
+    def email_for(self, touch: Touch) -> str | None:
+        """Where a mail goes: about the order to the address given for it, marketing to the one that agreed to it."""
+        return self.email if touch.marketing else self.contact_email or self.email
+
+    def phone_for(self, touch: Touch) -> str | None:
+        """The same for texts."""
+        return self.phone if touch.marketing else self.contact_phone or self.phone
 
     def parcel(self, tracking_number: str | None) -> MessageParcel | None:
         """The parcel of that number."""
@@ -191,6 +202,8 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         number=order["number"] or "",
         promised=(order["promised_from"], order["promised_until"]),
         delivery=deliveries.read(order["delivery"], collected=order["collected"]),
+        contact_email=order["contact_email"],
+        contact_phone=order["contact_phone"],
         devices=_by_channel(order["devices"]),
         remedies={
             row["part"]: MessageRemedy(

@@ -13,7 +13,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import deliveries, intake, lanes, line_facts, order_numbers, people, promises
+from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -94,6 +94,8 @@ async def create(
         ahead: whether an order may be dated ahead all the same, where journeys have clocks that run ahead.
         again: whether an earlier try may have written it down and got no further.
     """
+    before = await order_contacts.reached(connection, event.shop, event.order_id)
+    event = _of_the_same_guest(event, before)
     customer = event.customer
     placed_at = event.at if ahead else min(event.at, received_at)
     await people.remember(
@@ -132,7 +134,7 @@ async def create(
         kept = await connection.fetchrow(_KEPT, event.shop, event.order_id)
         rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
         lines = tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows)
-    tell = await _as_known(connection, event, again=again)
+    tell = await _as_known(connection, event, before, again=again)
     learnt = lanes.dispatch_habit(looked["samples"], looked["within_seconds"])
     facts = OrderFacts(
         shop=event.shop,
@@ -213,7 +215,8 @@ async def edit(
 
     An edit older than the newest one known changes nothing and has nothing to tell, but for what nothing was known of.
     """
-    told = await _as_known(connection, event, again=again)
+    reached = await order_contacts.reached(connection, event.shop, event.order_id)
+    told = await _as_known(connection, event, reached, again=again)
     order = await connection.fetchrow(
         "SELECT total, edited_at FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
     )
@@ -242,11 +245,25 @@ async def edit(
 
 
 async def _as_known(
-    connection: Connection, event: intake.OrderCreated | intake.OrderEdited, *, again: bool
+    connection: Connection,
+    event: intake.OrderCreated | intake.OrderEdited,
+    before: order_contacts.Reached | None,
+    *,
+    again: bool,
 ) -> list[events.Event]:
-    """Write down how its customer knows the order; what to tell the journey of it."""
+    """Write down how its customer knows the order and is reached about it; what to tell the journey of both.
+
+    `before` is where its messages went until now, None where it was not there.
+    """
     tell: list[events.Event] = []
     order = (event.shop, event.order_id)
+    email, phone = event.email, event.phone
+    if isinstance(event, intake.OrderCreated) and before and before.customer_id != event.customer.customer_id:
+        # Another guest by another address: the order stays whose it was, and was given this address.
+        email, phone = email or event.customer.email, phone or event.customer.phone
+    await order_contacts.say(connection, *order, email=email, phone=phone, at=event.at)
+    if before is not None:
+        tell += await readdressed(connection, *order, before, at=event.at, again=again)
     if await order_numbers.say(connection, *order, event.number, at=event.at, again=again) and event.number:
         tell.append(events.OrderNumbered(at=event.at, number=event.number))
     return tell
@@ -299,6 +316,29 @@ async def review(connection: Connection, event: intake.ReviewPosted) -> list[eve
         event.at,
     )
     return [events.ReviewPosted(at=event.at, rating=event.rating, sku=event.sku)]
+
+
+async def readdressed(
+    connection: Connection, shop: str, order_id: str, before: order_contacts.Reached, *, at: datetime, again: bool
+) -> list[events.Event]:
+    """What to tell a journey whose messages may go now, after something was written down; `before` is from before it.
+
+    `again`: an earlier try may have written it down and got no further.
+    """
+    after = await order_contacts.reached(connection, shop, order_id)
+    better = after is not None and (again or after.better_than(before))
+    return [events.AddressGiven(at=at)] if better and await order_contacts.missed(connection, shop, order_id) else []
+
+
+def _of_the_same_guest(event: intake.OrderCreated, before: order_contacts.Reached | None) -> intake.OrderCreated:
+    """The order with its guest as they were named first, where nothing but the order named them."""
+    if before is None or before.customer_id != f"guest-order-{event.order_id}":
+        return event
+    customer_id = event.customer.customer_id or ""
+    if not customer_id.startswith("guest-"):
+        return event
+    customer = event.customer.model_copy(update={"customer_id": before.customer_id})
+    return event.model_copy(update={"customer": customer})
 
 
 async def _buyer_before(connection: Connection, event: intake.OrderCreated, placed_at: datetime) -> Buyer | None:

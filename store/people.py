@@ -45,7 +45,10 @@ _REACHED_AT = {
 _WHO_WRITES = """
 SELECT c.shop, o.order_id, coalesce(p.locale, c.locale) AS locale, coalesce(o.number, o.order_id) AS number
 FROM customers c JOIN orders o USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
-WHERE c.phone = $1 ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 1
+WHERE (o.shop, o.order_id) IN (
+    SELECT shop, order_id FROM customers JOIN orders USING (shop, customer_id) WHERE customers.phone = $1
+    UNION ALL SELECT shop, order_id FROM orders WHERE contact_phone = $1)
+ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 1
 """
 
 _HOW = {"order.created": How.ORDER_CHECKBOX, "customer.updated": How.SHOP_API}
@@ -138,7 +141,7 @@ async def opt_out(
     """
     async with pool.acquire() as connection, connection.transaction():
         person = await connection.fetchrow(
-            """SELECT customer_id, email, country FROM orders JOIN customers USING (shop, customer_id)
+            """SELECT customer_id, email, contact_email, country FROM orders JOIN customers USING (shop, customer_id)
                WHERE shop = $1 AND order_id = $2 FOR UPDATE OF customers""",
             shop,
             order_id,
@@ -153,8 +156,8 @@ async def opt_out(
             )
             evidence = Evidence(how.value, f"order {order_id}", source_hash=source_hash)
             await consents.write(connection, shop, person["customer_id"], said, evidence)
-        if person["email"]:
-            await consents.suppress(connection, shop, Channel.EMAIL, person["email"], at=at)
+        for address in filter(None, (person["email"], person["contact_email"])):
+            await consents.suppress(connection, shop, Channel.EMAIL, address, at=at)
     return True
 
 

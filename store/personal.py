@@ -44,12 +44,16 @@ KEPT: Final = "(octet_length(body) > 0 OR event IS NOT NULL)"
 _ADDRESSES: Final = f"""
 SELECT lower(email) FROM customers WHERE {_OF_CUSTOMER} AND email <> ''
 UNION SELECT phone FROM customers WHERE {_OF_CUSTOMER} AND phone <> ''
+UNION SELECT lower(contact_email) FROM orders WHERE {_OF_CUSTOMER} AND contact_email <> ''
+UNION SELECT contact_phone FROM orders WHERE {_OF_CUSTOMER} AND contact_phone <> ''
 UNION SELECT address FROM double_opt_ins WHERE {_OF_CUSTOMER}
 UNION SELECT address FROM message_events WHERE {_OF_MESSAGES} AND address <> ''
 UNION SELECT lower(event->'customer'->>'email') FROM inbox
     WHERE subject = ANY($3) AND {KEPT} AND event->'customer'->>'email' <> ''
 UNION SELECT event->'customer'->>'phone' FROM inbox
     WHERE subject = ANY($3) AND {KEPT} AND event->'customer'->>'phone' <> ''
+UNION SELECT lower(event->>'email') FROM inbox WHERE subject = ANY($3) AND {KEPT} AND event->>'email' <> ''
+UNION SELECT event->>'phone' FROM inbox WHERE subject = ANY($3) AND {KEPT} AND event->>'phone' <> ''
 """  # noqa: S608  only the constants above are put in
 _SUBJECTS: Final = f"""
 SELECT 'order:' || shop || ':' || order_id FROM orders WHERE {_OF_CUSTOMER}

@@ -62,7 +62,11 @@ ORDER BY offered_at DESC, shop, order_id, part LIMIT $4
 _OPEN_FOR = """
 SELECT r.shop, r.order_id, r.part FROM customers c
 JOIN orders o USING (shop, customer_id) JOIN remedies r USING (shop, order_id)
-WHERE c.phone = $1 AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
+WHERE (o.shop, o.order_id) IN (
+    SELECT shop, order_id FROM customers JOIN orders USING (shop, customer_id)
+     WHERE customers.phone = $1 AND orders.contact_phone IS NULL
+    UNION ALL SELECT shop, order_id FROM orders WHERE contact_phone = $1)
+  AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
 """
 _REFUNDS = "SELECT refund_id, amount, at, units FROM refunds WHERE shop = $1 AND order_id = $2"
 # Orders that name this one, and free ones of the same customer since: of these nobody says what they are for.

@@ -1,8 +1,8 @@
 """Where a customer stands: all that consent is judged on, read in one query fit for the ledger's decision."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +33,14 @@ COLUMNS = """
             SELECT channel, purpose, topic, granted, source, how, confirmed, jurisdiction, max(at) AS at
             FROM consents WHERE shop = c.shop AND customer_id = c.customer_id AND source <> 'opt_out_upheld'
             GROUP BY channel, purpose, topic, granted, source, how, confirmed, jurisdiction) k) AS answers
+"""
+# What was given for an order `o` of theirs in place of their own, and what stands against that.
+OF_ORDER = """
+       o.contact_email, o.contact_phone,
+       ARRAY(SELECT s.channel || ' ' || s.reason FROM suppressions s
+              WHERE s.shop IN (o.shop, '')
+                AND (s.channel = 'email' AND s.address = lower(o.contact_email)
+                     OR s.channel IN ('sms', 'whatsapp') AND s.address = o.contact_phone)) AS contact_suppressed
 """
 _STANDING = f"""
 SELECT {COLUMNS} FROM customers c LEFT JOIN preferences p USING (shop, customer_id)
@@ -100,9 +108,7 @@ async def standing(connection: Connection | Pool, shop: str, customer_id: str) -
 
 def standing_of(row: Any) -> Standing:
     """Where the customer of a row with `COLUMNS` stands."""
-    suppressed: dict[Channel, str] = {}
-    for channel, reason in sorted(one.split(" ") for one in row["suppressed"]):
-        suppressed.setdefault(Channel(channel), reason)
+    suppressed = _by_channel(row["suppressed"])
     addressed = {Channel(channel) for channel in row["devices"]}
     if row["email"]:
         addressed.add(Channel.EMAIL)
@@ -124,6 +130,29 @@ def standing_of(row: Any) -> Standing:
         suppressed=suppressed,
         addressed=frozenset(addressed),
     )
+
+
+def about_order(known: Standing, row: Any) -> Standing:
+    """The same person for messages about an order, by a row that has `OF_ORDER` as well: where they really go counts.
+
+    Whoever opted out of texts to their own number has opted out of those to the order's as well.
+    """
+    own = {Channel.EMAIL} if row["contact_email"] else set()
+    own |= NUMBERS if row["contact_phone"] else set()
+    theirs = {
+        channel: reason for channel, reason in known.suppressed.items() if channel not in own or reason == "opted_out"
+    }
+    return replace(
+        known, suppressed=theirs | _by_channel(row["contact_suppressed"]), addressed=known.addressed | frozenset(own)
+    )
+
+
+def _by_channel(suppressed: Iterable[str]) -> dict[Channel, str]:
+    """Why each channel's address is on the list; a bounced one's reason comes first."""
+    found: dict[Channel, str] = {}
+    for channel, reason in sorted(one.split(" ") for one in suppressed):
+        found.setdefault(Channel(channel), reason)
+    return found
 
 
 def _answer(row: Mapping[str, Any]) -> Answer:

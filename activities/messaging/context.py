@@ -58,7 +58,8 @@ def build_message(
     Raises:
         TemplateError: the template cannot be filled from these facts.
     """
-    if facts.email is None:
+    to = facts.email_for(touch)
+    if to is None:
         return None
     unsubscribe = links.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None
     context = message_context(
@@ -86,7 +87,7 @@ def build_message(
         message_id=message_id,
         sender=brand.sender.address,
         sender_name=brand.sender.name,
-        to=facts.email,
+        to=to,
         reply_to=brand.support_email,
         subject=rendered.subject,
         html=rendered.html,

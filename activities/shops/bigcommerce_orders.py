@@ -12,6 +12,7 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 - The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
   order that is Shipped or Completed without any was sent without a number.
 - The number that customers see is the id; there is no other.
+- The billing address was given for this order; of an account the order says nothing but its id. A guest has no other.
 - Bundled products (`parent_order_product_id`) come with the one they belong to.
 - A replacement that a remedy had made bears that remedy's key as `external_order_id`.
 - What `order_source` or `external_source` says of an order from a point of sale was not found at its source: `pos` as
@@ -74,6 +75,8 @@ _PICKUP_STATUS: Final = {
     _DECLINED: ParcelStatus.CANCELLED,
 }
 _NAMES: Final = {
+    "email": "billing_address.email",
+    "phone": "billing_address.phone",
     "order_id": "id",
     "at": "date_created",
     "total": "total_inc_tax",
@@ -213,6 +216,8 @@ def order_events(
         "at": known.date_created,
         "channel": "pos" if at_a_till(known.order_source, known.external_source) else "online",
         "customer": _customer(known),
+        "email": known.billing_address.email,
+        "phone": known.billing_address.phone,
         "lines": lines,
         "delivery": delivery(known.consignments, collected=pickup),
         "replaces": _replaced(known.external_order_id or "", shop),
@@ -221,7 +226,8 @@ def order_events(
     customer = created.customer.identified(created.order_id, secret_key)
     events: list[Event] = [created.model_copy(update={"customer": customer})]
     if changed != known.date_created and known.status_id not in _CALLED_OFF | {_REFUNDED}:
-        events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=later))
+        contact = {"email": created.email, "phone": created.phone}
+        events.append(build(OrderEdited, {**facts, **contact, "at": changed, "lines": lines}, names=later))
     if created.channel != "pos":
         sent = read_each(_Shipment, shipments, "shipments")
         events += _pickup(known, created, changed) if pickup else ()
@@ -274,11 +280,12 @@ def _sku(product: _Product) -> str:
 def _customer(order: _Order) -> dict[str, Any]:
     """The person who pays; BigCommerce's orders say nothing of consent."""
     address = order.billing_address
+    # A guest's is 0.
+    guest = order.customer_id in {None, "0"}
     return {
-        # A guest's is 0.
-        "customer_id": None if order.customer_id == "0" else order.customer_id,
-        "email": address.email,
-        "phone": address.phone,
+        "customer_id": None if guest else order.customer_id,
+        "email": address.email if guest else None,
+        "phone": address.phone if guest else None,
         "first_name": address.first_name or "",
         "locale": order.customer_locale,
         "country": address.country_iso2,

@@ -6,6 +6,7 @@
   `X-Shopify-Webhook-Id`. One event may create several fulfilments, which are told apart by their bodies; a retry
   repeats its body. Headers are not under the signature, so a repeat under another id is possible: every later step
   is idempotent.
+- `email` and `phone` are those of this checkout, the customer's are the account's.
 - What sells over the counter is handed over there, unless it has a shipping line: then it is sent like any other.
 - A store pick-up is a fulfilment without a tracking number that is `ready_for_pickup` or `picked_up`; with a number
   these are a parcel's, at a depot (Admin REST, "Fulfillment", `shipment_status`). That an order is to be picked up
@@ -147,6 +148,8 @@ class Shopify:
             "currency": order.currency,
             "total": order.total_price,
             "customer": _customer(order),
+            "email": order.email or order.contact_email,
+            "phone": order.phone,
             "lines": _lines(order),
             "delivery": delivery(order),
             "test": order.test,
@@ -175,6 +178,8 @@ class Shopify:
             "at": order.updated_at or order.created_at,
             "currency": order.currency,
             "total": total,
+            "email": order.email or order.contact_email,
+            "phone": order.phone,
             "lines": lines,
             "test": order.test,
         }

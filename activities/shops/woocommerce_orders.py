@@ -17,6 +17,7 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 - A line is digital when its product is downloadable, and a service when it is virtual alone, which only extensions say
   of a line. An order that needs no processing is digital as a whole. One without any shipping line, without an address
   to ship to and without parcels sends nothing either: its virtual products are services.
+- The billing address was given for this order; an account's own comes with its customer. A guest has no other.
 - A replacement that a remedy had made bears `MARK` in its meta data, and names the order it replaces as its parent.
 - Refunds have no date of their own there: the order's last change stands for it.
 """
@@ -64,7 +65,14 @@ _SENT: Final = frozenset({"completed", "shipped", _DELIVERED})
 _LONG: Final = 7
 _NO_DAY: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
 _SECONDS: Final = re.compile(r"[0-9]{1,10}")
-_NAMES: Final = {"order_id": "id", "at": "date_created_gmt", "lines": "line_items", "unit_price": "total"}
+_NAMES: Final = {
+    "email": "billing.email",
+    "phone": "billing.phone",
+    "order_id": "id",
+    "at": "date_created_gmt",
+    "lines": "line_items",
+    "unit_price": "total",
+}
 _CHANGED: Final = _NAMES | {"at": "date_modified_gmt"}
 
 
@@ -106,6 +114,8 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         "at": utc(order.date_created_gmt),
         "channel": "pos" if at_a_till(order.created_via) else "online",
         "customer": _customer(order),
+        "email": order.billing.email,
+        "phone": order.billing.phone or order.shipping.phone,
         "lines": lines,
         "delivery": _delivery(order),
         "replaces": _replaced(order),
@@ -114,7 +124,8 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
     customer = created.customer.identified(created.order_id, secret_key)
     events: list[Event] = [created.model_copy(update={"customer": customer})]
     if changed != values["at"] and status not in _CALLED_OFF:
-        events.append(build(OrderEdited, {**facts, "at": changed, "lines": lines}, names=_CHANGED))
+        contact = {"email": created.email, "phone": created.phone}
+        events.append(build(OrderEdited, {**facts, **contact, "at": changed, "lines": lines}, names=_CHANGED))
     if created.channel != "pos":
         events += _parcels(order, created, changed)
     events += [
@@ -145,7 +156,8 @@ def customer_of(
 
 
 def _customer(order: payloads.Order) -> dict[str, Any]:
-    return customer_of(order.shipping, order.billing, customer_id=order.customer_id, email=None)
+    person = customer_of(order.shipping, order.billing, customer_id=order.customer_id, email=None)
+    return person if person["customer_id"] is None else person | {"email": None, "phone": None}
 
 
 def _replaced(order: payloads.Order) -> str | None:

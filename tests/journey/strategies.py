@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 
 from journey.base import TouchKey, TrackingNumber
 from journey.events import (
+    AddressGiven,
     CustomerReordered,
     DeliveryDenied,
     Event,
     OrderCancelled,
     OrderEdited,
+    OrderNumbered,
     OrderRefunded,
     Paused,
     RemedyChosen,
@@ -106,6 +108,8 @@ outside: st.SearchStrategy[Event] = st.one_of(
     about_parcels,
     st.builds(OrderCancelled, at=moments),
     st.builds(OrderEdited, at=moments, total=totals, lines=lines),
+    st.builds(OrderNumbered, at=moments, number=st.sampled_from(["#1", "#2"])),
+    st.builds(AddressGiven, at=moments),
     st.builds(OrderRefunded, at=moments, refund_id=st.sampled_from(["r1", "r2"]), amount=totals, full=st.booleans()),
     st.builds(ReviewPosted, at=moments, rating=st.integers(1, 5)),
     st.builds(CustomerReordered, at=moments, order_id=st.sampled_from(["1001", "1002"])),
