@@ -30,8 +30,10 @@ from starters.standing import kept_at_work
 from store.intake import Event
 from store.pool import Pool
 from workers.connecting import database, temporal_client
+from workers.search_attributes import register_where_allowed
 from workers.settings import SettingMissingError, Settings
 from workers.worker import alerts_of, apis_of, load_templates, pollers_of, senders_of
+from workflows.journey_input import SEARCH_ATTRIBUTES
 
 log = structlog.get_logger()
 
@@ -69,6 +71,7 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     pool = await database(settings.needed("database_url"), size=20)
     try:
         client = await temporal_client(address=temporal_address)
+        await register_where_allowed(client, SEARCH_ATTRIBUTES)
         async with serving(settings, pool, client, templates, listener=listen(host, port)) as url:
             # What is loaded by now stays: looking it over in every full collection would hold up the answers.
             gc.freeze()

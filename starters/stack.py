@@ -26,6 +26,7 @@ from workers.connecting import database, temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.embedded_temporal import EmbeddedTemporalError
 from workers.mail_catcher import MailCatcher
+from workers.search_attributes import register_where_allowed
 from workers.settings import Settings
 from workers.worker import (
     alerts_of,
@@ -107,6 +108,7 @@ async def whole_stack(
         running.push_async_callback(pool.close)
         tell("database")
         client = await temporal_client(address=embedded.addresses.temporal_address)
+        await register_where_allowed(client, SEARCH_ATTRIBUTES)
         if interceptor is not None:
             config = client.config()
             config["interceptors"] = [*config["interceptors"], interceptor]

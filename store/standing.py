@@ -139,12 +139,11 @@ def about_order(known: Standing, row: Any) -> Standing:
     """
     own = {Channel.EMAIL} if row["contact_email"] else set()
     own |= NUMBERS if row["contact_phone"] else set()
-    theirs = {
-        channel: reason for channel, reason in known.suppressed.items() if channel not in own or reason == "opted_out"
-    }
-    return replace(
-        known, suppressed=theirs | _by_channel(row["contact_suppressed"]), addressed=known.addressed | frozenset(own)
-    )
+    suppressed = _by_channel(row["contact_suppressed"])
+    for channel, reason in known.suppressed.items():
+        if channel not in own or (reason == "opted_out" and suppressed.get(channel) != "bounced"):
+            suppressed[channel] = reason
+    return replace(known, suppressed=suppressed, addressed=known.addressed | frozenset(own))
 
 
 def _by_channel(suppressed: Iterable[str]) -> dict[Channel, str]:

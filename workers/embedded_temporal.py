@@ -21,10 +21,10 @@ from pathlib import Path
 from typing import Final
 
 import psutil
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 from temporalio.service import RPCError
+
+from workers.search_attributes import register
 
 HOST: Final = "127.0.0.1"
 
@@ -282,18 +282,5 @@ class EmbeddedTemporal:
         _, writer = await asyncio.open_connection(HOST, self._known_ports()[0])
         writer.close()
         client = await Client.connect(self.address)
-        operator = client.operator_service
-        known = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
-        missing = self._search_attributes.keys() - known.custom_attributes.keys()
-        if missing:
-            # The server's own flag speaks only when it creates the database; a later start may bring new names.
-            kinds = {name: _indexed_type(self._search_attributes[name]) for name in missing}
-            await operator.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
-            )
-        return not missing
-
-
-def _indexed_type(kind: str) -> "IndexedValueType.ValueType":
-    snake = "".join(f"_{c}" if c.isupper() else c.upper() for c in kind)
-    return IndexedValueType.Value(f"INDEXED_VALUE_TYPE{snake}")
+        # The server's own flag speaks only when it creates the database; a later start may bring new names.
+        return await register(client, self._search_attributes)

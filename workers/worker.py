@@ -39,9 +39,11 @@ from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
+from workers.search_attributes import register_where_allowed
 from workers.settings import SettingMissingError, Settings, shipped_playbooks
 from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
+from workflows.journey_input import SEARCH_ATTRIBUTES
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS, PlaybookRegistry
@@ -274,6 +276,7 @@ async def run_worker(
     pool = await database(settings.needed("database_url"), size=min(settings.concurrent_activities, 20))
     try:
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
+        await register_where_allowed(client, SEARCH_ATTRIBUTES)
         runtime = client.service_client.config.runtime or Runtime.default()
         async with playbooks_kept_fresh(pool, PLAYBOOKS, runtime.metric_meter):
             worker = build_worker(

@@ -226,7 +226,7 @@ def _facts(event: OrderCreated) -> OrderFacts:
 def _recipient(event: OrderCreated) -> Recipient:
     customer = event.customer
     return Recipient(
-        address=customer.email is not None,
+        address=(event.email or customer.email) is not None,
         consent=bool(customer.consent.email_marketing),
     )
 

@@ -125,4 +125,6 @@ def _as_read(event: OrderCreated, locale: str) -> MessageFacts:
         parcels=(),
         refunded=None,
         number=event.number or "",
+        contact_email=event.email,
+        contact_phone=event.phone,
     )
