@@ -169,7 +169,14 @@ def mended(state: JourneyState, step: RemedyStep, answer: RemedyAnswer) -> Journ
         state = state.but(lost=_but(state.lost, step.part))
     if answer.unoffered:
         changes["unoffered"] = True
+    if step.action is Action.WITHDRAW and _without(state, step.part):
+        changes["left_out"] = True
     return with_remedy(state, step.part, remedy.but(**changes))
+
+
+def _without(state: JourneyState, part: str) -> bool:
+    """Whether a parcel is none of the order's any more; nobody asked by the first three of the RULES."""
+    return state.rules > 3 and any(parcel.tracking_number == part for parcel in state.left_out)  # noqa: PLR2004
 
 
 def report(state: JourneyState, passed_over: tuple[PassedOver, ...], *, now: datetime) -> JourneyState:

@@ -77,8 +77,8 @@ def mends(state: JourneyState, playbook: Playbook, now: datetime, *, until: date
 def _to_offer(
     state: JourneyState, parcel: Parcel, remedy: Remedy | None, terms: RemedyTerms, *, now: datetime
 ) -> Mend | None:
-    """The offer for a parcel that is given up, or given up again."""
-    if remedy is None:
+    """The offer for a parcel that is given up, given up again, or back among the order's and still gone."""
+    if remedy is None or (remedy.reopens and remedy.left_out and parcel.delivered_at is None):
         given_up = None if parcel.delivered_at is not None else _given_up(state, parcel, terms)
     else:
         back = came_undone(parcel, remedy) if remedy.reopens else None

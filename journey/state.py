@@ -35,7 +35,8 @@ class Remedy(Frozen):
 
     `defaulted`: the time to choose ran out, and the playbook's default was asked for. `times` it was offered, since one
     that was withdrawn may be offered again, because of what was known at `undone_at` (`journey.mending.came_undone`);
-    `unoffered`: people were told instead of the customer.
+    `unoffered`: people were told instead of the customer. `left_out`: it was withdrawn because its parcel was none of
+    the order's any more, and is offered again once it is one.
     """
 
     reason: str
@@ -50,6 +51,7 @@ class Remedy(Frozen):
     times: int = 1
     undone_at: Instant | None = None
     unoffered: bool = False
+    left_out: bool = False
 
     @property
     def open(self) -> bool:
@@ -93,13 +95,14 @@ class Unread(Frozen):
     body: str
 
 
-RULES: Final = 3
+RULES: Final = 4
 """The newest rules, which new runs follow. A run goes on by the rules that it began with, so that it replays.
 
 1. A lost parcel is told by `parcel_lost` as soon as it is lost.
 2. Where the playbook has remedies, `parcel_lost` is of those losses for which nothing was offered.
 3. A parcel that is delivered after it was on its way back came to its sender. What was sent of an order that was
    cancelled afterwards is made good if it is lost, damaged or denied.
+4. A loss that was offered for a number which the shop took out of the order is offered again when the number is back.
 """
 
 

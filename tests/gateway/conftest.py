@@ -13,6 +13,7 @@ from store import playbooks
 from tests.gateway.kit import (
     EASYPOST_SECRET,
     SECRET_KEY,
+    SEVENTEENTRACK_SECRET,
     SHOPIFY_SECRET,
     WEBHOOK_SECRET,
     WOO_SECRET,
@@ -59,6 +60,7 @@ async def gate(pool, playbook, brand):
         shopify_secret=SHOPIFY_SECRET,
         easypost_secret=EASYPOST_SECRET,
         woocommerce_secret=WOO_SECRET,
+        seventeentrack_secret=SEVENTEENTRACK_SECRET,
     )
     # Without the app's life the relay runs only when a test says so.
     app = create_app(Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock))

@@ -22,6 +22,7 @@ SECRET_KEY = "test-secret-key"  # noqa: S105  # a test secret
 WEBHOOK_SECRET = "whsec_" + base64.b64encode(b"a test secret of thirty bytes!").decode()
 SHOPIFY_SECRET = "shopify-test-secret"  # noqa: S105  # a test secret
 EASYPOST_SECRET = "easypost-tést-secret"  # noqa: S105  # a test secret
+SEVENTEENTRACK_SECRET = "17track-test-key"  # noqa: S105  # a test secret
 WOO_SECRET = "woo-test-secret"  # noqa: S105  # a test secret
 PLACED = "2026-11-22T09:59:58Z"
 CHANGED = "2026-11-22T10:01:00Z"
@@ -130,6 +131,11 @@ class Sender:
             ).decode(),
         }
         return await self.client.post("/webhooks/woocommerce", content=raw, headers=given)
+
+    async def seventeentrack(self, body):
+        raw = json.dumps(body).encode()
+        sign = hashlib.sha256(raw + b"/" + SEVENTEENTRACK_SECRET.encode()).hexdigest()
+        return await self.client.post("/webhooks/seventeentrack", content=raw, headers={"sign": sign})
 
     async def easypost(self, body, *, secret=EASYPOST_SECRET):
         raw = json.dumps(body).encode()

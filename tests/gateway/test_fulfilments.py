@@ -128,6 +128,28 @@ async def test_a_number_as_it_is_typed_is_the_carriers(gate, typed, scanned):
     assert delivery_state(journey(gate, 106, days=1).state) == "delivered"
 
 
+async def test_a_scan_whose_time_has_no_zone_is_of_the_last_look(gate):
+    """17TRACK's local times: the parcel is delivered when 17TRACK asked its carrier, and nobody is told it is late."""
+    await told(gate, ("orders/create", order(115)), ("fulfillments/create", fulfilment(115, "ST115")))
+    local = {"time_utc": None, "time_iso": "2026-11-22T17:00:00", "stage": "Delivered"}
+    provider = {"provider": {"key": 3011}, "latest_sync_time": "2026-11-22T09:58:30Z", "events": []}
+    info = {
+        "latest_status": {"status": "Delivered", "sub_status": "Delivered_Other"},
+        "latest_event": local,
+        "tracking": {"providers": [provider]},
+    }
+    body = {"event": "TRACKING_UPDATED", "data": {"number": "ST115", "carrier": 3011, "track_info": info}}
+    assert (await gate.send.seventeentrack(body)).is_success
+    await gate.relay.drain()
+
+    assert await shown(gate, 115) == [("ST115", ParcelStatus.DELIVERED)]
+    played = journey(gate, 115)
+    assert delivery_state(journey(gate, 115, days=1).state) == "delivered"
+    assert not [key for key in played.sent if key.startswith(("not_scanned", "overdue"))]
+    scanned = await gate.pool.fetchval("SELECT delivered_at FROM shipments WHERE order_id = '115'")
+    assert scanned == datetime.fromisoformat("2026-11-22T09:58:30Z")
+
+
 async def test_an_order_that_is_edited_down_to_nothing_is_promised_no_parcel(gate):
     """It is no longer waited for, and nobody is told that it has not left yet."""
     nothing = [order(112)["line_items"][0] | {"current_quantity": 0}]

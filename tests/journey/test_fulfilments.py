@@ -71,6 +71,27 @@ def test_a_corrected_number_that_was_not_told_yet_is_never_told():
     assert "shipped:WRONG1" not in journey.sent
 
 
+def test_what_was_withdrawn_with_its_number_is_offered_again_when_the_number_is_back():
+    """It is lost still: it is told anew, once, and left to its default; by older rules it was never offered again."""
+    facts = [
+        *fulfilled(1, "LOST1"),
+        scan(after(2), S.IN_TRANSIT, "LOST1"),
+        scan(after(5), S.EXCEPTION, "LOST1", reason=Reason.LOST),
+        *fulfilled(6, "OTHER1"),
+        *fulfilled(7, "LOST1"),
+    ]
+    repeated = fulfilled(7.5, "LOST1")
+    journey = story(*facts, *repeated)
+    assert [action for action, _, _ in journey.mended][:3] == [Action.OFFER, Action.WITHDRAW, Action.OFFER]
+    assert journey.state.remedies["LOST1"].times == 2
+    assert "remedy_offer:LOST1:2" in journey.sent
+
+    found = story(*facts, delivered(after(7.2), "LOST1"))
+    assert found.state.remedies["LOST1"].stand is Stand.WITHDRAWN
+    came = story(*facts[:4], delivered(after(6.5), "LOST1"), facts[4])
+    assert [action for action, _, _ in came.mended] == [Action.OFFER, Action.WITHDRAW]
+
+
 def test_what_is_offered_for_a_number_that_is_none_is_withdrawn():
     """The lost parcel was never the order's: the offer is taken back, and nothing is refunded."""
     lost = scan(after(3), S.EXCEPTION, "WRONG1", reason=Reason.LOST)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from journey import gathering, mending, moments, stops
+from journey import answers, gathering, mending, moments, stops
 from journey.outcomes import InDoubt
 from journey.parcels import Parcel
 from journey.state import JourneyState
@@ -77,6 +77,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a default is not put off for a parcel that moves": Mutation(
         mending, "still_gone", lambda _: lambda _state, parcel, _terms: _shipped(parcel)
     ),
+    "a number that is back is not offered again": Mutation(answers, "_without", _answers(value=False)),
     "a remedy's refund is told separately": Mutation(
         moments, "_refunds", lambda _: lambda state: [(refund, at, None) for refund, at in state.refunds]
     ),

@@ -252,6 +252,21 @@ async def turned_up(world: World, order: Order) -> None:
     await world.forward(order, 90)
 
 
+async def number_back(world: World, order: Order) -> None:
+    """Lost, taken out of the order with its number before anybody chose, and back in it: it is offered again."""
+    for number in ("T1", "T2", "T1"):
+        now = await world.now(order)
+        key = TrackingNumber(number)
+        await world.ship(order, number)
+        word = ShipmentCreated(at=now, tracking_number=key, fulfilment="F1", parcels=(key,), said_at=now)
+        await world.tell(order, word)
+        await world.forward(order, 0.25)
+        if number == "T1":
+            await scan(world, order, ParcelStatus.EXCEPTION, reason=Reason.LOST)
+            await world.forward(order, 0.25)
+    await world.forward(order, 90)
+
+
 async def unanswered(world: World, order: Order) -> None:
     """The provider does not say whether it took a marketing message: it stays in doubt and does not go again."""
     await shipped(world, order, "T1")
@@ -277,6 +292,7 @@ STORIES: dict[str, Story] = {
         held_at_customs,
         silent,
         turned_up,
+        number_back,
         unanswered,
     )
 }
