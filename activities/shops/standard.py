@@ -140,7 +140,11 @@ class StandardWebhooks:
 
     def _created(self, values: dict[str, Any]) -> Event:
         event = build(OrderCreated, values, prefix="data.", names={"at": "placed_at"})
-        customer = event.customer.identified(event.order_id, self._secret_key)
+        customer = event.customer
+        if customer.customer_id is None and customer.email is None:
+            # A guest has no other address than the order's.
+            customer = customer.model_copy(update={"email": event.email})
+        customer = customer.identified(event.order_id, self._secret_key)
         return event.model_copy(update={"customer": customer})
 
     def _shipped(self, values: dict[str, Any]) -> Event:

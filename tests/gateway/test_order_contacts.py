@@ -111,6 +111,17 @@ async def test_a_canonical_order_has_an_address_of_its_own(front):
     assert tuple(await row(front, "acme", order_id))[2:] == (None, "+4915199999999")
 
 
+async def test_a_guest_is_known_by_the_address_of_their_order(front):
+    """Two orders of a guest are one person's, though the address stands beside an empty customer."""
+    ids = [uuid.uuid4().hex[:10] for _ in range(2)]
+    for order_id in ids:
+        data = order_data(order_id=order_id, placed_at=ago(), customer={"customer_id": None, "email": None})
+        await front.event("order.created", **data, email=f"{ids[0]}@home.example")
+    found = await front.pool.fetch("SELECT DISTINCT customer_id FROM orders WHERE order_id = ANY($1)", ids)
+    assert len(found) == 1
+    assert tuple(await row(front, "acme", ids[1]))[::2] == (f"{ids[0]}@home.example", None)
+
+
 async def test_a_dead_address_of_an_order_is_not_written_to(front):
     """What is asked of the list is the address that would really be written to: the order's, not the account's."""
     order_id, other = numeric_id(), numeric_id()
