@@ -114,6 +114,7 @@ class _Tracking(Lenient):
     subtag: str | None = None
     updated_at: At | None = None
     shipment_type: Any = None
+    courier_tracking_link: Any = None
     checkpoints: Many[_Checkpoint]
     latest_estimated_delivery: _Estimate | None = None
     expected_delivery: Estimate | None = None  # before 2024-04
@@ -224,8 +225,9 @@ def _scans(tracking: _Tracking, number: str, *, prefix: str = "") -> list[Shipme
         "carrier": normal(tracking.slug),
         "service": tracking.shipment_type,
         "tracker": f"aftership:{tracking.id}" if tracking.id else None,
+        "tracking_url": tracking.courier_tracking_link,
     }
-    names = {"estimated_delivery": "latest_estimated_delivery.datetime"}
+    names = {"estimated_delivery": "latest_estimated_delivery.datetime", "tracking_url": "courier_tracking_link"}
     last: dict[str, Any] = {"at": tracking.updated_at}
     scans: list[ShipmentUpdated] = []
     for at, checkpoint in dated:

@@ -66,6 +66,8 @@ def test_a_tracking_is_its_newest_checkpoint():
         "shop": None,
         "order_id": None,
         "fulfilment_id": None,
+        "tracking_url": None,
+        "co2": None,
     }
 
 

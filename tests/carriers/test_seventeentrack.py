@@ -85,6 +85,8 @@ def test_a_parcel_is_its_newest_scan():
         "shop": None,
         "order_id": None,
         "fulfilment_id": None,
+        "tracking_url": None,
+        "co2": None,
     }
 
 

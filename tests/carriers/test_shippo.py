@@ -57,6 +57,8 @@ def test_a_track_is_its_status():
         "shop": None,
         "order_id": None,
         "fulfilment_id": None,
+        "tracking_url": None,
+        "co2": None,
     }
 
 

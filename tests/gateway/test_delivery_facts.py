@@ -1,17 +1,24 @@
 """How an order comes, where to and where it is followed: kept, shown where it helps, and gone with its customer."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from activities.carriers.aftership import AfterShip
 from activities.messaging.context import build_message
 from activities.messaging.templates import Templates
+from activities.shops import shopify_payloads
 from activities.shops.bigcommerce_orders import order_events
+from activities.shops.payloads import read
+from activities.shops.protocol import Delivery
+from activities.shops.shopify_parcels import parcels
+from activities.shops.woocommerce_orders import order_events as woo_events
 from journey.facts import attention
 from store import erasure, intake, messages, privacy, views
 from tests.gateway.kit import CHANGED
-from tests.gateway.test_handover import played, shopify, told, woo
+from tests.gateway.test_handover import SHOP, played, shopify, told, woo
 from tests.journey.stories import PLAYBOOK
 from tests.shops import test_bigcommerce
 
@@ -77,6 +84,7 @@ async def test_a_pick_up_point_has_its_address_and_hours(gate, templates):
         (await mail(gate, templates, "pickup_ready", "pickup:acme:1001")).text,
         await page(gate),
     ]
+    assert "When we" not in places[1]
     for place in places:
         for text in ("Store Mitte", "Torstraße 1", "10119 Berlin", "Mo-Fr 10-19", "Sa 10-16"):
             assert text in place
@@ -155,19 +163,41 @@ async def test_every_shops_own_words_are_read(gate):
     assert [one.title for one in said] == ["Standard", None, "Post"]
 
 
+def links(events):
+    return [one.tracking_url for one in events if isinstance(one, intake.ShipmentCreated | intake.ShipmentUpdated)]
+
+
 def test_every_shops_own_link_is_read():
-    """BigCommerce's `tracking_link`; those of the other shops stand with their adapters."""
+    """Of several links of one Shopify fulfilment nobody knows which is which number's."""
+    fulfilment = {"id": 1, "order_id": 100, "status": "success", "created_at": CHANGED, "tracking_urls": [LINK]}
+    single = read(shopify_payloads.Fulfilment, fulfilment | {"tracking_numbers": ["P-1"]})
+    several = read(shopify_payloads.Fulfilment, fulfilment | {"tracking_numbers": ["P-1", "P-2"]})
+    assert links(parcels(SHOP, single)) == [LINK]
+    assert links(parcels(SHOP, several)) == [None, None]
+
+    tracked = [{"tracking_number": "P-1", "custom_tracking_link": LINK}]
+    body = woo(shipping_lines=[{}], meta_data=[{"key": "_wc_shipment_tracking_items", "value": tracked}])
+    assert links(woo_events(body, shop="s", secret_key="k")) == [LINK]
+
+    order, sold = test_bigcommerce.ORDER, test_bigcommerce.PRODUCTS
     shipment = test_bigcommerce.SHIPMENT | {"tracking_link": LINK}
-    events = order_events(
-        test_bigcommerce.ORDER,
-        test_bigcommerce.PRODUCTS,
-        [shipment],
-        [],
-        shop="s",
-        secret_key="k",
-        read_at=datetime.now(UTC),
-    )
-    assert [event.tracking_url for event in events if isinstance(event, intake.ShipmentCreated)] == [LINK]
+    said = order_events(order, sold, [shipment], [], shop="s", secret_key="k", read_at=datetime.now(UTC))
+    assert links(said) == [LINK]
+
+
+@pytest.mark.parametrize(("link", "kept"), [(LINK, LINK), ("javascript:x", None), (None, None), ({}, None)])
+def test_the_carriers_own_link_is_read(link, kept):
+    """AfterShip has it beside each tracking; what is no link costs nobody the scan."""
+    tracking = {
+        "tracking_number": "P-1",
+        "slug": "dhl",
+        "tag": "InTransit",
+        "updated_at": CHANGED,
+        "courier_tracking_link": link,
+        "checkpoints": [{"checkpoint_time": CHANGED, "tag": "InTransit"}],
+    }
+    body = json.dumps({"event": "tracking_update", "msg": tracking}).encode()
+    assert set(links(AfterShip("secret").translate(Delivery({}, body)))) == {kept}
 
 
 @pytest.mark.parametrize("topic", ["fulfillments/create", "orders/fulfilled"])

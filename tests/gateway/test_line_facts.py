@@ -53,7 +53,7 @@ async def test_a_digital_line_is_opened_by_its_own_link_and_key(gate, templates)
     await gate.relay.drain()
 
     access = await mail(gate, templates, "digital_access")
-    assert ACCESS["access_url"] in access.text
+    assert f"Yoga mat (Morning <b>edition</b>)\n{ACCESS['access_url']}\n" in access.text
     assert "Your key: 7QX2-K<b>" in access.text
     assert 'href="https://shop.example/watch?course=1&amp;key=a"' in access.html
     assert "7QX2-K&lt;b&gt;" in access.html
