@@ -7,6 +7,7 @@ from typing import Any
 
 from journey.numbers import made_up
 from store.history import Echo, against, echoes
+from store.of_order import ITS_CUSTOMER
 from store.pool import Pool, joining_whole_tables
 
 
@@ -74,9 +75,9 @@ _ORDER = """
 SELECT o.shop, o.order_id, coalesce(o.number, o.order_id) AS number,
        o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
        (SELECT count(*) FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent') AS sent
-FROM ({orders}) o JOIN customers c USING (shop, customer_id)
+FROM ({orders}) o {customer}
 """
-_ONE_ORDER = _ORDER.format(orders="SELECT * FROM orders WHERE shop = $1 AND order_id = $2")
+_ONE_ORDER = _ORDER.format(orders="SELECT * FROM orders WHERE shop = $1 AND order_id = $2", customer=ITS_CUSTOMER)
 # Customers and ledger are looked up for the orders of the list alone.
 _LIST = """
 SELECT * FROM orders WHERE ($1::text IS NULL OR shop = $1) AND CASE $2
@@ -84,7 +85,7 @@ SELECT * FROM orders WHERE ($1::text IS NULL OR shop = $1) AND CASE $2
     WHEN 'cancelled' THEN status = 'cancelled' ELSE true END
 ORDER BY placed_at DESC, order_id LIMIT $3
 """
-_ORDERS = _ORDER.format(orders=_LIST) + "ORDER BY o.placed_at DESC, o.order_id"
+_ORDERS = _ORDER.format(orders=_LIST, customer=ITS_CUSTOMER) + "ORDER BY o.placed_at DESC, o.order_id"
 
 
 async def order(pool: Pool, shop: str, order_id: str) -> OrderRow | None:

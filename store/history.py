@@ -44,8 +44,8 @@ FROM devices WHERE shop = $1 AND customer_id = $2 GROUP BY channel ORDER BY chan
 # By the customer's orders: the ledger's own index by customer leaves out what was refused.
 _MESSAGES = """
 SELECT l.id, l.order_id, l.touch_key, l.purpose, l.channel, l.status, l.rule, l.why, l.due, l.at, l.until, l.provider,
-       coalesce(o.number, l.order_id) AS number
-FROM ledger l JOIN orders o USING (shop, order_id)
+       coalesce((SELECT number FROM orders o WHERE o.shop = l.shop AND o.order_id = l.order_id), order_id) AS number
+FROM ledger l
 WHERE l.shop = $1 AND l.order_id = ANY (ARRAY(SELECT order_id FROM orders WHERE shop = $1 AND customer_id = $2))
   AND ($3::timestamptz IS NULL OR (l.at, l.id) < ($3, $4))
 ORDER BY l.at DESC, l.id DESC LIMIT $5

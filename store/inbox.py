@@ -111,7 +111,6 @@ UPDATE inbox SET note = $3, next_attempt = $4, faults = faults + $5
 WHERE id = $1 AND attempts = $2 AND status = 'pending'
 """
 
-# One after the other as they are given.
 _LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended(subject, 7067)) FROM unnest($1::text[]) AS subject"
 # A parcel that was told of before its order waits under its own number, with its shop in front of it or with none. The
 # list is made first and what waits is then found by index, whatever the planner knows about the tables. Rows are taken
@@ -119,14 +118,15 @@ _LOCK_ALL = "SELECT pg_advisory_xact_lock(hashtextextended(subject, 7067)) FROM 
 _RELEASE_ORDERS = """
 UPDATE inbox SET status = 'pending', next_attempt = $4, attempts = 0, faults = 0, note = NULL
 WHERE id = ANY(ARRAY(
-    SELECT id FROM inbox WHERE status = 'waiting' AND subject = ANY($1::text[] || ARRAY(
-        SELECT 'tracking:' || form
-        FROM unnest($2::text[], $3::text[]) AS begun (shop, order_id), LATERAL (
-            SELECT tracking_number, number FROM shipments
-            WHERE shop = begun.shop AND order_id = begun.order_id OFFSET 0) parcel,
-            LATERAL unnest(ARRAY[tracking_number, number, ':' || number, begun.shop || ':' || number,
-                ':' || tracking_number, begun.shop || ':' || tracking_number]) form
-        WHERE form IS NOT NULL))
+    SELECT id FROM inbox WHERE status = 'waiting' AND id = ANY(ARRAY(
+        SELECT found.id FROM unnest($1::text[] || ARRAY(
+            SELECT 'tracking:' || form FROM unnest($2::text[], $3::text[]) AS begun (shop, order_id), LATERAL (
+                SELECT tracking_number, number FROM shipments
+                WHERE shop = begun.shop AND order_id = begun.order_id OFFSET 0) parcel,
+                LATERAL unnest(ARRAY[tracking_number, number, ':' || number, begun.shop || ':' || number,
+                    ':' || tracking_number, begun.shop || ':' || tracking_number]) form
+            WHERE form IS NOT NULL)) AS wanted (subject), LATERAL (
+            SELECT id FROM inbox WHERE status = 'waiting' AND subject = wanted.subject OFFSET 0) found))
     ORDER BY id FOR UPDATE))
 """
 

@@ -10,6 +10,7 @@ from journey import lanes
 from journey.estimates import Estimate, estimate
 from journey.lanes import LEAST_SAMPLES, PROBABILITIES, Expectation, Lane, Learnt, expectation, lane_of, widening
 from journey.parcels import ParcelStatus, Reason
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool, joining_whole_tables
 
 LEARNT_FROM = timedelta(days=180)
@@ -176,7 +177,7 @@ async def expected_of(
 ) -> Expectation:
     """What is usual for a parcel of this order; carrier and service as somebody wrote them."""
     country = await connection.fetchval(
-        """SELECT country FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
+        f"SELECT country FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2",  # noqa: S608  a constant
         shop,
         order_id,
     )

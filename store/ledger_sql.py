@@ -1,5 +1,6 @@
 """The ledger's statements."""
 
+from store.of_order import ITS_CUSTOMER
 from store.standing import COLUMNS, OF_ORDER
 
 # Columns of a message's latest row `l`: what `ledger_rows.latest` reads.
@@ -34,8 +35,8 @@ SELECT o.status AS order_status, o.ended_at, c.customer_id, c.time_zone,
              AND s.at > $5 - interval '180 days' AND e.kind = 'opened' AND NOT e.machine
            ORDER BY e.at DESC LIMIT 200) END AS opens
 FROM orders o
-JOIN customers c USING (shop, customer_id)
-LEFT JOIN preferences p USING (shop, customer_id)
+{ITS_CUSTOMER}
+LEFT JOIN preferences p ON p.shop = c.shop AND p.customer_id = c.customer_id
 LEFT JOIN LATERAL (
     SELECT * FROM ledger WHERE shop = o.shop AND order_id = o.order_id AND touch_key = $3 {_LATEST_FIRST}) l ON true
 WHERE o.shop = $1 AND o.order_id = $2
@@ -53,9 +54,9 @@ SELECT {_LATEST.strip()} FROM ledger l WHERE shop = $1 AND order_id = $2 AND tou
 # Under this a decision is made, written and committed. Whatever it is made of is changed under a lock on the same
 # customer, or on the same order; the customer first, as everywhere.
 LOCK = """
-SELECT c.customer_id FROM customers c JOIN orders o USING (shop, customer_id)
-WHERE o.shop = $1 AND o.order_id = $2
-FOR NO KEY UPDATE OF c FOR NO KEY UPDATE OF o
+SELECT c.customer_id FROM orders o, LATERAL (
+    SELECT customer_id FROM customers WHERE shop = o.shop AND customer_id = o.customer_id OFFSET 0 FOR NO KEY UPDATE) c
+WHERE o.shop = $1 AND o.order_id = $2 FOR NO KEY UPDATE OF o
 """
 REOPEN = "UPDATE orders SET ended_at = NULL, ended_why = NULL WHERE shop = $1 AND order_id = $2"
 WRITE = """

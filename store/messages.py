@@ -14,6 +14,7 @@ from store import deliveries
 from store.delivery import UNSAID, Delivery
 from store.lanes import estimates
 from store.line_facts import NOTHING, LineFact, of
+from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 
 
@@ -129,7 +130,7 @@ class MessageFacts:
         return next((one for one in self.parcels if one.tracking_number == tracking_number), None)
 
 
-_LOAD = """
+_LOAD = f"""
 SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS locale, c.time_zone, c.country,
        ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
               WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
@@ -144,9 +145,9 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
        (SELECT json_object_agg(made.order_id, made.number) FROM remedies r
           JOIN orders made ON made.shop = r.shop AND made.order_id = r.reference AND made.number IS NOT NULL
          WHERE r.shop = o.shop AND r.order_id = o.order_id AND r.choice = 'replacement') AS made
-FROM orders o JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
+FROM orders o {ITS_CUSTOMER} LEFT JOIN preferences p ON p.shop = c.shop AND p.customer_id = c.customer_id
 WHERE o.shop = $1 AND o.order_id = $2
-"""
+"""  # noqa: S608  a constant
 
 
 async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:

@@ -10,13 +10,15 @@ from datetime import datetime
 from typing import Final
 
 from journey.state import UNREACHED
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection
 
 # The customer before the order, as everywhere.
 _LOCK: Final = """
 SELECT o.customer_id, c.email, c.phone, o.contact_email, o.contact_phone, o.contact_at
-FROM customers c JOIN orders o USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
-FOR NO KEY UPDATE OF c FOR NO KEY UPDATE OF o
+FROM orders o, LATERAL (
+    SELECT * FROM customers WHERE shop = o.shop AND customer_id = o.customer_id OFFSET 0 FOR NO KEY UPDATE) c
+WHERE o.shop = $1 AND o.order_id = $2 FOR NO KEY UPDATE OF o
 """
 _FILL: Final = """
 UPDATE customers SET email = coalesce(email, $3), phone = coalesce(phone, $4) WHERE shop = $1 AND customer_id = $2
@@ -25,24 +27,24 @@ _SAY: Final = """
 UPDATE orders SET contact_email = $3, contact_phone = $4, contact_at = greatest(contact_at, $5)
 WHERE shop = $1 AND order_id = $2
 """
-_REACHED: Final = """
+_REACHED: Final = f"""
 SELECT o.customer_id, coalesce(o.contact_email, c.email) AS email, coalesce(o.contact_phone, c.phone) AS phone
-FROM orders o JOIN customers c USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
-"""
+FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  a constant
 _MISSED: Final = """
 SELECT EXISTS (SELECT FROM ledger WHERE shop = $1 AND order_id = $2 AND status = 'refused'
     AND (rule = ANY($3) OR EXISTS (SELECT FROM jsonb_each_text(why) AS by (channel, said) WHERE said = ANY($3))))
 """
 
 
-_UNREACHED: Final = """
+_UNREACHED: Final = f"""
 SELECT o.order_id, o.customer_id, coalesce(o.contact_email, c.email) AS email,
        coalesce(o.contact_phone, c.phone) AS phone
-FROM orders o JOIN customers c USING (shop, customer_id)
-WHERE o.shop = $1 AND o.customer_id = $2 AND o.ended_at IS NULL AND EXISTS (
+FROM (SELECT * FROM orders WHERE shop = $1 AND customer_id = $2 OFFSET 0) o {ITS_CUSTOMER}
+WHERE o.ended_at IS NULL AND EXISTS (
     SELECT FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'refused'
        AND (l.rule = ANY($3) OR EXISTS (SELECT FROM jsonb_each_text(l.why) AS by (channel, said) WHERE said = ANY($3))))
-"""
+"""  # noqa: S608  a constant
 
 
 @dataclass(frozen=True, slots=True)

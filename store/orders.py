@@ -14,6 +14,7 @@ from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
 from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 
 REPLACEMENT = "replacement"
@@ -41,10 +42,10 @@ written AS (
 SELECT new.placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
 FROM new JOIN customers USING (shop, customer_id)
 """
-_KEPT = """
+_KEPT = f"""
 SELECT placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
-FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2
-"""
+FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  a constant
 _KEPT_LINES = "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
 
 

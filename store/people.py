@@ -8,6 +8,7 @@ from journey.playbook import Channel, Purpose
 from store import consents
 from store.consents import Evidence
 from store.intake import Customer
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 from store.standing import Standing, standing
 
@@ -32,9 +33,15 @@ ON CONFLICT (shop, customer_id) DO UPDATE SET
     updated_at = greatest(known.updated_at, $9)
 RETURNING country, NOT EXISTS (SELECT FROM customers old WHERE old.shop = $1 AND old.customer_id = $2) AS new
 """
-_CHOSEN_LOCALE = """
-SELECT coalesce(p.locale, c.locale) FROM orders o JOIN customers c USING (shop, customer_id)
-LEFT JOIN preferences p USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
+_CHOSEN_LOCALE = f"""
+SELECT coalesce(p.locale, c.locale) FROM orders o {ITS_CUSTOMER}
+LEFT JOIN preferences p ON p.shop = c.shop AND p.customer_id = c.customer_id WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  a constant
+_READER = """
+SELECT c.*, o.contact_email FROM orders o, LATERAL (
+    SELECT customer_id, email, country FROM customers
+    WHERE shop = o.shop AND customer_id = o.customer_id OFFSET 0 FOR UPDATE) c
+WHERE o.shop = $1 AND o.order_id = $2
 """
 _REACHED_AT = {
     Channel.EMAIL: "SELECT email FROM customers WHERE shop = $1 AND customer_id = $2",
@@ -141,8 +148,7 @@ async def opt_out(
     """
     async with pool.acquire() as connection, connection.transaction():
         person = await connection.fetchrow(
-            """SELECT customer_id, email, contact_email, country FROM orders JOIN customers USING (shop, customer_id)
-               WHERE shop = $1 AND order_id = $2 FOR UPDATE OF customers""",
+            _READER,
             shop,
             order_id,
         )

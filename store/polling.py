@@ -14,6 +14,7 @@ import asyncpg
 
 from journey.parcels import ParcelStatus, Reason
 from journey.polling import GIVES_UP, Reach, next_poll
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 
 LEASE = timedelta(minutes=5)
@@ -50,8 +51,8 @@ LIMIT $4 FOR UPDATE SKIP LOCKED
 _DUE = f"""
 SELECT shop, order_id, tracking_number, carrier_code, tracker, status, created_at, last_scan_at, estimated_delivery,
        estimate_at, polled_at, poll_at, {_ENDED} AS ended,
-       (SELECT country FROM orders JOIN customers USING (shop, customer_id)
-        WHERE orders.shop = shipments.shop AND orders.order_id = shipments.order_id) AS country
+       (SELECT country FROM orders o {ITS_CUSTOMER}
+        WHERE o.shop = shipments.shop AND o.order_id = shipments.order_id) AS country
 FROM shipments
 WHERE poll_at <= $3 AND poll_at > $4 AND NOT left_out AND {_REACHED}
 ORDER BY poll_at LIMIT $5 FOR UPDATE SKIP LOCKED

@@ -10,6 +10,7 @@ from journey.playbook import Channel, Purpose, Topic
 from store import consents, double_opt_in
 from store.consents import Evidence
 from store.double_opt_in import Pending
+from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 from store.standing import NUMBERS, Standing, standing
 
@@ -17,10 +18,10 @@ MARKETED = (Channel.EMAIL, Channel.SMS, Channel.WHATSAPP, Channel.WEB_PUSH, Chan
 """The channels that reach out to people, which "nothing at all" switches off."""
 
 _LEAST = Policy()
-_OWNER = """
-SELECT c.customer_id, c.country, c.email, c.phone FROM orders o JOIN customers c USING (shop, customer_id)
+_OWNER = f"""
+SELECT c.customer_id, c.country, c.email, c.phone FROM orders o {ITS_CUSTOMER}
 WHERE o.shop = $1 AND o.order_id = $2
-"""
+"""  # noqa: S608  a constant
 _SAVE = """
 INSERT INTO preferences (shop, customer_id, channel_preferred, frequency, paused_until, locale, updated_at)
 VALUES ($1, $2, $3, $4, $5, $6, $7)

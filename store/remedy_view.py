@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 
+from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 from store.remedies import Remedy, get
 
-_PERSON = """
+_PERSON = f"""
 SELECT coalesce(p.locale, c.locale) AS locale, c.time_zone, coalesce(o.number, o.order_id) AS number
-FROM orders o JOIN customers c USING (shop, customer_id)
-LEFT JOIN preferences p USING (shop, customer_id) WHERE o.shop = $1 AND o.order_id = $2
-"""
+FROM orders o {ITS_CUSTOMER}
+LEFT JOIN preferences p ON p.shop = c.shop AND p.customer_id = c.customer_id WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  a constant
 _TITLES = "SELECT sku, min(title) AS title FROM lines WHERE shop = $1 AND order_id = $2 GROUP BY sku"
 
 

@@ -13,6 +13,7 @@ from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, Reason
 from store import deliveries, lanes
 from store.delivery import UNSAID, Delivery
+from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 
 
@@ -112,6 +113,13 @@ class OrderView:
     parcels: tuple[ParcelView, ...] = field(default=())
 
 
+_ORDER = f"""
+SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
+    first_name, locale, time_zone, country, collected, promised_from, promised_until,
+    (SELECT row_to_json(d) FROM deliveries d WHERE d.shop = o.shop AND d.order_id = o.order_id) AS delivery,
+    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
+FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
+"""  # noqa: S608  a constant
 _PARCELS = """
 SELECT tracking_number, carrier, service, method, status, status_at, reason, action_required, skus, estimated_delivery,
     first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at, written,
@@ -124,13 +132,7 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
     """The order as its customer may see it; None when there is none."""
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         order = await connection.fetchrow(
-            """SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
-                   first_name, locale, time_zone, country, collected, promised_from,
-                   promised_until,
-                   (SELECT row_to_json(d) FROM deliveries d
-                    WHERE (d.shop, d.order_id) = (orders.shop, orders.order_id)) AS delivery,
-                   (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
-               FROM orders JOIN customers USING (shop, customer_id) WHERE shop = $1 AND order_id = $2""",
+            _ORDER,
             shop,
             order_id,
         )

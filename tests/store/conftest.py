@@ -5,6 +5,9 @@ import pytest
 from journey.playbook import Playbook
 from store.pool import Pool
 from tests.store.books import Books
+from tests.store.first_night import known
+
+__all__ = ["books", "known"]
 
 
 @pytest.fixture
