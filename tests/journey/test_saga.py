@@ -391,7 +391,7 @@ class Sagas(RuleBasedStateMachine):
         return Choice.REPLACEMENT if self.saga.money.clear else Choice.REFUND
 
     def _people_answer(self):
-        if self.saga.asked is None or self.saga.words:
+        if self.saga.asked is None or not self.saga.times or self.saga.words:
             return
         stands = self.shop.ours(self._in_doubt())
         kind = "decline" if self.saga.asked is Asked.APPROVAL else "call_off"
