@@ -118,7 +118,8 @@ def _looked(diary: Diary, attention: Sequence[tuple[datetime, Sequence[str]]]) -
 def _alert(subject: str, order: str) -> str | None:
     """What an alert about that order says beside its name; None where it is about another."""
     kind, *rest = subject.split(_DIVIDES)
-    if order not in rest:
+    # An order that its shop shows by a number has that behind its id.
+    if not any(part == order or part.startswith(f"{order} ") for part in rest):
         return None
     # The rule comes last: of a message it is the parcel's number, which says nothing more.
     rule = rest[2] if len(rest) > 2 and kind.replace(" ", "_") != rest[1] else None  # noqa: PLR2004  order, touch, rule
