@@ -236,7 +236,7 @@ class ShopSteps:
         name = type(error).__name__
         log.error("remedy_step_failed", step=step, order=order, error=name, at=f"{place.filename}:{place.lineno}")
         await self._remind(task, step, name)
-        return RemedyDid(answer=Answer.UNKNOWN, rule="failed")
+        return RemedyDid(answer=Answer.UNKNOWN, rule="adapter_error")
 
     async def _answer(self, asking: Awaitable[Outcome], task: RemedyTask, step: str) -> RemedyDid:
         """What the shop says. One that refuses will refuse again; an answer that never came says nothing."""

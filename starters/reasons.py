@@ -57,6 +57,7 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "fewer_wished": "the customer asked for fewer messages",
     "merged": "it went along in another message",
     "goes_along": "another message that has not gone yet tells of it; it is looked at again",
+    "adapter_error": "the adapter made a mistake after it asked: look at the shop whether it was done",
     "left_behind": "the message that was to tell of it did not go; it is asked for by itself again",
     "no_answer": "the shop gave no answer, so it may have done it; it is looked at before anything else is done",
     "no_worker": "no worker took it within half a minute; it goes when one does",
