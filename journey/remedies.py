@@ -204,7 +204,8 @@ def worth(
     """What the parcel `part` holds, and its lines' share of what was paid, discounts, taxes and shipping included.
 
     Where nobody says how many are in a parcel, and there are more than parcels that hold them, it is a guess: the rest
-    may be in a parcel that is still to come.
+    may be in a parcel that is still to come. So is the share of a line without a price, unless the others' prices make
+    up the whole total: then it was free.
 
     Args:
         lines: the whole order.
@@ -219,9 +220,13 @@ def worth(
     for line in lines:
         if line.travels:
             bought[line.sku] = bought.get(line.sku, 0) + line.quantity
+    priced = sum((line.unit_price * line.quantity for line in lines), Decimal(0)) >= total
+    unpriced = set() if priced else {line.sku for line in lines if line.travels and not line.unit_price}
     counted = dict(said.get(part, ()))
     if counted and all(counted[sku] <= bought.get(sku, 0) for sku in counted):
-        return Worth(tuple(sorted(counted.items())), _share(lines, counted, total, digits), sure=True)
+        return Worth(
+            tuple(sorted(counted.items())), _share(lines, counted, total, digits), not unpriced & counted.keys()
+        )
     unknown = [number for number, skus in parcels.items() if skus is None]
     named = parcels[part]
     held: dict[str, int] = {}
@@ -238,7 +243,7 @@ def worth(
             held[sku] = quantity // len(holders) + (place < quantity % len(holders))
             sure = sure and plain
     skus = tuple(sorted((sku, quantity) for sku, quantity in held.items() if quantity))
-    return Worth(skus, _share(lines, dict(skus), total, digits), sure)
+    return Worth(skus, _share(lines, dict(skus), total, digits), sure and not unpriced & dict(skus).keys())
 
 
 def _share(lines: Sequence[Bought], held: Mapping[str, int], total: Decimal, digits: int) -> Decimal:

@@ -30,6 +30,7 @@ from store import (
     people,
     playbooks,
     privacy,
+    refunds,
     remedies,
     shipments,
 )
@@ -173,7 +174,7 @@ async def _order_fact(
         if not await _has_journey(connection, event.shop, event.order_id):
             await inbox.wait(connection, row, note="its order is not known yet")
             return "waiting"
-        tell, changed = await _write(connection, event, again=row.attempts > 1)
+        tell, changed = await _write(connection, event, again=row.attempts > 1, received_at=row.received_at)
     # A shop repeats itself with every update. On a second attempt the tables may know what the journey does not.
     if not changed and row.attempts == 1:
         tell = []
@@ -202,7 +203,7 @@ def _waited_under(shop: str, numbers: Sequence[str]) -> list[str]:
 
 
 async def _write(  # noqa: PLR0911  one return a kind of event
-    connection: Connection, event: intake.OrderEvent, *, again: bool
+    connection: Connection, event: intake.OrderEvent, *, again: bool, received_at: datetime
 ) -> tuple[Sequence[facts.Event], bool]:
     """Bring the tables up to date; what to tell the journey, and whether the tables did not know it yet."""
     if isinstance(event, intake.OrderEdited):
@@ -214,7 +215,7 @@ async def _write(  # noqa: PLR0911  one return a kind of event
     if isinstance(event, intake.OrderCancelled):
         return await orders.cancel(connection, event), True
     if isinstance(event, intake.OrderRefunded):
-        return await orders.refund(connection, event), True
+        return await refunds.write(connection, event, received_at=received_at)
     if isinstance(event, intake.ReviewPosted):
         return await orders.review(connection, event), True
     if isinstance(event, intake.DeliveryDenied):

@@ -118,7 +118,8 @@ def card(templates: Templates, facts: MessageFacts, touch: Touch, channel: Chann
     if parcel is not None and touch.anchor in (Anchor.REMEDY_OFFERED, Anchor.REMEDY_SETTLED):
         facts = replace(facts, remedies={parcel.tracking_number: example_remedy(reason)})
     if touch.anchor in (Anchor.REFUND, Anchor.ORDER_CANCELLED) and facts.refunded is None:
-        facts = replace(facts, refunded=facts.total)
+        own = {subject.partition(":")[2]: (facts.total, facts.currency)}
+        facts = replace(facts, refunded=facts.total, refunds=own)
     shown = Card(touch.id, facts.locale, channel, reason)
     if channel is Channel.EMAIL:
         unsubscribe = _LINKS.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None

@@ -250,8 +250,19 @@ class OrderCancelled(_OrderEvent):
     type: Literal["order.cancelled"] = "order.cancelled"
 
 
+def _status(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(_status)]
+
+
 class OrderRefunded(_OrderEvent):
-    """Money went back; `full` when the shop says that all of it did, `units` what it is of, empty when it does not."""
+    """Money went back, or is to; `full` when the shop says that with it all of it did.
+
+    `units` is what it is of, empty where the shop does not say. `status` is `pending` until the payment provider has
+    confirmed it, and `failed` where it will not; `currency` None is the order's.
+    """
 
     type: Literal["order.refunded"] = "order.refunded"
     refund_id: Identifier
@@ -259,6 +270,7 @@ class OrderRefunded(_OrderEvent):
     currency: Annotated[Currency | None, EXACT] = None
     full: bool = False
     units: Units = ()
+    status: Annotated[RefundStatus, EXACT] = "paid"
 
 
 class ReviewPosted(_OrderEvent):

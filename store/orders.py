@@ -1,19 +1,18 @@
-"""Orders with their lines, refunds and reviews. Every write may be repeated without harm.
+"""Orders with their lines and reviews. Every write may be repeated without harm.
 
 Functions take a connection inside the caller's transaction and answer what the journey has to be told.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises
+from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises, refunds
+from store.money import in_currency
 from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 
@@ -219,8 +218,12 @@ async def edit(
     reached = await order_contacts.reached(connection, event.shop, event.order_id)
     told = await _as_known(connection, event, reached, again=again)
     order = await connection.fetchrow(
-        "SELECT total, edited_at FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
+        "SELECT total, currency, edited_at FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE",
+        event.shop,
+        event.order_id,
     )
+    # What says no currency is in the order's.
+    event = in_currency(event, order["currency"])
     if order["edited_at"] is not None and order["edited_at"] > event.at:
         return told, bool(told)
     before = await _lines(connection, event.shop, event.order_id)
@@ -240,7 +243,7 @@ async def edit(
     await line_facts.write(connection, event.shop, event.order_id, event.lines, known)
     facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
-    completing = await _completing_refund(connection, event.shop, event.order_id)
+    completing = await refunds.completing(connection, event.shop, event.order_id)
     tell: list[events.Event] = [edited] if completing is None else [edited, completing]
     return [*tell, *told], changed or bool(told)
 
@@ -280,28 +283,6 @@ async def cancel(connection: Connection, event: intake.OrderCancelled) -> list[e
         event.at,
     )
     return [events.OrderCancelled(at=event.at)]
-
-
-async def refund(connection: Connection, event: intake.OrderRefunded) -> list[events.Event]:
-    """Write a refund down; what to tell the journey, with the refund that made it a full one, if one did."""
-    await connection.execute(
-        "SELECT 1 FROM orders WHERE shop = $1 AND order_id = $2 FOR UPDATE", event.shop, event.order_id
-    )
-    await connection.execute(
-        """INSERT INTO refunds (shop, order_id, refund_id, amount, at, units) VALUES ($1, $2, $3, $4, $5, $6)
-           ON CONFLICT (shop, order_id, refund_id) DO UPDATE SET units = coalesce(refunds.units, excluded.units)""",
-        event.shop,
-        event.order_id,
-        event.refund_id,
-        event.amount,
-        event.at,
-        json.dumps(event.units) if event.units else None,
-    )
-    this = events.OrderRefunded(at=event.at, refund_id=event.refund_id, amount=event.amount, full=event.full)
-    completing = await _completing_refund(connection, event.shop, event.order_id)
-    if completing is None:
-        return [this]
-    return [completing] if completing.refund_id == event.refund_id else [this, completing]
 
 
 async def review(connection: Connection, event: intake.ReviewPosted) -> list[events.Event]:
@@ -389,19 +370,3 @@ def _columns(lines: Sequence[intake.Line]) -> tuple[list[object], ...]:
         [line.category for line in lines],
         [line.kind.value for line in lines],
     )
-
-
-async def _completing_refund(connection: Connection, shop: str, order_id: str) -> events.OrderRefunded | None:
-    """The refund with which the whole total was paid back, whatever order the refunds became known in."""
-    total = await connection.fetchval("SELECT total FROM orders WHERE shop = $1 AND order_id = $2", shop, order_id)
-    rows = await connection.fetch(
-        "SELECT refund_id, amount, at FROM refunds WHERE shop = $1 AND order_id = $2 ORDER BY at, refund_id",
-        shop,
-        order_id,
-    )
-    paid_back = Decimal(0)
-    for row in rows:
-        paid_back += row["amount"]
-        if paid_back >= total:
-            return events.OrderRefunded(at=row["at"], refund_id=row["refund_id"], amount=row["amount"], full=True)
-    return None

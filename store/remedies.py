@@ -68,7 +68,11 @@ WHERE (o.shop, o.order_id) IN (
     UNION ALL SELECT shop, order_id FROM orders WHERE contact_phone = $1)
   AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
 """
-_REFUNDS = "SELECT refund_id, amount, at, units FROM refunds WHERE shop = $1 AND order_id = $2"
+# Money that is on its way is as good as paid; of a sum in another currency nobody here knows what it comes to.
+_REFUNDS = """
+SELECT refund_id, CASE WHEN coalesce(r.currency, o.currency) = o.currency THEN amount ELSE 0 END AS amount, at, units
+FROM refunds r JOIN orders o USING (shop, order_id) WHERE shop = $1 AND order_id = $2 AND r.status <> 'failed'
+"""
 # Orders that name this one, and free ones of the same customer since: of these nobody says what they are for.
 _REPLACEMENTS = """
 SELECT other.order_id, other.placed_at, coalesce(other.replaces = mine.order_id, false) AS linked,

@@ -15,6 +15,7 @@ from store import deliveries, lanes
 from store.delivery import UNSAID, Delivery
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
+from store.refunds import PAID
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,8 @@ class ParcelView:
 class OrderView:
     """An order with its lines and parcels. Moments are UTC.
 
-    `number` is what its customer knows it by, its id where that is all there is; `refunded` what was paid back so far.
-    `collected`: it is kept ready in the shop's own store.
+    `number` is what its customer knows it by, its id where that is all there is; `refunded` what was paid back so far
+    in the order's currency. `collected`: it is kept ready in the shop's own store.
     """
 
     order_id: str
@@ -117,7 +118,7 @@ _ORDER = f"""
 SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
     first_name, locale, time_zone, country, collected, promised_from, promised_until,
     (SELECT row_to_json(d) FROM deliveries d WHERE d.shop = o.shop AND d.order_id = o.order_id) AS delivery,
-    (SELECT coalesce(sum(amount), 0) FROM refunds WHERE shop = $1 AND order_id = $2) AS refunded
+    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE shop = $1 AND order_id = $2 AND {PAID}) AS refunded
 FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  a constant
 _PARCELS = """

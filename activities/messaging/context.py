@@ -5,6 +5,7 @@ from dataclasses import asdict
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from babel import Locale
 from babel.numbers import format_decimal
 
 from activities.links import Links
@@ -188,7 +189,7 @@ def message_context(
             **handed_over(facts),
             "delivery": brought(facts),
             "promised": promised(facts, day),
-            "refunded": money(facts.refunded) if facts.refunded else None,
+            "refunded": _refunded(facts, touch, subject, locale),
         },
         "customer": {"first_name": facts.first_name, "buyer": facts.buyer},
         "segment": {
@@ -235,6 +236,14 @@ def message_context(
         },
         "touch": {"id": touch.id, "purpose": touch.purpose.value},
     }
+
+
+def _refunded(facts: MessageFacts, touch: Touch, subject: str, locale: Locale) -> str | None:
+    """The sum of the refund that a message is about, else of all of them; None where it is not known."""
+    if touch.anchor is not Anchor.REFUND:
+        return written_money(facts.refunded, facts.currency, locale) if facts.refunded else None
+    own = facts.refunds.get(subject.partition(":")[2])
+    return written_money(*own, locale) if own is not None else None
 
 
 _ABSENT = {

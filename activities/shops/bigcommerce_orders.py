@@ -6,7 +6,7 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 - `Incomplete` and `Pending` are checkouts that nobody finished (…/orders/order-status). An archived order
   (`is_deleted`) says nothing.
 - Amounts have four decimals and are in the currency that the customer paid in, `default_currency_code`. V2's own
-  `refunded_amount` is always zero, so refunds are V3's.
+  `refunded_amount` is always zero, so refunds are V3's. What the provider declined (`is_declined`) is no money.
 - A pick-up is known by the status `Awaiting Pickup`, or by `consignments.pickups` where the order was asked for with
   `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
 - The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
@@ -162,8 +162,14 @@ class _RefundItem(Payload):
     quantity: Count | None = None
 
 
+class _Payment(Payload):
+    amount: Amount | None = None
+    is_declined: bool = False
+
+
 class _Refund(Payload):
     id: Id
+    payments: Many[_Payment]
     items: Many[_RefundItem]
     created: _Moment | None = None
     total_amount: Amount
@@ -204,10 +210,12 @@ def order_events(
     facts = {"shop": shop, "order_id": known.id, "currency": currency, "total": rounded(known.total_inc_tax, currency)}
     names = _NAMES | {"lines": "products", "at": "date_created"}
     later = names | {"at": "date_modified"}
+    refunded = read_each(_Refund, refunds, "refunds")
+    paid_back = list(_refunds(refunded, facts, sold, changed, full=known.status_id == _REFUNDED))
     if not sold and known.status_id not in _CALLED_OFF | {_REFUNDED} and changed != known.date_created:
-        return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later)]
+        return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later), *paid_back]
     if not sold:
-        return Ignored("no lines")
+        return paid_back or Ignored("no lines")
     travels = ships(known.consignments, shipments)
     pickup = known.status_id == _AWAITING_PICKUP or is_collected(known.consignments)
     lines = [_line(product, currency, travels=travels) for product in sold]
@@ -233,8 +241,7 @@ def order_events(
         events += _pickup(known, created, changed) if pickup else ()
         if sent or not pickup:
             events += _parcels(known, sent, created, sold, read_at)
-    refunded = read_each(_Refund, refunds, "refunds")
-    events += _refunds(refunded, created, sold, changed, full=known.status_id == _REFUNDED)
+    events += paid_back
     if known.status_id in _CALLED_OFF:
         events.append(build(OrderCancelled, {**facts, "at": changed}, names=later))
     return events
@@ -344,20 +351,20 @@ def _parcels(
 
 
 def _refunds(
-    refunds: Sequence[_Refund], created: OrderCreated, sold: Sequence[_Product], changed: str | None, *, full: bool
+    refunds: Sequence[_Refund], order: Mapping[str, Any], sold: Sequence[_Product], changed: str | None, *, full: bool
 ) -> Iterator[Event]:
     skus = {product.id: _sku(product) for product in sold if product.id}
     names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
-    amounts = [(refund, rounded(refund.total_amount, created.currency)) for refund in refunds]
+    amounts = [(refund, rounded(_paid(refund), order["currency"])) for refund in refunds]
     paid_back = [(refund, amount) for refund, amount in amounts if amount > 0]
     for position, (refund, amount) in enumerate(paid_back, start=1):
         values = {
-            "shop": created.shop,
-            "order_id": created.order_id,
+            "shop": order["shop"],
+            "order_id": order["order_id"],
             "at": refund.created or changed,
             "refund_id": refund.id,
             "amount": amount,
-            "currency": created.currency,
+            "currency": order["currency"],
             "units": [
                 (skus.get(item.item_id or "") if item.item_type == "PRODUCT" else None, item.quantity)
                 for item in refund.items
@@ -365,3 +372,10 @@ def _refunds(
             "full": full and position == len(paid_back),
         }
         yield build(OrderRefunded, values, prefix="refunds.", names=names)
+
+
+def _paid(refund: _Refund) -> Decimal:
+    """What of a refund its payments moved: one that the provider declined moved nothing."""
+    if not any(payment.is_declined for payment in refund.payments):
+        return refund.total_amount
+    return sum((one.amount or Decimal(0) for one in refund.payments if not one.is_declined), Decimal(0))

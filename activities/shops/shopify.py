@@ -15,6 +15,7 @@
 - `orders/edited` tells differences and `fulfillment_events/create` no tracking number: the order is read from the
   shop's API instead.
 - A fulfilment is a fulfilment with tracking numbers, corrected ones or none; `updated_at` says which word is the last.
+- A refund that is pending in `refunds/create` succeeds in a later `orders/updated` alone, see `shopify_refunds`.
 - An order edited down to nothing (`current_quantity` 0 everywhere) is an edit that leaves no lines.
 - A well-formed webhook that says nothing for a journey is ignored with its reason, never refused: Shopify drops a
   subscription whose deliveries keep failing.
@@ -23,7 +24,6 @@
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from activities.shops import shopify_payloads as payloads
@@ -32,6 +32,7 @@ from activities.shops.payloads import lost_alone, read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
 from activities.shops.shopify_parcels import parcels, sku
+from activities.shops.shopify_refunds import of_order, refunded, taken_off
 from activities.shops.signatures import check_hmac
 from journey.order import LineKind
 from store.intake import (
@@ -40,7 +41,6 @@ from store.intake import (
     OrderChanged,
     OrderCreated,
     OrderEdited,
-    OrderRefunded,
     build,
 )
 
@@ -163,14 +163,16 @@ class Shopify:
     def _updated(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         order = read(payloads.Order, payload)
         lines = _lines(order)
+        refunds = of_order(shop, order)
         # A list that is not there says nothing; one whose every quantity is none by now is an edit to nothing.
         if not lines and (order.cancelled_at or not order.line_items):
-            return Ignored("no lines left: the cancellation speaks for itself" if order.cancelled_at else "no lines")
+            why = "no lines left: the cancellation speaks for itself" if order.cancelled_at else "no lines"
+            return refunds or Ignored(why)
         # What the order came to after its edits. Refunds lower Shopify's current total too, but they tell their own
         # story, so they are added again.
-        total = order.total_price
-        if order.current_total_price is not None:
-            total = order.current_total_price + sum((_paid_back(refund) for refund in order.refunds), Decimal(0))
+        total, off = order.total_price, taken_off(order)
+        if order.current_total_price is not None and off is not None:
+            total = order.current_total_price + off
         values = {
             "shop": shop,
             "order_id": order.id,
@@ -183,7 +185,7 @@ class Shopify:
             "lines": lines,
             "test": order.test,
         }
-        return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"})]
+        return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"}), *refunds]
 
     def _edited(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         edit = read(payloads.Edited, payload).order_edit
@@ -196,23 +198,11 @@ class Shopify:
     def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         order = read(payloads.Cancelled, payload)
         values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at, "test": order.test}
-        return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"})]
+        return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"}), *of_order(shop, order)]
 
     def _refunded(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         refund = read(payloads.Refund, payload)
-        amount = _paid_back(refund)
-        if not amount:
-            return Ignored("nothing was paid back")
-        values = {
-            "shop": shop,
-            "order_id": refund.order_id,
-            "refund_id": refund.id,
-            "at": refund.processed_at or refund.created_at,
-            "amount": amount,
-            "currency": next((paid.currency for paid in refund.transactions if paid.currency), None),
-            "units": [(sku(one.line_item), one.quantity) for one in refund.refund_line_items if one.line_item],
-        }
-        return [build(OrderRefunded, values, names=_NAMES | {"order_id": "order_id", "amount": "transactions.amount"})]
+        return refunded(shop, refund.order_id, refund) or Ignored("nothing is paid back")
 
     def _sent(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         events: list[Event] = []
@@ -229,13 +219,6 @@ class Shopify:
 def _changed(shop: str, order_id: str, at: str | None, *, field: str) -> Event:
     """An order to be read from the shop's API."""
     return build(OrderChanged, {"shop": shop, "order_id": order_id, "at": at}, names=_NAMES | {"at": field})
-
-
-def _paid_back(refund: payloads.Refunded) -> Decimal:
-    amounts = (
-        paid.amount for paid in refund.transactions if paid.kind == "refund" and paid.status in {None, "success"}
-    )
-    return sum(amounts, Decimal(0))
 
 
 def _lines(order: payloads.Order) -> list[dict[str, Any]]:

@@ -110,8 +110,10 @@ class Line(Payload):
 
 
 class Transaction(Payload):
-    """Money that moved; a refund has kind `refund`."""
+    """Money that moved, or is to; a refund has kind `refund`. One may take the place of its `parent_id`."""
 
+    id: MaybeId = None
+    parent_id: MaybeId = None
     kind: Text = None
     status: Text = None
     amount: Amount
@@ -129,6 +131,9 @@ class RefundedLine(Payload):
 class Refunded(Payload):
     """A refund as an order carries it."""
 
+    id: MaybeId = None
+    created_at: At | None = None
+    processed_at: At | None = None
     refund_line_items: Many[RefundedLine]
     transactions: Many[Transaction]
 
@@ -173,6 +178,7 @@ class Order(Payload):
     line_items: Many[Line]
     shipping_lines: Many[Shipping]
     note_attributes: Many[Note]
+    financial_status: Text = None
     refunds: Many[Refunded]
 
 
@@ -183,6 +189,8 @@ class Cancelled(Payload):
     test: bool = False
     cancelled_at: At | None = None
     updated_at: At | None = None
+    financial_status: Text = None
+    refunds: Many[Refunded]
 
 
 class Refund(Refunded):
@@ -190,8 +198,6 @@ class Refund(Refunded):
 
     id: Id
     order_id: Id
-    created_at: At | None = None
-    processed_at: At | None = None
 
 
 class Fulfilment(Payload):

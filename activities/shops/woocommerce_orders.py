@@ -19,7 +19,8 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
   to ship to and without parcels sends nothing either: its virtual products are services.
 - The billing address was given for this order; an account's own comes with its customer. A guest has no other.
 - A replacement that a remedy had made bears `MARK` in its meta data, and names the order it replaces as its parent.
-- Refunds have no date of their own there: the order's last change stands for it.
+- Refunds have neither a date nor a status of their own there: they are paid, by the gateway or by hand, and the order's
+  last change stands for when.
 """
 
 import re
@@ -106,9 +107,10 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
     # A list that is not there says nothing; one that is empty by now is an edit to nothing.
     listed = isinstance(payload.get("line_items"), list)
     if not lines and listed and status not in _CALLED_OFF and changed != utc(order.date_created_gmt):
-        return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=_CHANGED)]
+        edited = build(OrderEdited, {**facts, "at": changed, "lines": []}, names=_CHANGED)
+        return [edited, *_refunds(order, facts, changed)]
     if not lines:
-        return Ignored("no lines")
+        return _refunds(order, facts, changed) or Ignored("no lines")
     values = {
         **facts,
         "at": utc(order.date_created_gmt),
@@ -128,16 +130,28 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         events.append(build(OrderEdited, {**facts, **contact, "at": changed, "lines": lines}, names=_CHANGED))
     if created.channel != "pos":
         events += _parcels(order, created, changed)
-    events += [
+    events += _refunds(order, facts, changed)
+    return events if cancelled is None else [*events, cancelled]
+
+
+def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | None) -> list[Event]:
+    """Each refund that moved money; with the last one of an order that is `refunded` all was paid back."""
+    paid = [(refund, amount) for refund in order.refunds if (amount := rounded(-refund.total, order.currency)) > 0]
+    names = _CHANGED | {"refund_id": "refunds.id", "amount": "refunds.total"}
+    return [
         build(
             OrderRefunded,
-            {**facts, "at": changed, "refund_id": refund.id, "amount": rounded(-refund.total, order.currency)},
-            names=_CHANGED | {"refund_id": "refunds.id", "amount": "refunds.total"},
+            {
+                **facts,
+                "at": changed,
+                "refund_id": refund.id,
+                "amount": amount,
+                "full": order.status == "refunded" and place == len(paid),
+            },
+            names=names,
         )
-        for refund in order.refunds
-        if refund.total < 0
+        for place, (refund, amount) in enumerate(paid, start=1)
     ]
-    return events if cancelled is None else [*events, cancelled]
 
 
 def customer_of(

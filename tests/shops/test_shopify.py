@@ -116,7 +116,7 @@ def test_a_guest_at_the_till():
 def test_an_edit_is_what_is_left():
     """Removed lines go, the total follows edits but not refunds."""
     lines = [ORDER["line_items"][0] | {"current_quantity": 1}, ORDER["line_items"][1] | {"current_quantity": 0}]
-    (edit,) = _said("orders/updated", ORDER, line_items=lines, current_total_price="79.99", refunds=[REFUND])
+    edit, _ = _said("orders/updated", ORDER, line_items=lines, current_total_price="79.99", refunds=[REFUND])
     assert ([line.quantity for line in edit.lines], edit.total) == ([1], Decimal("179.99"))
     assert isinstance(_said("orders/updated", ORDER, line_items=[]), Ignored)
 
