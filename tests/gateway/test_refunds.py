@@ -86,12 +86,12 @@ async def test_a_refund_that_was_pending_is_told_once_it_is_paid(front):
     paid = paid_back(1131, ("success", "49.90", "EUR"), at=waiting["processed_at"])
     for _ in range(2):
         await front.shopify("orders/updated", of_shopify(number, **update, refunds=[paid]))
-    mail = await front.mail(SHOPIFY, order_id, "order_refunded")
+    mail = await front.mail(SHOPIFY, order_id, "order_refunded:1131")
     assert "49.90" in mail.subject
     await front.world.clocks.forward(SHOPIFY, order_id, timedelta(days=7))
     handle = front.world.client.get_workflow_handle_for(OrderJourney.run, workflow_id(SHOPIFY, order_id))
     assert await handle.result() == "order refunded"
-    assert [one.touch for one in front.mails(SHOPIFY, order_id)] == ["order_confirmation", "order_refunded"]
+    assert [one.touch for one in front.mails(SHOPIFY, order_id)] == ["order_confirmation", "order_refunded:1131"]
 
 
 @pytest.mark.parametrize("status", ["failure", "error", "voided"])

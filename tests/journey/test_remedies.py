@@ -49,6 +49,15 @@ def test_how_many_are_in_a_parcel_is_no_guess_where_the_shop_says_it():
     assert held([MAT, BLOCKS], {"A": ["BLOCK"]}, total="100", said=said) == ({"BLOCK": 1}, Decimal(20), True)
 
 
+@pytest.mark.parametrize(("total", "sure"), [("100", True), ("110", False)])
+def test_the_share_of_a_line_without_a_price_is_a_guess_unless_it_was_free(total, sure):
+    """Where the other prices make up the total nothing was paid for it; else nobody knows what was."""
+    parcels = {"A": ["BOOK", "MAT"], "B": ["BLOCK"]}
+    for said in (None, {"A": (("BOOK", 1), ("MAT", 1))}):
+        lines = [MAT, BLOCKS, Bought("BOOK", 1, Decimal(0))]
+        assert held(lines, parcels, total=total, said=said)[2] is sure
+
+
 def test_what_does_not_travel_was_in_no_parcel():
     """A course in the same order keeps its share of the money."""
     assert held([MAT, BLOCKS, COURSE], {"A": None}, total="200") == ({"MAT": 1, "BLOCK": 2}, Decimal(100), True)

@@ -139,6 +139,24 @@ async def test_money_that_went_back_is_not_offered_again(pool, refunded):
     assert (row.amount, row.status is Stand.OFFERED) == (Decimal(79 - refunded), refunded < 79)
 
 
+@pytest.mark.parametrize(
+    ("status", "currency", "left", "sure"),
+    [("pending", "EUR", 49, False), ("failed", "EUR", 79, True), ("paid", "USD", 79, False)],
+)
+async def test_money_on_its_way_is_as_good_as_paid(pool, status, currency, left, sure):
+    """Pending counts, failed does not; of another currency nobody knows what it comes to, and a person looks."""
+    await put(pool, ORDER, "digest")
+    await put_parcel(pool, ORDER, "T1", ORDER.placed_at)
+    await pool.execute(
+        """INSERT INTO refunds (shop, order_id, refund_id, amount, at, status, currency)
+           VALUES ('acme', '1001', 'r1', 30, now(), $1, $2)""",
+        status,
+        currency,
+    )
+    row = await offer(pool)
+    assert (row.amount, row.sure) == (Decimal(left), sure)
+
+
 async def test_a_done_refund_counts_once(lost):
     """Whether its webhook has come or not, the rest is what the total leaves."""
     await lost.execute("INSERT INTO lines VALUES ('acme', '1001', 1, 'B-1', 'Block', 1, 21, 'fitness', 'physical')")
