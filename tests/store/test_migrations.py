@@ -9,6 +9,7 @@ import pytest
 from journey.carriers import normal
 from store import ledger_rows, ledger_sql
 from store.migrate import migrations
+from store.refunds import PAID
 from workers.embedded import EmbeddedStack
 
 SPELLINGS = (
@@ -98,3 +99,21 @@ async def test_claims_of_before_are_in_doubt_and_nothing_moves_a_version_any_mor
            VALUES ('acme', 'c-1', 'email', 'marketing', false, 'test', now())"""
     )
     assert await before.fetchval("SELECT contact_version FROM customers") == 0
+
+
+async def test_refunds_of_before_were_paid_in_their_orders_currency(before) -> None:
+    """They were told as such; what a version that is still running writes without a currency counts the same."""
+    await before.execute("INSERT INTO customers (shop, customer_id) VALUES ('acme', 'c-1')")
+    await before.execute(
+        """INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)
+           VALUES ('acme', '1', 'c-1', now(), 'JPY', 3000, 'first', 'none')"""
+    )
+    older = "INSERT INTO refunds (shop, order_id, refund_id, amount, at) VALUES ('acme', '1', $1, 1000, now())"
+    await before.execute(older, "a")
+    for file, sql in migrations():
+        if file >= "0007":
+            await before.execute(sql)
+    assert tuple(await before.fetchrow("SELECT currency, status, whole FROM refunds")) == ("JPY", "paid", False)
+    await before.execute(older, "b")
+    of_order = f"SELECT sum(amount) FROM refunds r JOIN orders o USING (shop, order_id) WHERE {PAID}"  # noqa: S608  a constant
+    assert await before.fetchval(of_order) == 2000
