@@ -85,8 +85,10 @@ def _moved(refund: payloads.Refunded) -> Sequence[tuple[str | None, str, Decimal
 def _by_currency(attempts: Sequence[payloads.Transaction]) -> Iterator[tuple[str | None, str, Decimal]]:
     replaced = {one.parent_id for one in attempts if one.parent_id}
     standing = [one for one in attempts if one.id is None or one.id not in replaced]
-    for currency in dict.fromkeys(one.currency for one in standing):
-        own = [one for one in standing if one.currency == currency]
+    # One that names none is in the currency of the others: a null is no currency of its own.
+    usual = next((one.currency for one in standing if one.currency), None)
+    for currency in dict.fromkeys(one.currency or usual for one in standing):
+        own = [one for one in standing if (one.currency or usual) == currency]
         pending = [one.amount for one in own if (one.status or "").lower() in _PENDING]
         paid = [one.amount for one in own if one.status is None or one.status.lower() == _PAID]
         if pending:

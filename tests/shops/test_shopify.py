@@ -139,6 +139,34 @@ def test_a_cancellation_and_a_refund():
     assert isinstance(_said("refunds/create", REFUND, transactions=[]), Ignored)
 
 
+@pytest.mark.parametrize(
+    ("moved", "said"),
+    [
+        ([("success", "EUR"), ("success", None)], [("7", "paid", "20.00", "EUR")]),
+        ([("success", "EUR"), ("pending", "EUR")], [("7", "pending", "20.00", "EUR")]),
+        (
+            [("success", "EUR"), ("PENDING", "USD")],
+            [("7", "paid", "10.00", "EUR"), ("7:USD", "pending", "10.00", "USD")],
+        ),
+        ([("success", None), ("error", None)], [("7", "paid", "10.00", None)]),
+        ([("failure", "EUR")], [("7", "failed", "10.00", "EUR")]),
+    ],
+)
+def test_a_refund_is_paid_when_nothing_of_it_is_pending(moved, said):
+    """By currency; a transaction that names none is in that of the others."""
+    attempts = [{"kind": "refund", "status": one, "amount": "10.00", "currency": currency} for one, currency in moved]
+    events = _said("refunds/create", REFUND, id=7, transactions=attempts)
+    assert [(one.refund_id, one.status, str(one.amount), one.currency) for one in events] == said
+
+
+def test_an_attempt_takes_the_place_of_another():
+    """It names it as its parent: the money moved once."""
+    first = {"id": 1, "kind": "refund", "status": "pending", "amount": "10.00", "currency": "EUR"}
+    again = first | {"id": 2, "parent_id": 1, "status": "success"}
+    (paid,) = _said("refunds/create", REFUND, id=7, transactions=[first, again])
+    assert (paid.status, paid.amount) == ("paid", Decimal("10.00"))
+
+
 def test_a_fulfilment_is_its_parcels():
     """One event a tracking number, with all that the fulfilment has; what is inside is known when there is one."""
     (parcel,) = _said("fulfillments/create", FULFILMENT)
