@@ -19,6 +19,7 @@ from journey.estimates import Estimate
 from journey.timeline import Ahead, RemedyView, Timeline
 from journey.zones import possible_zones, zone_named
 from starters.fast_forward import Clocks, NotAllowedError
+from starters.money import Money
 from store import accounts
 from store.accounts import LedgerRow, OrderRow, ParcelRow
 from store.lanes import estimates
@@ -124,6 +125,7 @@ class Account(BaseModel):
     attention: list[str] = []
     watching: list[Ahead] = []
     remedies: list[RemedyView] = []
+    money: Money | None = None
 
 
 class OrderUnknownError(Exception):
@@ -204,6 +206,7 @@ def _told(
         attention=list(timeline.attention),
         watching=list(timeline.watching),
         remedies=list(timeline.remedies),
+        money=Money.of(row),
     )
 
 
@@ -238,6 +241,7 @@ def _alone(row: OrderRow, messages: list[Message], parcels: Sequence[ParcelRow])
             for one in parcels
         ],
         messages=messages,
+        money=Money.of(row),
     )
 
 

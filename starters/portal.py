@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from activities.links import Links
 from activities.messaging.brand import Brand
 from activities.messaging.language import locale_of, money
+from activities.messaging.sums import sums_shown
 from journey.consent import How
 from journey.order import LineKind
 from journey.playbook import Channel
@@ -121,8 +122,9 @@ class Pages:
         reader = Reader(words, locale, zone, now)
 
         def price(amount: Decimal) -> str:
-            return money(amount, order.currency, locale)
+            return money(amount, order.currency if order.sums is None else order.sums.currency, locale)
 
+        total, parts, prices = sums_shown(order, lambda amount, currency: money(amount, currency, locale))
         return self.render(
             "order.html",
             language=language,
@@ -131,6 +133,9 @@ class Pages:
             unsent=still_to_be_sent(order),
             placed_on=reader.day(order.placed_at),
             money=price,
+            total=total,
+            sums=parts,
+            prices=prices,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
             point=order.delivery.pickup_point if order.delivery.pickup_point != PickupPoint() else None,
             promised=promised(order, reader),

@@ -3,12 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from journey.numbers import made_up
+from journey.sums import Sums
 from store.history import Echo, against, echoes
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool, joining_whole_tables
+from store.sums import read as read_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +19,7 @@ class OrderRow:
     """An order with its journey's end. Moments are UTC.
 
     `number` is what the shop shows, its id where that is all; `zone` and `country` are the customer's when known.
+    `total` is in `currency`, the order's own; `sums` what it is made of, in the currency that was paid in.
     """
 
     shop: str
@@ -28,6 +32,9 @@ class OrderRow:
     ended_why: str | None
     zone: str | None
     country: str | None
+    currency: str
+    total: Decimal
+    sums: Sums | None
     sent: int
 
 
@@ -74,6 +81,7 @@ class LedgerRow:
 _ORDER = """
 SELECT o.shop, o.order_id, coalesce(o.number, o.order_id) AS number,
        o.status, o.placed_at, o.playbook, o.ended_at, o.ended_why, c.time_zone AS zone, c.country,
+       o.currency, o.total, o.sums,
        (SELECT count(*) FROM ledger l WHERE l.shop = o.shop AND l.order_id = o.order_id AND l.status = 'sent') AS sent
 FROM ({orders}) o {customer}
 """
@@ -91,7 +99,7 @@ _ORDERS = _ORDER.format(orders=_LIST, customer=ITS_CUSTOMER) + "ORDER BY o.place
 async def order(pool: Pool, shop: str, order_id: str) -> OrderRow | None:
     """One order; None when there is none."""
     row = await pool.fetchrow(_ONE_ORDER, shop, order_id)
-    return None if row is None else OrderRow(**row)
+    return None if row is None else _order(row)
 
 
 async def orders(pool: Pool, *, shop: str | None = None, status: str | None = None, limit: int = 100) -> list[OrderRow]:
@@ -102,7 +110,7 @@ async def orders(pool: Pool, *, shop: str | None = None, status: str | None = No
         status,
         limit,
     )
-    return [OrderRow(**row) for row in rows]
+    return [_order(row) for row in rows]
 
 
 async def parcels(pool: Pool, shop: str, order_id: str) -> list[ParcelRow]:
@@ -152,6 +160,10 @@ async def undelivered(pool: Pool, source: str, event_ids: Sequence[str]) -> list
         list(event_ids),
     )
     return [(row["event_id"], row["status"], row["note"]) for row in rows]
+
+
+def _order(row: Any) -> OrderRow:
+    return OrderRow(**dict(row) | {"sums": read_sums(row["sums"])})
 
 
 def _message(row: Any, heard: tuple[Echo, ...]) -> LedgerRow:

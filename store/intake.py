@@ -46,6 +46,7 @@ from store.money import in_currency
 from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
 from store.reading import EXACT, TELLING, Lenient, Malformed, Reading, blank, listed
 from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
+from store.sums import SaidSums
 
 __all__ = [
     "Customer",
@@ -212,7 +213,8 @@ class OrderCreated(_OrderEvent):
 
     `email` and `phone` are those given for this order, None where they are the customer's own, or none were said.
     `replaces` is the order that it was made to replace, empty where only that is known; None for one that was bought.
-    `estimated_delivery` is the shop's own word at checkout, a day or a window of days.
+    `estimated_delivery` is the shop's own word at checkout, a day or a window of days. `sums` is what the total is made
+    of, in the currency that the customer paid in.
     """
 
     type: Literal["order.created"] = "order.created"
@@ -227,6 +229,7 @@ class OrderCreated(_OrderEvent):
     replaces: Annotated[Replaces, TELLING] = None
     delivery: Delivery = Delivery()
     estimated_delivery: Promise | None = None
+    sums: SaidSums | None = None
 
 
 class OrderEdited(_OrderEvent):
@@ -242,6 +245,7 @@ class OrderEdited(_OrderEvent):
     currency: Annotated[Currency | None, EXACT] = None
     total: Amount
     lines: LinesLeft
+    sums: SaidSums | None = None
 
 
 class OrderCancelled(_OrderEvent):

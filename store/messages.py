@@ -9,6 +9,7 @@ from decimal import Decimal
 from journey.numbers import made_up
 from journey.parcels import Method
 from journey.playbook import Channel, Touch
+from journey.sums import Sums
 from journey.zones import possible_zones, zone_named
 from store import deliveries
 from store.delivery import UNSAID, Delivery
@@ -17,6 +18,7 @@ from store.line_facts import NOTHING, LineFact, of
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 from store.refunds import PAID
+from store.sums import read as read_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +86,7 @@ class MessageFacts:
     refund that was paid, by its id, in its own. `number` is what the shop shows of the order, empty where that is its
     id. `revised` are the days by which overdue parcels may be expected, where somebody looked (`with_revised_days`).
     `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it is kept ready in the
-    shop's own store.
+    shop's own store. `sums` is what the total is made of, in the currency that was paid in.
     """
 
     shop: str
@@ -110,6 +112,7 @@ class MessageFacts:
     devices: Mapping[Channel, tuple[str, ...]] = field(default_factory=dict)
     remedies: Mapping[str, MessageRemedy] = field(default_factory=dict)
     number: str = ""
+    sums: Sums | None = None
     contact_email: str | None = None
     contact_phone: str | None = None
     revised: Mapping[str, date] = field(default_factory=dict)
@@ -206,6 +209,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
             refund: (Decimal(amount), currency)
             for refund, (amount, currency) in json.loads(order["refunds"] or "{}").items()
         },
+        sums=read_sums(order["sums"]),
         phone=order["phone"],
         collected=order["collected"],
         cancelled=order["status"] == "cancelled",

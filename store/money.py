@@ -52,6 +52,6 @@ def _in_currency(value: Any, currency: str | None) -> Any:
         return value if currency is None else rounded(value, currency)
     if isinstance(value, BaseModel):
         return in_currency(value, currency)
-    if isinstance(value, tuple) and any(isinstance(one, BaseModel) for one in value):
+    if isinstance(value, tuple) and any(isinstance(one, BaseModel | Decimal) for one in value):
         return tuple(_in_currency(one, currency) for one in value)
     return value

@@ -11,7 +11,7 @@ from journey import events
 from journey.base import LONGEST
 from journey.order import Buyer, LineFacts, LineKind, OrderFacts
 from journey.zones import RELEASE
-from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises, refunds
+from store import deliveries, intake, lanes, line_facts, order_contacts, order_numbers, people, promises, refunds, sums
 from store.money import in_currency
 from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
@@ -38,11 +38,13 @@ written AS (
     SELECT shop, order_id, place - 1, sku, title, quantity, unit_price, category, kind
     FROM new, unnest($11::text[], $12::text[], $13::int[], $14::numeric[], $15::text[], $16::text[])
               WITH ORDINALITY AS line (sku, title, quantity, unit_price, category, kind, place))
-SELECT new.placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
+SELECT new.placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone,
+       false AS edited
 FROM new JOIN customers USING (shop, customer_id)
 """
 _KEPT = f"""
-SELECT placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone
+SELECT placed_at, channel, currency, total, buyer, playbook, collected, ended_at, country, time_zone,
+       edited_at IS NOT NULL AS edited
 FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  a constant
 _KEPT_LINES = "SELECT sku, quantity, category, kind FROM lines WHERE shop = $1 AND order_id = $2 ORDER BY position"
@@ -134,6 +136,8 @@ async def create(
         kept = await connection.fetchrow(_KEPT, event.shop, event.order_id)
         rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
         lines = tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows)
+    if event.sums is not None and not kept["edited"]:
+        await sums.say(connection, event.shop, event.order_id, event, currency=event.currency)
     tell = await _as_known(connection, event, before, again=again)
     learnt = lanes.dispatch_habit(looked["samples"], looked["within_seconds"])
     facts = OrderFacts(
@@ -241,6 +245,8 @@ async def edit(
         await connection.execute("DELETE FROM lines WHERE shop = $1 AND order_id = $2", event.shop, event.order_id)
         await _write_lines(connection, event.shop, event.order_id, event.lines)
     await line_facts.write(connection, event.shop, event.order_id, event.lines, known)
+    if changed or event.sums is not None:
+        await sums.say(connection, event.shop, event.order_id, event, currency=event.currency or order["currency"])
     facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
     completing = await refunds.completing(connection, event.shop, event.order_id)

@@ -11,11 +11,13 @@ from journey.lanes import Expectation, Lane, lane_of
 from journey.numbers import made_up
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, Reason
+from journey.sums import Sums
 from store import deliveries, lanes
 from store.delivery import UNSAID, Delivery
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 from store.refunds import PAID
+from store.sums import read as read_sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,8 @@ class OrderView:
     """An order with its lines and parcels. Moments are UTC.
 
     `number` is what its customer knows it by, its id where that is all there is; `refunded` what was paid back so far
-    in the order's currency. `collected`: it is kept ready in the shop's own store.
+    in the order's currency. `collected`: it is kept ready in the shop's own store. `sums` is what the total is
+    made of, in the currency that was paid in, None where nobody said; `paid_back` what was paid back in that currency.
     """
 
     order_id: str
@@ -110,15 +113,19 @@ class OrderView:
     delivery: Delivery = UNSAID
     promised_from: date | None = None
     promised_until: date | None = None
+    sums: Sums | None = None
+    paid_back: Decimal = Decimal(0)
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
 
 _ORDER = f"""
 SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
-    first_name, locale, time_zone, country, collected, promised_from, promised_until,
+    first_name, locale, time_zone, country, collected, promised_from, promised_until, sums,
     (SELECT row_to_json(d) FROM deliveries d WHERE d.shop = o.shop AND d.order_id = o.order_id) AS delivery,
-    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE shop = $1 AND order_id = $2 AND {PAID}) AS refunded
+    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE shop = $1 AND order_id = $2 AND {PAID}) AS refunded,
+    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.shop = $1 AND r.order_id = $2 AND r.status = 'paid'
+        AND coalesce(r.currency, o.currency) = coalesce(o.sums ->> 'currency', o.currency)) AS paid_back
 FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  a constant
 _PARCELS = """
@@ -156,7 +163,11 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         known = await lanes.expected(connection, shop, list(travelling.values())) if travelling else {}
         expected = {number: known[lane] for number, lane in travelling.items()}
     return OrderView(
-        **(dict(order) | {"delivery": deliveries.read(order["delivery"], collected=order["collected"])}),
+        **dict(order)
+        | {
+            "delivery": deliveries.read(order["delivery"], collected=order["collected"]),
+            "sums": read_sums(order["sums"]),
+        },
         lines=tuple(LineView(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in lines),
         parcels=tuple(_parcel(row, scans, expected.get(row["tracking_number"])) for row in parcels),
     )

@@ -15,6 +15,7 @@ from activities.messaging.language import locale_of
 from activities.messaging.language import money as written_money
 from activities.messaging.mime import header_text
 from activities.messaging.protocol import Mail
+from activities.messaging.sums import sums_shown
 from activities.messaging.templates import Short, Templates
 from journey.order import Buyer
 from journey.playbook import ABSENCES, Anchor, Channel, Touch
@@ -161,6 +162,8 @@ def message_context(
     # A message about some parcels of an order is about what they carry, where that is known.
     spoken_of = _carried(facts.lines, facts.parcels, parcels) if touch.anchor is Anchor.LINES_DELIVERED else facts.lines
 
+    total, parts, each = sums_shown(facts, lambda amount, currency: written_money(amount, currency, locale))
+
     def clock(moment: datetime) -> str | None:
         return day(moment.astimezone(zone).date())
 
@@ -170,20 +173,20 @@ def message_context(
             "number": facts.shown,
             "shop": facts.shop,
             "placed_on": day(facts.placed_at.astimezone(zone).date()),
-            "total": money(facts.total),
-            "currency": facts.currency,
+            "total": total,
+            "currency": facts.currency if facts.sums is None else facts.sums.currency,
+            "sums": parts,
             "lines": [
                 {
                     "sku": line.sku,
                     "title": line.title,
                     "quantity": line.quantity,
-                    "unit_price": money(line.unit_price),
-                    "line_total": money(line.unit_price * line.quantity),
+                    **prices,
                     "category": line.category,
                     "kind": line.kind,
                     **asdict(line.more),
                 }
-                for line in facts.lines
+                for line, prices in zip(facts.lines, each, strict=True)
             ],
             "estimated_delivery": day(max(estimates)) if estimates else None,
             **handed_over(facts),

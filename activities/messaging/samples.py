@@ -8,6 +8,7 @@ from datetime import date
 from decimal import Decimal
 
 from activities.messaging.language import day, locale_of, money
+from activities.messaging.sums import PARTS
 
 PROBLEMS = (
     *("address", "customs", "attempt_failed", "damaged", "returning", "refused", "payment", "pickup_waiting"),
@@ -102,6 +103,7 @@ def _order(lines: list[dict[str, object]], language: str, **more: object) -> dic
         "service": any(line["kind"] == "service" for line in lines),
         "physical": any(line["kind"] == "physical" for line in lines),
         "refunded": None,
+        "sums": dict.fromkeys(PARTS, ""),
         "delivery": {"title": "", "address": [], "pickup_point": None},
         "promised": {"earliest": None, "latest": None},
         **more,
@@ -195,6 +197,8 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
         there = _order(known, language, delivery=_POINT, promised={"earliest": first, "latest": last})
         by = _order([mat], language, promised={"earliest": None, "latest": last})
         yield f"{now}, promised by a day", _context(by, parcel, now, remedy=remedy)
+        for what, order in _with_sums(mat, language):
+            yield f"{now}, {what}", _context(order, parcel, now, remedy=remedy)
         yield f"{now}, everything known of its lines and its way", _context(there, traced, now, remedy=remedy)
         for reason in reasons:
             rich = _rich([mat, course], now, reason, language)
@@ -205,6 +209,14 @@ def samples(purpose: str, about: str, language: str = "en") -> Iterator[tuple[st
             yield from _of_parcels([mat, course], now, language)
         if about == "remedy":
             yield from _of_remedies([mat, course], now, language)
+
+
+def _with_sums(line: dict[str, object], language: str) -> Iterator[tuple[str, dict[str, object]]]:
+    """Every part of a total, with the tax on top and in it; and lines that nobody gave in the currency paid in."""
+    parts = dict.fromkeys(PARTS, _euro("4.90", language))
+    yield "tax on top", _order([line], language, sums={**parts, "tax_included": ""})
+    yield "tax included", _order([line], language, sums={**parts, "tax": ""})
+    yield "lines without prices", _order([line | {"unit_price": "", "line_total": ""}], language)
 
 
 def _of_parcels(lines: list[dict[str, object]], purpose: str, language: str) -> Iterator[tuple[str, dict[str, object]]]:

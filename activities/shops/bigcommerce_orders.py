@@ -112,6 +112,14 @@ class _Order(Payload):
     date_created: _Moment | None = None
     date_modified: _Moment | None = None
     total_inc_tax: Amount
+    total_tax: Amount | None = None
+    shipping_cost_inc_tax: Amount | None = None
+    handling_cost_inc_tax: Amount | None = None
+    wrapping_cost_inc_tax: Amount | None = None
+    discount_amount: Amount | None = None
+    coupon_discount: Amount | None = None
+    gift_certificate_amount: Amount | None = None
+    store_credit_amount: Amount | None = None
     currency_code: Text = None
     default_currency_code: Text = None
     customer_id: MaybeId = None
@@ -137,6 +145,7 @@ class _Product(Payload):
     type: Text = None
     quantity: Whole = 1
     price_inc_tax: Amount = Decimal(0)
+    total_inc_tax: Amount | None = None
     product_options: Many[_Option]
 
 
@@ -207,7 +216,13 @@ def order_events(
     sold = [product for product in read_each(_Product, products, "products") if _sold(product)]
     currency = known.default_currency_code or known.currency_code
     changed = known.date_modified or known.date_created
-    facts = {"shop": shop, "order_id": known.id, "currency": currency, "total": rounded(known.total_inc_tax, currency)}
+    facts: dict[str, Any] = {
+        "shop": shop,
+        "order_id": known.id,
+        "currency": currency,
+        "total": rounded(known.total_inc_tax, currency),
+    }
+    facts["sums"] = _sums(known, sold)
     names = _NAMES | {"lines": "products", "at": "date_created"}
     later = names | {"at": "date_modified"}
     refunded = read_each(_Refund, refunds, "refunds")
@@ -266,6 +281,26 @@ def _line(product: _Product, currency: str | None, *, travels: bool) -> dict[str
         "unit_price": rounded(product.price_inc_tax, currency),
         "kind": _kind(product, travels=travels),
         "variant": " / ".join(one.display_value for one in product.product_options if one.display_value) or None,
+    }
+
+
+def _sums(order: _Order, sold: Sequence[_Product]) -> dict[str, Any] | None:
+    """What the total is made of, the tax in every part: https://developer.bigcommerce.com/docs/rest-management/orders.
+
+    A gift certificate pays a part of the total. So does store credit, which is no gift: of an order with any nothing is
+    said of what paid it. None where the order does not say its tax.
+    """
+    if order.total_tax is None:
+        return None
+    nothing = Decimal(0)
+    return {
+        "lines": [one.price_inc_tax * one.quantity if one.total_inc_tax is None else one.total_inc_tax for one in sold],
+        "discount": (order.discount_amount or nothing) + (order.coupon_discount or nothing),
+        "shipping": order.shipping_cost_inc_tax,
+        "fees": (order.handling_cost_inc_tax or nothing) + (order.wrapping_cost_inc_tax or nothing),
+        "tax": order.total_tax,
+        "tax_included": True,
+        "gift_cards": None if order.store_credit_amount else order.gift_certificate_amount,
     }
 
 

@@ -33,6 +33,7 @@ from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
 from activities.shops.shopify_parcels import parcels, sku
 from activities.shops.shopify_refunds import of_order, refunded, taken_off
+from activities.shops.shopify_sums import sums
 from activities.shops.signatures import check_hmac
 from journey.order import LineKind
 from store.intake import (
@@ -151,6 +152,7 @@ class Shopify:
             "email": order.email or order.contact_email,
             "phone": order.phone,
             "lines": _lines(order),
+            "sums": sums(order, _bought(order)),
             "delivery": delivery(order),
             "test": order.test,
             # Which order it replaces stands there by a name alone, that can be edited.
@@ -170,7 +172,7 @@ class Shopify:
             return refunds or Ignored(why)
         # What the order came to after its edits. Refunds lower Shopify's current total too, but they tell their own
         # story, so they are added again.
-        total, off = order.total_price, taken_off(order)
+        total, off = order.total_price, taken_off(order, order.currency)
         if order.current_total_price is not None and off is not None:
             total = order.current_total_price + off
         values = {
@@ -183,6 +185,7 @@ class Shopify:
             "email": order.email or order.contact_email,
             "phone": order.phone,
             "lines": lines,
+            "sums": sums(order, _bought(order), edited=True),
             "test": order.test,
         }
         return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"}), *refunds]
@@ -222,12 +225,7 @@ def _changed(shop: str, order_id: str, at: str | None, *, field: str) -> Event:
 
 
 def _lines(order: payloads.Order) -> list[dict[str, Any]]:
-    """The lines after every edit, as at every other shop without what refunds took away: those tell it themselves."""
-    back: Counter[str] = Counter()
-    for refund in order.refunds:
-        for one in refund.refund_line_items:
-            back[one.line_item_id or ""] += one.quantity
-    bought = [(line, min(line.now + back[line.id or ""], line.quantity)) for line in order.line_items]
+    """The lines as they were bought."""
     return [
         {
             "sku": sku(line),
@@ -240,9 +238,18 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "variant": None if line.variant_title == "Default Title" else line.variant_title,
             "product_url": line.product_url,
         }
-        for line, quantity in bought
-        if quantity != 0
+        for line, quantity in _bought(order)
     ]
+
+
+def _bought(order: payloads.Order) -> list[tuple[payloads.Line, int]]:
+    """Each line and how many of it are left by edits; what refunds took away counts, since those tell it themselves."""
+    back: Counter[str] = Counter()
+    for refund in order.refunds:
+        for one in refund.refund_line_items:
+            back[one.line_item_id or ""] += one.quantity
+    bought = [(line, min(line.now + back[line.id or ""], line.quantity)) for line in order.line_items]
+    return [(line, quantity) for line, quantity in bought if quantity != 0]
 
 
 def _kind(line: payloads.Line) -> LineKind:

@@ -82,6 +82,20 @@ class Privacy(Payload):
     data_request: Requested = Requested()
 
 
+class Amounts(Payload):
+    """An amount in one currency."""
+
+    amount: Amount | None = None
+    currency_code: Text = None
+
+
+class Moneys(Payload):
+    """An amount for the shop, and as the customer was shown and charged it."""
+
+    shop_money: Amounts = Amounts()
+    presentment_money: Amounts = Amounts()
+
+
 class Line(Payload):
     """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it.
 
@@ -97,6 +111,7 @@ class Line(Payload):
     quantity: Count = 1
     current_quantity: Count | None = None
     price: Amount = Decimal(0)
+    price_set: Moneys = Moneys()
     requires_shipping: bool = True
     gift_card: bool = False
     product_type: Text = None
@@ -164,6 +179,18 @@ class Order(Payload):
     currency: Text = None
     total_price: Amount
     current_total_price: Amount | None = None
+    total_price_set: Moneys = Moneys()
+    current_total_price_set: Moneys = Moneys()
+    total_discounts_set: Moneys = Moneys()
+    current_total_discounts_set: Moneys = Moneys()
+    total_shipping_price_set: Moneys = Moneys()
+    current_shipping_price_set: Moneys = Moneys()
+    total_tax_set: Moneys = Moneys()
+    current_total_tax_set: Moneys = Moneys()
+    original_total_duties_set: Moneys = Moneys()
+    current_total_duties_set: Moneys = Moneys()
+    taxes_included: bool | None = None
+    total_tip_received: Amount | None = None
     source_name: Text = None
     tags: Text = None
     test: bool = False

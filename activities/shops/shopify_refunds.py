@@ -66,12 +66,12 @@ def of_order(shop: str, order: payloads.Order | payloads.Cancelled) -> list[Even
     return events
 
 
-def taken_off(order: payloads.Order) -> Decimal | None:
-    """What refunds have lowered the order's current total by; None where that is in another currency."""
+def taken_off(order: payloads.Order, paid_in: str | None) -> Decimal | None:
+    """What refunds have lowered the order's current total in a currency by; None where one is in another."""
     off = Decimal(0)
     for refund in order.refunds:
         for currency, status, amount in _moved(refund):
-            if currency not in {None, order.currency}:
+            if currency not in {None, paid_in}:
                 return None
             off += amount if status != "failed" else Decimal(0)
     return off

@@ -26,6 +26,7 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
@@ -99,6 +100,7 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         "number": order.number,
         "currency": order.currency,
         "total": order.total,
+        "sums": _sums(order),
     }
     cancelled = build(OrderCancelled, {**facts, "at": changed}, names=_CHANGED) if status == "cancelled" else None
     if cancelled is not None and order.date_paid_gmt is None and order.date_completed_gmt is None:
@@ -194,6 +196,33 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
         for line in order.line_items
         if line.quantity > 0
     ]
+
+
+def _sums(order: payloads.Order) -> dict[str, Any] | None:
+    """What the total is made of, the tax in every part of it: https://woocommerce.github.io/woocommerce-rest-api-docs/.
+
+    None where the order does not say its tax, as some plugins' copies of it.
+    """
+    if order.total_tax is None:
+        return None
+    bought = [line for line in order.line_items if line.quantity > 0]
+    before = all(line.subtotal is not None for line in bought)
+    fees = sum((fee.total + fee.total_tax for fee in order.fee_lines), Decimal(0))
+    off = _both(order.discount_total, order.discount_tax) if before else Decimal(0)
+    return {
+        "lines": [
+            _both(line.subtotal, line.subtotal_tax) if before else line.total + line.total_tax for line in bought
+        ],
+        "discount": off + max(-fees, Decimal(0)),
+        "shipping": _both(order.shipping_total, order.shipping_tax),
+        "fees": max(fees, Decimal(0)),
+        "tax": order.total_tax,
+        "tax_included": True,
+    }
+
+
+def _both(amount: Decimal | None, tax: Decimal | None) -> Decimal:
+    return (amount or Decimal(0)) + (tax or Decimal(0))
 
 
 def _variant(line: payloads.Line) -> str | None:

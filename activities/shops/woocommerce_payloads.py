@@ -63,6 +63,8 @@ class Option(Payload):
 class Line(Payload):
     """One of `line_items`. `total` and `total_tax` are what all of it cost after discounts.
 
+    `subtotal` is before them.
+
     A quantity may be less than nought, of a line that takes something back. `virtual` and `downloadable` are the
     product's; WooCommerce itself does not repeat them here, extensions may.
     """
@@ -75,6 +77,8 @@ class Line(Payload):
     quantity: Whole = 1
     total: Amount = Decimal(0)
     total_tax: Amount = Decimal(0)
+    subtotal: Amount | None = None
+    subtotal_tax: Amount | None = None
     virtual: bool = False
     downloadable: bool = False
     image: Image = Image()
@@ -86,6 +90,13 @@ class Shipping(Payload):
 
     method_id: Text = None
     method_title: Text = None
+
+
+class Fee(Payload):
+    """One of `fee_lines`; one that takes something off is negative."""
+
+    total: Annotated[Decimal, Field(gt=-(10**12), lt=10**12)] = Decimal(0)
+    total_tax: Annotated[Decimal, Field(gt=-(10**12), lt=10**12)] = Decimal(0)
 
 
 class Refund(Payload):
@@ -108,6 +119,12 @@ class Order(Payload):
     status: Text = None
     currency: Text = None
     total: Amount
+    discount_total: Amount | None = None
+    discount_tax: Amount | None = None
+    shipping_total: Amount | None = None
+    shipping_tax: Amount | None = None
+    total_tax: Amount | None = None
+    fee_lines: Many[Fee]
     created_via: Text = None
     customer_id: MaybeId = None
     date_created_gmt: _Utc | None = None

@@ -222,6 +222,8 @@ def _print_account(found: Account) -> None:
     console.print(f"[bold]{name}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
     what = found.next.touch or found.next.why
     console.print(f"Next: {what}" + (f" at {clock(found.next.at)}" if found.next.at else ""))
+    if found.money is not None:
+        console.print(escape(f"Money: {found.money}"))
     if found.delivery:
         console.print(f"Delivery: {found.delivery}")
     if found.attention:
