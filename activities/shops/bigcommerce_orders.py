@@ -28,6 +28,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator
 
 from activities.shops.bigcommerce_delivery import delivery, is_collected, ships
+from activities.shops.bigcommerce_sums import Summed, sums
 from activities.shops.payloads import (
     At,
     Count,
@@ -105,21 +106,13 @@ class _Address(Payload):
     phone: Text = None
 
 
-class _Order(Payload):
+class _Order(Summed):
     id: Id
     status_id: int
     is_deleted: bool = False
     date_created: _Moment | None = None
     date_modified: _Moment | None = None
     total_inc_tax: Amount
-    total_tax: Amount | None = None
-    shipping_cost_inc_tax: Amount | None = None
-    handling_cost_inc_tax: Amount | None = None
-    wrapping_cost_inc_tax: Amount | None = None
-    discount_amount: Amount | None = None
-    coupon_discount: Amount | None = None
-    gift_certificate_amount: Amount | None = None
-    store_credit_amount: Amount | None = None
     currency_code: Text = None
     default_currency_code: Text = None
     customer_id: MaybeId = None
@@ -222,7 +215,7 @@ def order_events(
         "currency": currency,
         "total": rounded(known.total_inc_tax, currency),
     }
-    facts["sums"] = _sums(known, sold)
+    facts["sums"] = sums(known, sold)
     names = _NAMES | {"lines": "products", "at": "date_created"}
     later = names | {"at": "date_modified"}
     refunded = read_each(_Refund, refunds, "refunds")
@@ -281,26 +274,6 @@ def _line(product: _Product, currency: str | None, *, travels: bool) -> dict[str
         "unit_price": rounded(product.price_inc_tax, currency),
         "kind": _kind(product, travels=travels),
         "variant": " / ".join(one.display_value for one in product.product_options if one.display_value) or None,
-    }
-
-
-def _sums(order: _Order, sold: Sequence[_Product]) -> dict[str, Any] | None:
-    """What the total is made of, the tax in every part: https://developer.bigcommerce.com/docs/rest-management/orders.
-
-    A gift certificate pays a part of the total. So does store credit, which is no gift: of an order with any nothing is
-    said of what paid it. None where the order does not say its tax.
-    """
-    if order.total_tax is None:
-        return None
-    nothing = Decimal(0)
-    return {
-        "lines": [one.price_inc_tax * one.quantity if one.total_inc_tax is None else one.total_inc_tax for one in sold],
-        "discount": (order.discount_amount or nothing) + (order.coupon_discount or nothing),
-        "shipping": order.shipping_cost_inc_tax,
-        "fees": (order.handling_cost_inc_tax or nothing) + (order.wrapping_cost_inc_tax or nothing),
-        "tax": order.total_tax,
-        "tax_included": True,
-        "gift_cards": None if order.store_credit_amount else order.gift_certificate_amount,
     }
 
 
