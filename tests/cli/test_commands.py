@@ -147,7 +147,7 @@ async def test_an_order_file_goes_through_the_inbox_and_is_shown_from_the_ledger
     assert shown.code == 0, shown.err
     found = json.loads(shown.out)
     told = {"order", "number", "status", "phase", "now", "next", "parcels", "messages"}
-    assert set(found) == told | {"attention", "delivery", "remedies", "watching"}
+    assert set(found) == told | {"attention", "delivery", "money", "remedies", "watching"}
     assert (found["order"], found["status"]) == ("acme/1001", "running")
     listed = await later("order", "list", "--status", "running", environment=environment)
     assert "acme/1001" in listed.out
