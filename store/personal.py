@@ -36,6 +36,21 @@ TABLES: Final[Mapping[str, str]] = {
 }
 """By table, what its rows of a person fulfil; `$1` is the shop, `$2` the customer id. All go with `customers`."""
 
+ERASED: Final = "until the person is erased"
+KEPT_FOR: Final[Mapping[str, str]] = {
+    **dict.fromkeys(TABLES, ERASED),
+    "suppressions": "for ever; who is erased leaves a keyed hash instead",
+    "erased_suppressions": "for ever: a keyed hash of an address that was not to be written to",
+    "erased": "for ever: the shop's own ids of whom it had forgotten",
+    "privacy_requests": "for ever: the shop's own id, and when it was asked and done",
+    "inbox": "what was said: 30 days after it was dispatched, 90 after it died, a day where it meant nothing",
+}
+"""By table that holds something about people, how long its rows stay where nobody erases them; `docs/privacy.md`."""
+NOBODY: Final = frozenset(
+    {"current_playbook", "dispatch_habits", "erasure_key", "lanes", "playbooks", "schema_migrations", "shop_sync"}
+)
+"""The tables that hold nothing about anybody."""
+
 KEPT: Final = "(octet_length(body) > 0 OR event IS NOT NULL)"
 """What a row of the inbox fulfils that still says anything; the indices of the migrations are by these words."""
 

@@ -2,11 +2,13 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from journey.consent import Answer, How
 from journey.playbook import Channel, Purpose
+from starters.relay import FORGET_AFTER, FORGET_DEAD_AFTER, FORGET_IGNORED_AFTER
 from store import consents, devices, erasure, inbox, intake, orders, people, personal, privacy
 from store.consents import Evidence
 from store.intake import build
@@ -197,6 +199,23 @@ async def test_every_table_with_people_in_it_is_known(pool: Pool) -> None:
     addressed = {row["table_name"] for row in rows if row["column_name"] in _ADDRESSES}
     known = {"customers", "deliveries", "devices", "double_opt_ins", "message_events", "orders", "suppressions"}
     assert addressed == known
+
+
+async def test_every_table_says_how_long_it_is_kept(pool: Pool) -> None:
+    """A table is either about nobody, or says how long its rows stay, in code and in docs/privacy.md alike."""
+    tables = {row["table_name"] for row in await pool.fetch(_COLUMNS)}
+    unsaid = tables - personal.NOBODY - personal.KEPT_FOR.keys()
+    assert not unsaid, f"store/personal.py: put {unsaid} into NOBODY, or into TABLES and KEPT_FOR"
+    assert personal.NOBODY | personal.KEPT_FOR.keys() == tables
+    told = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
+    for table, kept in personal.KEPT_FOR.items():
+        assert f"| `{table}` |" in told, f"docs/privacy.md has no row for {table}"
+        assert f"| {kept} |" in next(line for line in told.splitlines() if line.startswith(f"| `{table}` |"))
+    assert {"30 days", "90", "a day"} <= {
+        f"{FORGET_AFTER.days} days",
+        f"{FORGET_DEAD_AFTER.days}",
+        "a day" if FORGET_IGNORED_AFTER.days == 1 else "",
+    }
 
 
 async def test_a_parcel_that_carries_anothers_order_goes_on(ada: Pool) -> None:
