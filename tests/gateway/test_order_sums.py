@@ -61,6 +61,9 @@ async def test_a_customer_abroad_is_shown_what_they_paid(front):
     """In dollars in mail and page, part by part; an operator has the shop's euros beside them."""
     order_id = numeric_id()
     await front.shopify("orders/create", abroad(order_id))
+    text, _ = await shown(front, SHOPIFY, str(order_id))
+    rows = ["- Cup, 2 \u00d7 $50.00: $100.00", "Goods: $100.00", "Discount: -$10.00", "Shipping: $5.00", "Tax: $7.60"]
+    assert [line for line in text.splitlines() if "$" in line][-6:] == [*rows, "Total: $102.60"]
     for words in await shown(front, SHOPIFY, str(order_id)):
         for said in ("100.00", "10.00", "5.00", "7.60", "102.60"):
             assert said in words
