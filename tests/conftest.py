@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
@@ -28,6 +29,9 @@ structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.
 
 for name in [name for name in os.environ if name.startswith(("POSTLUDE_", "TEMPORAL_"))]:
     del os.environ[name]  # the tests' parts are their own, whatever the developer's shell says
+
+# A shell that starts the suite in the background has it ignore Ctrl-C, and the programs that tests start inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # For the Temporal server, a Go program that need not save memory here.
 os.environ.setdefault("GOGC", "400")
