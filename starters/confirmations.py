@@ -24,7 +24,14 @@ from store.pool import AWAY, Pool
 _log = structlog.get_logger(__name__)
 
 # Both are messages to the same number, so a text message proves it for either. WhatsApp itself would want a template.
-_VIA: Final = {Channel.EMAIL: Channel.EMAIL, Channel.SMS: Channel.SMS, Channel.WHATSAPP: Channel.SMS}
+# A notification proves nothing: whoever holds an order's link can register a device. So the mailbox is asked.
+_VIA: Final = {
+    Channel.EMAIL: Channel.EMAIL,
+    Channel.SMS: Channel.SMS,
+    Channel.WHATSAPP: Channel.SMS,
+    Channel.WEB_PUSH: Channel.EMAIL,
+    Channel.PUSH: Channel.EMAIL,
+}
 
 
 class Confirmations:

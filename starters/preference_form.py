@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 from fastapi import Request
 
-from journey.consent import PAUSE, Frequency, Policy, Preferences, needs_confirmation
+from journey.consent import PAUSE, Frequency, Policy, Preferences
 from journey.playbook import Channel, Purpose, Topic
 from starters.words import LANGUAGES, language_of, words_of
 from store import preferences
@@ -19,6 +19,7 @@ from store.standing import Standing
 _BODY_LIMIT = 64 * 1024
 _FIELDS = 100
 _TO_CONFIRM = frozenset({Channel.EMAIL, Channel.SMS, Channel.WHATSAPP})
+_DEAD = frozenset({"bounced", "complained"})
 Form = Mapping[str, Sequence[str]]
 """Field names with all their values."""
 _Chosen = TypeVar("_Chosen", bound=StrEnum)
@@ -43,7 +44,6 @@ def offers_to(
     unless it is on.
     """
     offers = []
-    proven = preferences.proven_by(via)
     answered = {answer.channel for answer in known.answers}
     for channel in preferences.MARKETED:
         if channel not in known.addressed and (channel in _TO_CONFIRM or channel not in answered):
@@ -51,12 +51,18 @@ def offers_to(
         reason = known.suppressed.get(channel)
         allowed = known.permission(channel, Purpose.MARKETING, now=now, policy=policy).allowed
         on = allowed and reason is None
-        confirm = not on and channel not in proven and needs_confirmation(channel, known.country, now)
-        if not confirm or channel in confirms:
-            # A complaint at a provider is not taken back by a tick here: it keeps refusing the address.
-            unreachable = reason in {"bounced", "complained"}
+        confirm = not on and preferences.asks_first(known, channel, via, now)
+        # A complaint at a provider is not taken back by a tick here: it keeps refusing the address.
+        unreachable = reason in _DEAD
+        if not confirm or unreachable or (channel in confirms and _asked(known, channel)):
             offers.append(Offer(channel, on=on, unreachable=unreachable, confirm=confirm and not unreachable))
     return offers
+
+
+def _asked(known: Standing, channel: Channel) -> bool:
+    """Whether there is an address that can be asked to confirm the channel: of notifications, the mailbox."""
+    asked = channel if channel in _TO_CONFIRM else Channel.EMAIL
+    return asked in known.addressed and known.suppressed.get(asked) not in _DEAD
 
 
 def choices_of(form: Form, known: Standing, offers: Sequence[Offer], *, shop_name: str, now: datetime) -> Choices:

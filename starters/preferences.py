@@ -15,7 +15,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import RedirectResponse, Response
 
 from activities.links import Links
-from journey.consent import Policy
+from journey.consent import Frequency, Policy
 from journey.playbook import Channel, Topic
 from starters.portal import Pages, source_of
 from starters.preference_form import Form, Offer, choices_of, offers_to, read_form
@@ -23,9 +23,11 @@ from starters.words import LANGUAGES, asked_for, language_of, words_of
 from store import double_opt_in, preferences
 from store.double_opt_in import Pending
 from store.pool import AWAY, Pool
+from store.preferences import Chosen
 from store.standing import Standing
 
 _LEAST = Policy()
+_NOTES = {"yes": "saved", "asked": "asked", "not_sent": "not_sent", "too_many": "too_many"}
 
 
 class Confirmations(Protocol):
@@ -89,22 +91,29 @@ class _Centre:
             return self.pages.not_found(asked_for(request))
         now = self.clock()
         return _page(
-            self.pages, known, self._offers(known, ids[2], now), now=now, note=request.query_params.get("saved")
+            self.pages,
+            known,
+            self._offers(known, ids[2], now),
+            via=ids[2],
+            now=now,
+            note=request.query_params.get("saved"),
         )
 
     async def choose(self, token: str, request: Request) -> Response:
         form = await read_form(request)
         ids = self.links.read_preferences(token)
         try:
-            asked = await self._choose(ids, form, source_of(self.links, request)) if ids else None
+            chosen = await self._choose(ids, form, source_of(self.links, request)) if ids else None
         except AWAY:
             return self.pages.away(asked_for(request))
-        if asked is None:
+        if chosen is None:
             return self.pages.not_found(asked_for(request))
-        said = "asked" if asked else "yes"
-        for pending in (one for one in asked if one.fresh):
+        said = "asked" if chosen.asked else "yes"
+        for pending in (one for one in chosen.asked if one.fresh):
             if not await self._confirm(pending):
                 said = "not_sent"
+        if chosen.too_many:
+            said = "too_many"
         return RedirectResponse(f"?saved={said}", status_code=303)
 
     async def ask(self, token: str, request: Request) -> Response:
@@ -134,9 +143,7 @@ class _Centre:
             return self.pages.away(asked_for(request))
         return RedirectResponse("?", status_code=303) if done else self.pages.not_found(asked_for(request))
 
-    async def _choose(
-        self, ids: tuple[str, str, Channel], form: Form, source_hash: str | None
-    ) -> tuple[Pending, ...] | None:
+    async def _choose(self, ids: tuple[str, str, Channel], form: Form, source_hash: str | None) -> Chosen | None:
         shop, order_id, via = ids
         now = self.clock()
         known = await preferences.load(self.pool, shop, order_id)
@@ -168,17 +175,21 @@ class _Centre:
         return offers_to(known, via, now, confirms=able, policy=self.policy)
 
 
-def _page(pages: Pages, known: Standing, offers: Sequence[Offer], *, now: datetime, note: str | None) -> Response:
+def _page(
+    pages: Pages, known: Standing, offers: Sequence[Offer], *, via: Channel, now: datetime, note: str | None
+) -> Response:
     language = language_of(known.locale)
     words = words_of(language)
     rests = known.preferences.rests_until(now)
+    less_only = not preferences.proves_person(via)
+    fewer = known.preferences.frequency is Frequency.FEWER
     return pages.render(
         "preferences.html",
         language=language,
         languages=LANGUAGES,
         words=words,
         # Whatever the address line says, the page only ever shows words of its own.
-        note={"yes": words["saved"], "asked": words["asked"], "not_sent": words["not_sent"]}.get(note or ""),
+        note=words[_NOTES[note]] if note in _NOTES else None,
         offers=[
             {
                 "name": offer.channel.value,
@@ -190,10 +201,18 @@ def _page(pages: Pages, known: Standing, offers: Sequence[Offer], *, now: dateti
             for offer in offers
         ],
         topics=[
-            {"name": topic.value, "label": words["topics"][topic.value], "on": topic not in known.topics_refused}
+            {
+                "name": topic.value,
+                "label": words["topics"][topic.value],
+                "on": topic not in known.topics_refused,
+                "fixed": less_only and topic in known.topics_refused,
+            }
             for topic in Topic
         ],
         wishes=known.preferences,
+        # Links to an order are passed on: whoever holds one may ask for less, not for more than the person wants.
+        less_only=less_only,
+        held_back=less_only and (fewer or rests is not None or bool(known.topics_refused)),
         addressed=[channel.value for channel in preferences.MARKETED if channel in known.addressed],
         paused_until=format_date(rests.astimezone(UTC).date(), "long", locale=language) if rests else None,
     )

@@ -9,6 +9,7 @@ from journey.playbook import Channel, Purpose
 from store import consents
 from store.consents import Evidence
 from store.pool import Connection, Pool
+from store.standing import NUMBERS
 
 LASTS = timedelta(days=30)
 """How long one may be confirmed; after that it has to be asked for again."""
@@ -28,13 +29,15 @@ _FIND = """
 SELECT d.*, c.country, coalesce(p.locale, c.locale) AS locale
 FROM double_opt_ins d JOIN customers c USING (shop, customer_id) LEFT JOIN preferences p USING (shop, customer_id)
 WHERE d.nonce = $1 AND (d.confirmed_at IS NOT NULL OR d.requested_at > $2)
-  AND d.address = CASE WHEN d.channel = 'email' THEN lower(c.email) ELSE c.phone END
+  AND d.address = CASE WHEN d.channel IN ('sms', 'whatsapp') THEN c.phone ELSE lower(c.email) END
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """One that was asked for. `nonce` goes, in a signed link, to the customer's address of that channel.
+
+    Of notifications it goes to their mailbox: whoever holds an order's link may have registered a device.
 
     `fresh` is False for one whose link went out lately: it is not to be sent again. `locale` is the customer's.
     """
@@ -66,14 +69,14 @@ async def ask(
         connection: in a transaction that holds the customer's row.
         shop: the customer's shop.
         customer_id: whose record it is for.
-        channel: email, sms or whatsapp.
-        address: theirs, as the record has it.
+        channel: any but the inbox.
+        address: theirs that has to confirm it, as the record has it: a number for texts, else their mailbox.
         country: where they are.
         locale: in which language to write to them.
         at: when, aware.
         evidence: of the request; its wording is kept with the confirmation too.
     """
-    listed = address.lower() if channel is Channel.EMAIL else address
+    listed = address if channel in NUMBERS else address.lower()
     lately = await connection.fetchval(_LATELY, shop, customer_id, channel.value, listed, at - PAUSE)
     if lately is not None:
         return Pending(lately, shop, customer_id, channel, locale, fresh=False)

@@ -11,7 +11,7 @@ from journey.outcomes import DeliverRequest
 from journey.playbook import Channel, Playbook, Purpose, Touch
 from journey.send_time import best_hour
 from journey.zones import possible_zones
-from store.standing import Standing, about_order, standing_of
+from store.standing import Standing, about_order, by_its_devices, standing_of
 
 Providers = Callable[[Channel, str], str | None]
 """The name of the provider that a message of that key goes to on a channel; None when nobody serves the channel."""
@@ -48,7 +48,7 @@ def gathered(
         segments: how many texts the message would be, by channel, where known.
         policy: what the shop does beyond the law's least about consent.
     """
-    known = standing_of(row)
+    known = by_its_devices(standing_of(row), row)
     if not touch.marketing:
         known = about_order(known, row)
     zones = possible_zones(row["time_zone"], row["country"])

@@ -38,7 +38,8 @@ JOIN suppressions s ON s.shop IN (c.shop, '')
 ORDER BY s.channel, s.at
 """
 _DEVICES = """
-SELECT channel, count(*) FILTER (WHERE dead_at IS NULL) AS living, count(*) FILTER (WHERE dead_at IS NOT NULL) AS dead
+SELECT channel, count(DISTINCT address) FILTER (WHERE dead_at IS NULL) AS living,
+       count(DISTINCT address) FILTER (WHERE dead_at IS NOT NULL) AS dead
 FROM devices WHERE shop = $1 AND customer_id = $2 GROUP BY channel ORDER BY channel
 """
 # By the customer's orders: the ledger's own index by customer leaves out what was refused.

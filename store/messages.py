@@ -81,12 +81,12 @@ class MessageFacts:
     """All of it. Times are UTC.
 
     `email` and `phone` (E.164) are the customer's own, `contact_email` and `contact_phone` those given for this order,
-    None when there is no usable one. `devices` are the push addresses of a channel, the one registered last first,
-    `remedies` by the parcel they make good. `refunded` is what was paid back in the order's currency, `refunds` each
-    refund that was paid, by its id, in its own. `number` is what the shop shows of the order, empty where that is its
-    id. `revised` are the days by which overdue parcels may be expected, where somebody looked (`with_revised_days`).
-    `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it is kept ready in the
-    shop's own store. `sums` is what the total is made of, in the currency that was paid in.
+    None when there is no usable one. `devices` are the push addresses of a channel that the order's links registered,
+    the last one first, `remedies` by the parcel they make good. `refunded` is what was paid back in the order's
+    currency, `refunds` each refund that was paid, by its id, in its own. `number` is what the shop shows of the order,
+    empty where that is its id. `revised` are the days by which overdue parcels may be expected, where somebody looked
+    (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it
+    is kept ready in the shop's own store. `sums` is what the total is made of, in the currency that was paid in.
     """
 
     shop: str
@@ -139,7 +139,7 @@ class MessageFacts:
 _LOAD = f"""
 SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS locale, c.time_zone, c.country,
        ARRAY(SELECT d.channel || ' ' || d.address FROM devices d
-              WHERE d.shop = c.shop AND d.customer_id = c.customer_id AND d.dead_at IS NULL
+              WHERE d.shop = o.shop AND d.order_id = o.order_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT row_to_json(d) FROM deliveries d WHERE (d.shop, d.order_id) = (o.shop, o.order_id)) AS delivery,
        (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id AND {PAID}) AS refunded,

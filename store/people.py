@@ -10,7 +10,7 @@ from store.consents import Evidence
 from store.intake import Customer
 from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
-from store.standing import Standing, standing
+from store.standing import NUMBERS, Standing, standing
 
 # A newer word replaces what is known, a late one only fills gaps; a region goes with its country. Judged where the row
 # is locked: of two first words at the same moment, one finds the other's row. A statement does not see what itself
@@ -43,11 +43,8 @@ SELECT c.*, o.contact_email FROM orders o, LATERAL (
     WHERE shop = o.shop AND customer_id = o.customer_id OFFSET 0 FOR UPDATE) c
 WHERE o.shop = $1 AND o.order_id = $2
 """
-_REACHED_AT = {
-    Channel.EMAIL: "SELECT email FROM customers WHERE shop = $1 AND customer_id = $2",
-    Channel.SMS: "SELECT phone FROM customers WHERE shop = $1 AND customer_id = $2",
-    Channel.WHATSAPP: "SELECT phone FROM customers WHERE shop = $1 AND customer_id = $2",
-}
+_EMAIL = "SELECT email FROM customers WHERE shop = $1 AND customer_id = $2"
+_PHONE = "SELECT phone FROM customers WHERE shop = $1 AND customer_id = $2"
 # The newest order is the likeliest to be meant.
 _WHO_WRITES = """
 SELECT c.shop, o.order_id, coalesce(p.locale, c.locale) AS locale, coalesce(o.number, o.order_id) AS number
@@ -193,8 +190,8 @@ async def locale_of(pool: Pool, shop: str, order_id: str) -> str | None:
 
 
 async def reached_at(pool: Pool, shop: str, customer_id: str, channel: Channel) -> str | None:
-    """The customer's own address of e-mail, SMS or WhatsApp; None when there is none, or no such customer."""
-    address: str | None = await pool.fetchval(_REACHED_AT[channel], shop, customer_id)
+    """The customer's own number for SMS and WhatsApp, else their mailbox; None: no address, or no such customer."""
+    address: str | None = await pool.fetchval(_PHONE if channel in NUMBERS else _EMAIL, shop, customer_id)
     return address or None
 
 

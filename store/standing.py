@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from journey.consent import Answer, Frequency, How, Permission, Policy, Preferences, permits, topics_refused
+from journey.consent import (
+    Answer,
+    Frequency,
+    How,
+    Permission,
+    Policy,
+    Preferences,
+    permits,
+    topics_refused,
+    word_that_holds,
+)
 from journey.playbook import Channel, Purpose, Topic
 from store.pool import Connection, Pool
 
@@ -40,8 +50,11 @@ OF_ORDER = """
        ARRAY(SELECT s.channel || ' ' || s.reason FROM suppressions s
               WHERE s.shop IN (o.shop, '')
                 AND (s.channel = 'email' AND s.address = lower(o.contact_email)
-                     OR s.channel IN ('sms', 'whatsapp') AND s.address = o.contact_phone)) AS contact_suppressed
+                     OR s.channel IN ('sms', 'whatsapp') AND s.address = o.contact_phone)) AS contact_suppressed,
+       ARRAY(SELECT DISTINCT d.channel FROM devices d
+              WHERE d.shop = o.shop AND d.order_id = o.order_id AND d.dead_at IS NULL) AS order_devices
 """
+_PUSHED = frozenset({Channel.WEB_PUSH, Channel.PUSH})
 _STANDING = f"""
 SELECT {COLUMNS} FROM customers c LEFT JOIN preferences p USING (shop, customer_id)
 WHERE c.shop = $1 AND c.customer_id = $2
@@ -71,6 +84,11 @@ class Standing:
     last_purchase_at: datetime | None
     suppressed: Mapping[Channel, str]
     addressed: frozenset[Channel]
+
+    def refused_by_person(self, channel: Channel) -> bool:
+        """Whether a no of their own stands against marketing by `channel`, in an answer or on the list."""
+        held = word_that_holds(self.answers, channel=channel, country=self.country)
+        return channel in self.suppressed or (held is not None and held.own and not held.granted)
 
     @property
     def topics_refused(self) -> frozenset[Topic]:
@@ -130,6 +148,12 @@ def standing_of(row: Any) -> Standing:
         suppressed=suppressed,
         addressed=frozenset(addressed),
     )
+
+
+def by_its_devices(known: Standing, row: Any) -> Standing:
+    """The same person for any message of an order, by a row that has `OF_ORDER` as well: its links' devices alone."""
+    devices = {Channel(channel) for channel in row["order_devices"]}
+    return replace(known, addressed=(known.addressed - _PUSHED) | devices)
 
 
 def about_order(known: Standing, row: Any) -> Standing:

@@ -87,7 +87,7 @@ def answers(street: Street, *said: Said) -> None:
 
 async def alive(street: Street, order: Order) -> list[str]:
     """The tokens of the order's customer that are still sent to."""
-    found = await devices.addresses(street.pool, "acme", order.person.customer_id, "push")
+    found = await devices.addresses(street.pool, "acme", order.order_id, "push")
     return [address.partition("-")[0] for address in found]
 
 
@@ -102,6 +102,16 @@ async def test_one_living_device_is_enough(street: Street) -> None:
     assert isinstance(await street.once(order, MARKETING), Sent)
     assert [token.partition("-")[0] for token in street.pushed(order)] == ["tablet", "phone", "phone"]
     assert street.mails(order) == []
+
+
+@pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])
+async def test_a_device_hears_of_the_order_whose_link_registered_it(street: Street, touch: str) -> None:
+    """Another order of the same customer has no device, so it is told by mail: links to an order are passed on."""
+    street = street.with_touches(PUSH, EMAIL)
+    order = await with_devices(street, "a stranger's")
+    other = await street.order(person=order.person)
+    assert isinstance(await street.once(other, touch), Sent)
+    assert (street.pushed(order), len(street.mails(other))) == ([], 1)
 
 
 @pytest.mark.parametrize("touch", [TRANSACTIONAL, MARKETING])

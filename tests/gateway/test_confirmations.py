@@ -110,7 +110,7 @@ async def test_what_nobody_can_send_is_not_offered(counter, brand):
     """Without a provider of text messages a German number cannot be asked, so there is no box for it."""
     senders = Senders({Channel.EMAIL: Route([Smtp(urlsplit(counter.catcher.url))], [1])})
     able = Confirmations(counter.gate.pool, senders, lambda _language: brand)
-    assert able.channels == {Channel.EMAIL}
+    assert able.channels == {Channel.EMAIL, Channel.PUSH, Channel.WEB_PUSH}
     gate = counter.gate
     services = Services(pool=gate.pool, sources={}, links=gate.links, brand=brand, confirmations=able)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://gate") as client:

@@ -39,7 +39,7 @@ class Inbox:
         assert laid
 
     async def addresses(self, channel="web_push"):
-        return await devices.addresses(self.pool, "acme", "c-1", channel)
+        return await devices.addresses(self.pool, "acme", "1001", channel)
 
 
 @pytest.fixture

@@ -166,13 +166,19 @@ async def test_a_form_sent_as_it_was_changes_nothing(centre):
 
 
 async def test_the_channel_of_the_link_is_switched_at_once(centre):
-    """Off puts the address on the list, on takes it off; both are evidence with the words that stood there."""
+    """On counts for who never said no; off puts the address on the list; on again is confirmed from the mailbox."""
+    await centre.gate.pool.execute("DELETE FROM consents")
+    form = await centre.fields()
+    await centre.save(form, **form.ticked("channel", "email"))
+    assert await centre.may(Channel.EMAIL) == "express"
     await centre.save(await centre.fields(), channel=[])
     assert await centre.may(Channel.EMAIL) == "opted_out"
     assert (await centre.standing()).suppressed == {Channel.EMAIL: "opted_out"}
     form = await centre.fields()
     assert "channel" not in form.fields
-    await centre.save(form, **form.ticked("channel", "email"))
+    assert await centre.save(form, **form.ticked("channel", "email")) == "?saved=asked"
+    assert await centre.may(Channel.EMAIL) == "opted_out"
+    await centre.client.post(centre.postbox.sent[0][1])
     assert (await centre.may(Channel.EMAIL), (await centre.standing()).suppressed) == ("express", {})
     row = await centre.gate.pool.fetchrow("SELECT * FROM consents WHERE how = 'preference_centre' AND granted")
     assert row["wording"] == "E-mail: offers, tips and news from Fernhill Supply"
@@ -208,6 +214,37 @@ async def test_topics_frequency_pause_language_and_the_preferred_channel(centre)
     found = await centre.standing()
     assert found.topics_refused == {"reviews"}
     assert (found.preferences.paused_until, found.preferences.channel, found.preferences.locale) == (None, None, "fr")
+
+
+async def test_an_order_link_that_was_passed_on_asks_for_less_only(centre):
+    """What the person switched off or wants less of is shown as fixed, and a forged form changes none of it."""
+    await centre.save(await centre.fields(), topic=["tips"], frequency="fewer", pause="start", channel=[])
+    passed_on = centre.link(Channel.INBOX)
+    form = await centre.fields(passed_on)
+    assert words_of("en")["less_only"] in form.html
+    assert form.fields["topic_shown"] == ["tips"]
+    before = await centre.standing()
+    forged = {"topic": ["tips", "news"], "topic_shown": ["tips", "news"], "frequency": "all", "pause": "end"}
+    assert await centre.save(form, passed_on, **forged, **form.ticked("channel", "email")) == "?saved=asked"
+    found = await centre.standing()
+    assert (found.topics_refused, found.preferences) == (before.topics_refused, before.preferences)
+    assert await centre.may(Channel.EMAIL) == "opted_out"
+    assert words_of("en")["less_only"] not in (await centre.fields()).html
+
+
+async def test_very_many_changes_are_told_so(centre):
+    """The page says that it is enough for today; switching everything off still works."""
+    form, said = await centre.fields(), []
+    for number in range(30):
+        topics = ["tips", "reviews", "offers"] + ["news"] * (number % 2)
+        centre.gate.clock.forward(seconds=9)
+        shown = {"topic_had": ["tips", "reviews", "offers"] + ["news"] * (1 - number % 2)}
+        answer = await centre.client.post(centre.link(), data={**form.fields, **shown, "topic": topics})
+        said.append(answer.headers["location"])
+    assert said[-1] == "?saved=too_many"
+    assert words_of("en")["too_many"] in (await centre.client.get(centre.link() + said[-1])).text
+    await centre.save(await centre.fields(), do="off")
+    assert await centre.may(Channel.EMAIL) == "opted_out"
 
 
 async def test_everything_off_is_one_press(centre):

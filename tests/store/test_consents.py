@@ -67,9 +67,11 @@ class Desk:
         self, at: datetime = NOON, *, via: Channel = Channel.EMAIL, **changes: Any
     ) -> Sequence[Any] | None:
         choices = Choices(**{"preferences": Preferences(), **changes})
-        return await preferences.choose(
+        chosen = await preferences.choose(
             self.pool, shop="acme", order_id="of-c-1", via=via, choices=choices, at=at, source_hash="h" * 32
         )
+        self.too_many = chosen is not None and chosen.too_many
+        return None if chosen is None else chosen.asked
 
     async def leave(self, at: datetime = NOON, how: How = How.UNSUBSCRIBE_LINK) -> None:
         assert await people.opt_out(self.pool, shop="acme", order_id="of-c-1", at=at, how=how)
@@ -345,9 +347,87 @@ async def test_choices_are_evidence_and_saying_them_again_is_none(desk: Desk) ->
     for minute in (2, 3):
         await desk.choose(NOON + timedelta(minutes=minute), channels={Channel.EMAIL: False})
     assert await desk.listed() == [("acme", "email", EMAIL, "opted_out")]
-    await desk.choose(NOON + timedelta(minutes=4), channels={Channel.EMAIL: True})
-    assert (await desk.may(Channel.EMAIL), await desk.listed()) == ("express", [])
-    assert len(await desk.rows("email")) == 3
+    assert await desk.rows("email") == [(True, "preference_centre"), (False, "preference_centre")]
+
+
+NOES = ["link", "one_click", "stop", "provider", "account", "centre"]
+
+
+async def say_no(desk: Desk, how: str, channel: Channel) -> None:
+    """The person's own no to mails, or to texts where it is one that only texts have."""
+    match how:
+        case "link" | "one_click":
+            await desk.leave(NOON, How.ONE_CLICK if how == "one_click" else How.UNSUBSCRIBE_LINK)
+        case "stop":
+            await desk.text("STOP")
+        case "provider":
+            event = MessageFeedback(
+                provider="ses", kind="opted_out", at=NOON, channel=channel, address=EMAIL, key="acme/1/x"
+            )
+            async with desk.pool.acquire() as connection, connection.transaction():
+                await consents.replied(connection, event)
+        case "account":
+            await desk.update(NOON, email_marketing=False)
+        case _:
+            await desk.choose(NOON, channels={channel: False})
+
+
+@pytest.mark.parametrize("country", ["DE", "US"])
+@pytest.mark.parametrize("via", [Channel.INBOX, Channel.EMAIL, Channel.SMS])
+@pytest.mark.parametrize("how", NOES)
+async def test_no_link_overturns_a_no_of_the_persons_own(desk: Desk, how: str, via: Channel, country: str) -> None:
+    """Pages are passed on and mails forwarded: a yes is only asked for, in every country; the address confirms it."""
+    channel = Channel.SMS if how == "stop" else Channel.EMAIL
+    await desk.person(country=country)
+    await say_no(desk, how, channel)
+    before = await desk.listed()
+    (asked,) = await desk.choose(NOON + timedelta(minutes=1), via=via, channels={channel: True}) or ()
+    assert (asked.channel, await desk.may(channel), await desk.listed()) == (channel, "opted_out", before)
+    await double_opt_in.confirm(desk.pool, asked.nonce, at=NOON + timedelta(minutes=2))
+    assert (await desk.may(channel), await desk.listed()) == ("express", [])
+
+
+@pytest.mark.parametrize("channel", [Channel.PUSH, Channel.WEB_PUSH])
+async def test_a_no_to_notifications_is_overturned_from_the_mailbox(desk: Desk, channel: Channel) -> None:
+    """A device may be anybody's who holds an order's link, so the person's mailbox is asked."""
+    await desk.person(country="US")
+    await desk.choose(NOON, channels={channel: False})
+    (asked,) = await desk.choose(NOON + timedelta(minutes=1), via=Channel.INBOX, channels={channel: True}) or ()
+    reached = await people.reached_at(desk.pool, "acme", "c-1", channel)
+    assert (await desk.may(channel), reached) == ("opted_out", "Ada@Example.com")
+    await double_opt_in.confirm(desk.pool, asked.nonce, at=NOON + timedelta(minutes=2))
+    assert await desk.may(channel) == "express"
+
+
+async def test_an_orders_page_asks_for_less_never_for_more(desk: Desk) -> None:
+    """Topics, rest and frequency that the person chose stay; a link in a mail of theirs changes them both ways."""
+    await desk.person()
+    rest = NOON + timedelta(days=30)
+    chosen = Preferences(frequency=Frequency.FEWER, paused_until=rest)
+    await desk.choose(via=Channel.INBOX, preferences=chosen, topics={Topic.NEWS: False})
+    for via, quiet in ((Channel.INBOX, True), (Channel.EMAIL, False)):
+        await desk.choose(NOON + timedelta(minutes=1), via=via, topics={Topic.NEWS: True})
+        found = await desk.standing()
+        assert (found.topics_refused == {Topic.NEWS}, found.preferences == chosen) == (quiet, quiet)
+
+
+async def test_clicking_to_and_fro_writes_a_bounded_number_of_rows(desk: Desk) -> None:
+    """After so many answers in a day a no still counts, a yes has to wait for tomorrow, and nothing grows."""
+    await desk.person()
+    for minute in range(100):
+        granted = bool(minute % 2)
+        await desk.choose(
+            NOON + timedelta(minutes=minute), topics={Topic.NEWS: granted}, channels={Channel.SMS: granted}
+        )
+    assert desk.too_many
+    assert (await desk.standing()).topics_refused == {Topic.NEWS}
+    most = preferences.CHANGES_A_DAY + 2
+    assert await desk.pool.fetchval("SELECT count(*) FROM consents") <= most
+    await desk.choose(NOON + timedelta(minutes=100), everything_off=True, topics={Topic.TIPS: False})
+    assert not desk.too_many
+    assert {await desk.may(channel) for channel in preferences.MARKETED} == {"opted_out"}
+    await desk.choose(NOON + timedelta(days=2), topics={Topic.NEWS: True})
+    assert (await desk.standing()).topics_refused == {Topic.TIPS}
 
 
 async def test_everything_off_is_a_no_to_every_channel(desk: Desk) -> None:

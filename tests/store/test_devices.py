@@ -21,16 +21,41 @@ async def register(pool: Pool, order: Order, address: str, **changes: Any) -> bo
 
 async def living(pool: Pool, order: Order, channel: devices.PushChannel = "push", limit: int = 100) -> list[str]:
     async with pool.acquire() as connection:
-        return await devices.addresses(connection, order.shop, order.person.customer_id, channel, limit)
+        return await devices.addresses(connection, order.shop, order.order_id, channel, limit)
 
 
 async def test_a_device_registered_twice_is_one(books: Books) -> None:
-    """Also when an app does it from two places at once, and from another order of the same customer."""
+    """Also when an app does it from two places at once; for another order of the same customer it is one more."""
     order = await books.order()
     other = await books.order(order.person)
     registered = await asyncio.gather(*(register(books.pool, one, "t-1") for one in (order, other, order, other)))
     assert registered == [True] * 4
-    assert await living(books.pool, order) == ["t-1"]
+    assert (await living(books.pool, order), await living(books.pool, other)) == (["t-1"], ["t-1"])
+
+
+async def test_a_link_registers_for_its_own_order_alone(books: Books) -> None:
+    """Whoever was handed one order's link hears nothing of the customer's other orders."""
+    order = await books.order()
+    other = await books.order(order.person)
+    await register(books.pool, order, "a stranger's")
+    assert (await living(books.pool, order), await living(books.pool, other)) == (["a stranger's"], [])
+
+
+async def test_a_link_crowds_out_no_device_of_another(books: Books) -> None:
+    """A link that was passed on may fill up its own order; the customer's phone stays where it was registered."""
+    order = await books.order()
+    passed_on = await books.order(order.person)
+    await register(books.pool, order, "phone", at=NOON - timedelta(days=9))
+    for number in range(devices.MOST + 5):
+        await register(books.pool, passed_on, f"t-{number}", at=NOON + timedelta(minutes=number))
+    assert (await living(books.pool, order), len(await living(books.pool, passed_on))) == (["phone"], devices.MOST)
+
+
+async def test_one_address_is_one_customers_whoever_is_quicker(books: Books) -> None:
+    """Two customers who register one address at the same moment do not both keep it."""
+    first, second = await books.order(), await books.order()
+    await asyncio.gather(*(register(books.pool, one, "t-1") for one in (first, second) * 3))
+    assert sorted([await living(books.pool, first), await living(books.pool, second)]) == [[], ["t-1"]]
 
 
 async def test_a_device_belongs_to_who_registered_last(books: Books) -> None:

@@ -117,3 +117,40 @@ async def test_refunds_of_before_were_paid_in_their_orders_currency(before) -> N
     await before.execute(older, "b")
     of_order = f"SELECT sum(amount) FROM refunds r JOIN orders o USING (shop, order_id) WHERE {PAID}"  # noqa: S608  a constant
     assert await before.fetchval(of_order) == 2000
+
+
+async def test_devices_of_before_are_kept_for_each_order_of_their_customer(stack: EmbeddedStack) -> None:
+    """A phone that was the customer's goes on hearing of the orders they had, dead ones stay dead, once each."""
+    name = f"before_{uuid4().hex}"
+    admin = await asyncpg.connect(stack.database_url)
+    await admin.execute(f"CREATE DATABASE {name}")
+    old = await asyncpg.connect(stack.database_url, database=name)
+    for file, sql in migrations():
+        if file < "0026":
+            await old.execute(sql)
+    for customer, orders in (("c-1", ("1", "2")), ("c-2", ("3",)), ("c-3", ())):
+        await old.execute("INSERT INTO customers (shop, customer_id, updated_at) VALUES ('acme', $1, now())", customer)
+        await old.execute(
+            """INSERT INTO devices (shop, customer_id, channel, address, created_at, dead_at)
+               VALUES ('acme', $1, 'push', $1 || ' phone', now(), CASE WHEN $1 = 'c-2' THEN now() END)""",
+            customer,
+        )
+        for order in orders:
+            await old.execute(
+                """INSERT INTO orders (shop, order_id, customer_id, placed_at, currency, total, buyer, playbook)
+                   VALUES ('acme', $1, $2, now(), 'EUR', 79, 'first', 'none')""",
+                order,
+                customer,
+            )
+    for file, sql in migrations():
+        if file >= "0026":
+            await old.execute(sql)
+    found = await old.fetch("SELECT order_id, address, dead_at IS NULL FROM devices ORDER BY order_id")
+    await old.close()
+    await admin.execute(f"DROP DATABASE {name}")
+    await admin.close()
+    assert [tuple(row) for row in found] == [
+        ("1", "c-1 phone", True),
+        ("2", "c-1 phone", True),
+        ("3", "c-2 phone", False),
+    ]
