@@ -114,6 +114,13 @@ def workflow_id(shop: str, order_id: str) -> str:
     return f"order:{shop}:{order_id}"
 
 
+def order_of(name: str) -> tuple[str, str] | None:
+    """Shop and order id of a journey's `workflow_id`; None where it is none. A shop has no colon in it."""
+    kind, _, order = name.partition(":")
+    shop, _, order_id = order.partition(":")
+    return (shop, order_id) if kind == "order" and shop and order_id else None
+
+
 def cut(text: str, most: int = 200) -> str:
     """The text, or as much of its beginning as fits in `most` bytes of UTF-8.
 

@@ -14,7 +14,7 @@ from starters.begun import BegunOrders
 from starters.dispatch import dispatch
 from starters.ports import Buried, Fetch, Journeys, Replies, Unheard, no_shop, nobody, unsaid
 from starters.troubles import GIVEN_UP_AFTER, MOST_FAULTS, Trouble, pause, said, trouble
-from store import feedback, inbox, letters, privacy
+from store import feedback, inbox, letters, pasts, personal, privacy
 from store.inbox import Claimed
 from store.intake import readable
 from store.pool import AWAY, Pool
@@ -26,12 +26,6 @@ WAITS_FOR = timedelta(days=7)
 UNREAD_DEAD_AFTER = timedelta(days=30)
 """For what a newer version stored: nothing is amiss with it, and a deploy may take its time."""
 _UNREAD_AT_ONCE = 1000
-# What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
-# what was dispatched, a season for a dead letter, which somebody has yet to look into. What was ignored nobody asks
-# for, and it has no subject that says whom it names: a day is for whoever sets a shop up.
-FORGET_AFTER = timedelta(days=30)
-FORGET_DEAD_AFTER = timedelta(days=90)
-FORGET_IGNORED_AFTER = timedelta(days=1)
 _FORGET_EVERY = timedelta(hours=1)
 _FORGET_AT_ONCE = 1000
 _POLL = timedelta(seconds=1)
@@ -159,14 +153,15 @@ class Relay:
             if self._telling is None or self._telling.done():
                 self._telling = asyncio.create_task(self._tell_people(now))
         if now >= self._next_forget:
-            forgotten = await inbox.forget(
+            blanked = await inbox.forget(
                 self._pool,
-                finished_before=now - FORGET_AFTER,
-                dead_before=now - FORGET_DEAD_AFTER,
-                ignored_before=now - FORGET_IGNORED_AFTER,
+                finished_before=now - personal.FORGET_AFTER,
+                dead_before=now - personal.FORGET_DEAD_AFTER,
+                ignored_before=now - personal.FORGET_IGNORED_AFTER,
                 limit=_FORGET_AT_ONCE,
             )
-            if forgotten < _FORGET_AT_ONCE:
+            gone = await pasts.forget(self._pool, ended_before=now - personal.FORGET_PAST_AFTER, limit=_FORGET_AT_ONCE)
+            if max(blanked, gone) < _FORGET_AT_ONCE:
                 self._next_forget = now + _FORGET_EVERY
         fetching = sum(row.fetches for row in self._running.values())
         free, fetches = _SLOTS - (len(self._running) - fetching), _FETCHES - fetching

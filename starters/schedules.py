@@ -24,6 +24,7 @@ from activities.shop_sync import SyncRequest
 from starters.ending import end_running
 from workflows.book_closing import BookClosing
 from workflows.lane_learning import LaneLearning
+from workflows.past_keeping import PastKeeping
 from workflows.shop_sync import ShopSync, sync_id
 
 _HOUR: Final = timedelta(hours=1)
@@ -35,13 +36,15 @@ LEARNING: Final = "learn:lanes"
 """The schedule of learning, and the workflows it starts."""
 CLOSING: Final = "close:books"
 """The schedule that closes the books of orders whose journey was ended from outside, and the workflows it starts."""
+KEEPING: Final = "keep:pasts"
+"""The schedule that keeps what journeys were before Temporal forgets them, and the workflows it starts."""
 
 
 async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: str, every: timedelta = _HOUR) -> None:
     """Have what is done again and again done by schedules.
 
-    `sync:{shop}` reads a shop, `learn:lanes` learns every day what is usual, and `close:books` closes every hour the
-    books of journeys that were ended from outside.
+    `sync:{shop}` reads a shop, `learn:lanes` learns every day what is usual. Every hour `close:books` closes the books
+    of journeys that were ended from outside, and `keep:pasts` keeps what journeys were that are over.
 
     Each is made where there is none, else brought to this version's shape. A new one begins at once. One that is still
     at it is not started again; of the turns that an outage swallowed one is made up for, since each goes on where the
@@ -51,7 +54,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     Args:
         client: of the namespace.
         shops: whose APIs are configured.
-        task_queue: where workers serve `ShopSync`, `LaneLearning` and `BookClosing`.
+        task_queue: where workers serve `ShopSync`, `LaneLearning`, `BookClosing` and `PastKeeping`.
         every: how often shops are read; they are spread over it.
 
     Raises:
@@ -60,6 +63,7 @@ async def keep_schedules(client: Client, shops: Iterable[str], *, task_queue: st
     wanted = {sync_id(shop): _schedule(_reading(shop, task_queue), every) for shop in shops}
     wanted[LEARNING] = _schedule(_learning(task_queue), _DAY)
     wanted[CLOSING] = _schedule(_closing(task_queue), _HOUR)
+    wanted[KEEPING] = _schedule(_keeping(task_queue), _HOUR)
     for name, schedule in wanted.items():
         try:
             await client.create_schedule(name, schedule, trigger_immediately=True, rpc_timeout=_RPC)
@@ -109,6 +113,12 @@ def _learning(task_queue: str) -> ScheduleActionStartWorkflow:
 def _closing(task_queue: str) -> ScheduleActionStartWorkflow:
     return ScheduleActionStartWorkflow(
         BookClosing.run, id=CLOSING, task_queue=task_queue, static_summary="Close the books of journeys that are over"
+    )
+
+
+def _keeping(task_queue: str) -> ScheduleActionStartWorkflow:
+    return ScheduleActionStartWorkflow(
+        PastKeeping.run, id=KEEPING, task_queue=task_queue, static_summary="Keep what past journeys were"
     )
 
 

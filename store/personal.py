@@ -5,6 +5,7 @@ A new table with a customer or an order in it belongs into `TABLES`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from store.pool import Connection
@@ -31,10 +32,25 @@ TABLES: Final[Mapping[str, str]] = {
     "refunds": _OF_ORDERS,
     "reviews": _OF_ORDERS,
     "ledger": _OF_ORDERS,
+    "journey_runs": _OF_ORDERS,
     "message_events": _OF_MESSAGES,
     "notes": _OF_ORDERS,
 }
 """By table, what its rows of a person fulfil; `$1` is the shop, `$2` the customer id. All go with `customers`."""
+
+# What a webhook said about people is kept for as long as somebody may ask what came of it, and no longer: a month for
+# what was dispatched, a season for a dead letter, which somebody has yet to look into. What was ignored nobody asks
+# for, and it has no subject that says whom it names: a day is for whoever sets a shop up.
+FORGET_AFTER: Final = timedelta(days=30)
+FORGET_DEAD_AFTER: Final = timedelta(days=90)
+FORGET_IGNORED_AFTER: Final = timedelta(days=1)
+# A past journey is for comparing with: this year's Christmas with the last one's, and the one before.
+FORGET_PAST_AFTER: Final = timedelta(days=730)
+
+
+def _days(span: timedelta) -> str:
+    return "a day" if span.days == 1 else f"{span.days} days"
+
 
 ERASED: Final = "until the person is erased"
 KEPT_FOR: Final[Mapping[str, str]] = {
@@ -43,9 +59,23 @@ KEPT_FOR: Final[Mapping[str, str]] = {
     "erased_suppressions": "for ever: a keyed hash of an address that was not to be written to",
     "erased": "for ever: the shop's own ids of whom it had forgotten",
     "privacy_requests": "for ever: the shop's own id, and when it was asked and done",
-    "inbox": "what was said: 30 days after it was dispatched, 90 after it died, a day where it meant nothing",
+    "journey_runs": f"{_days(FORGET_PAST_AFTER)} after the run ended",
+    "inbox": f"what was said: {_days(FORGET_AFTER)} after it was dispatched, {_days(FORGET_DEAD_AFTER)} after it died,"
+    f" {_days(FORGET_IGNORED_AFTER)} where it meant nothing",
 }
 """By table that holds something about people, how long its rows stay where nobody erases them; `docs/privacy.md`."""
+WITH_PERSON: Final = "with the person"
+GOES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(TABLES, WITH_PERSON),
+    "suppressions": "becomes a hash",
+    "erased_suppressions": "stays: ids or hashes alone",
+    "erased": "stays: ids or hashes alone",
+    "privacy_requests": "stays: the shop's own ids alone",
+    "inbox": "blanked with the person",
+}
+"""By the same tables, what an erasure makes of a person's rows."""
+EXPORTED: Final = frozenset({*TABLES, "suppressions", "privacy_requests", "inbox"})
+"""Those of them whose rows a person is handed; the others have nothing but hashes, or ids of who was forgotten."""
 NOBODY: Final = frozenset(
     {"current_playbook", "dispatch_habits", "erasure_key", "lanes", "playbooks", "schema_migrations", "shop_sync"}
 )

@@ -21,6 +21,7 @@ from activities.alerts import Alerts
 from activities.carriers.pollers import Pollers
 from activities.closing import Closing
 from activities.deliver import Deliveries, Gap, Sender, no_gap
+from activities.keeping import Keeping
 from activities.learning import LaneLearning as Learning
 from activities.links import Links
 from activities.messaging.inbox import Inbox
@@ -46,6 +47,7 @@ from workflows.carrier_polling import CarrierPolling
 from workflows.journey_input import SEARCH_ATTRIBUTES
 from workflows.lane_learning import LaneLearning
 from workflows.order_journey import OrderJourney
+from workflows.past_keeping import PastKeeping
 from workflows.registry import PLAYBOOKS, PlaybookRegistry
 from workflows.remedy_case import RemedySaga
 from workflows.shop_sync import ShopSync
@@ -162,11 +164,12 @@ def build_worker(
         ShopSyncs(pool, shops).sync,
         Learning(pool).learn,
         Closing(pool, client).close_books,
+        Keeping(pool, client).keep_pasts,
     ]
     return Worker(
         client,
         task_queue=settings.task_queue,
-        workflows=[OrderJourney, RemedySaga, CarrierPolling, ShopSync, LaneLearning, BookClosing],
+        workflows=[OrderJourney, RemedySaga, CarrierPolling, ShopSync, LaneLearning, BookClosing, PastKeeping],
         activities=activities,
         workflow_runner=_runner(settings),
         max_cached_workflows=settings.max_cached_workflows,

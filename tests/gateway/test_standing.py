@@ -42,4 +42,4 @@ async def test_whatever_goes_wrong_is_tried_again(failure):
     namespace = Namespace(failure)
     async with kept_at_work(namespace, shops=[], vendors=[], task_queue="journeys", again=0.01):
         await asyncio.wait_for(namespace.swept.wait(), PATIENCE)
-    assert namespace.made == ["learn:lanes", "close:books"]
+    assert namespace.made == ["learn:lanes", "close:books", "keep:pasts"]

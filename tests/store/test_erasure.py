@@ -8,7 +8,6 @@ import pytest
 
 from journey.consent import Answer, How
 from journey.playbook import Channel, Purpose
-from starters.relay import FORGET_AFTER, FORGET_DEAD_AFTER, FORGET_IGNORED_AFTER
 from store import consents, devices, erasure, inbox, intake, orders, people, personal, privacy
 from store.consents import Evidence
 from store.intake import build
@@ -24,6 +23,7 @@ ADA = Person(customer_id="c-17", email=EMAIL, phone=PHONE, first_name=NAME)
 BOB = Person(customer_id="c-18", email="bob@example.com", phone="+4915199999999", first_name="Bob")
 IDS_ALONE = {"privacy_requests", "erased_suppressions", "erased"}
 """Tables that stay, and name nobody but by the shop's own id or a hash."""
+PAGE = Path(__file__).parents[2] / "docs" / "privacy.md"
 
 _ADDRESSES = {"address", "email", "phone", "contact_email", "contact_phone"}
 _COLUMNS = """
@@ -112,6 +112,12 @@ async def ada(pool: Pool) -> Pool:
         await pool.execute(
             "INSERT INTO remedies (shop, order_id, part, reason, playbook, skus, amount, currency, offered_at,"
             " choose_by) VALUES ('acme', $1, 'P-SHARED-1', 'lost', 'p', '[]', 79, 'EUR', $2, $2)",
+            order_id,
+            NOON,
+        )
+        await pool.execute(
+            "INSERT INTO journey_runs (shop, order_id, run_id, begun_at, ended_at, ended, state, entries)"
+            " VALUES ('acme', $1, 'r', $2, $2, 'completed', '{}', '[]')",
             order_id,
             NOON,
         )
@@ -207,14 +213,58 @@ async def test_every_table_says_how_long_it_is_kept(pool: Pool) -> None:
     unsaid = tables - personal.NOBODY - personal.KEPT_FOR.keys()
     assert not unsaid, f"store/personal.py: put {unsaid} into NOBODY, or into TABLES and KEPT_FOR"
     assert personal.NOBODY | personal.KEPT_FOR.keys() == tables
-    told = (Path(__file__).parents[2] / "docs" / "privacy.md").read_text(encoding="utf-8")
-    for table, kept in personal.KEPT_FOR.items():
-        assert f"| `{table}` |" in told, f"docs/privacy.md has no row for {table}"
-        assert f"| {kept} |" in next(line for line in told.splitlines() if line.startswith(f"| `{table}` |"))
-    assert {"30 days", "90", "a day"} <= {
-        f"{FORGET_AFTER.days} days",
-        f"{FORGET_DEAD_AFTER.days}",
-        "a day" if FORGET_IGNORED_AFTER.days == 1 else "",
+    assert {table: kept for table, (kept, _, _) in _told().items()} == personal.KEPT_FOR
+    nobody = next(line for line in PAGE.read_text().splitlines() if line.startswith("Nothing about anybody is in: "))
+    assert nobody.partition(": ")[2] == ", ".join(f"`{table}`" for table in sorted(personal.NOBODY)) + "."
+
+
+def _told() -> dict[str, tuple[str, str, str]]:
+    """What docs/privacy.md says of each table: how long it is kept, what an erasure makes of it, and the export."""
+    rows = [line.strip("|").split(" | ") for line in PAGE.read_text().splitlines() if line.startswith("| `")]
+    return {table.strip(" `"): (kept, gone, exported.strip()) for table, _, kept, gone, exported in rows}
+
+
+async def test_every_table_that_hangs_on_a_person_goes_with_them(pool: Pool) -> None:
+    """What refers to a customer, at however many removes, is a table of theirs, and the schema itself deletes it."""
+    rows = await pool.fetch(
+        "SELECT conrelid::regclass::text AS of, confrelid::regclass::text AS to_, confdeltype = 'c' AS deleted"
+        " FROM pg_constraint WHERE contype = 'f'"
+    )
+    theirs = {"customers"}
+    while more := {row["of"] for row in rows if row["to_"] in theirs} - theirs:
+        theirs |= more
+    assert theirs == personal.TABLES.keys()
+    assert all(row["deleted"] for row in rows if row["to_"] in theirs)
+
+
+async def test_what_the_page_says_of_an_erasure_is_so(ada: Pool) -> None:
+    """Each table does at an erasure what docs/privacy.md says of it, and the export has those that it names."""
+    await _keep(ada, "created", _created("1001"))
+    await ada.execute("UPDATE inbox SET status = 'dispatched'")
+    redacted = build(intake.CustomerRedacted, {"at": NOON, "shop": "acme", "customer_id": "c-17"})
+    told = await privacy.kept(ada, "acme", "c-17")
+    assert told is not None
+    assert told.keys() == {table for table, (_, _, exported) in _told().items() if exported == "yes"}
+    before = await _counted(ada)
+    async with ada.acquire() as connection, connection.transaction():
+        await privacy.record(connection, redacted, now=NOON)
+    became = await _counted(ada)
+    rows = {table: became[table][0] - before[table][0] for table in personal.KEPT_FOR}
+    said = {table: gone for table, (_, gone, _) in _told().items()}
+    assert said == personal.GOES
+    fewer = {table for table, more in rows.items() if more < 0}
+    assert fewer == {table for table, gone in said.items() if gone in {personal.WITH_PERSON, "becomes a hash"}}
+    assert rows["suppressions"] == -rows["erased_suppressions"]
+    assert (rows["inbox"], became["inbox"][1] - before["inbox"][1]) == (0, -1)
+    assert min(rows[table] for table, gone in said.items() if gone.startswith("stays")) > 0
+
+
+async def _counted(pool: Pool) -> dict[str, tuple[int, int]]:
+    """How many rows each table has, and how many of the inbox's still say something."""
+    saying = await pool.fetchval(f"SELECT count(*) FROM inbox WHERE {personal.KEPT}")  # noqa: S608  a constant
+    return {
+        table: (await pool.fetchval(f"SELECT count(*) FROM {table}"), saying)  # noqa: S608  constants
+        for table in personal.KEPT_FOR
     }
 
 
