@@ -31,7 +31,8 @@ from journey.parcels import Parcel, ParcelStatus, Reason, Scan
 from journey.playbook import Playbook
 from journey.state import RULES, JourneyState
 from journey.telling import apply
-from starters.serving import listen, serving
+from starters.listening import listen
+from starters.serving import serving
 from store.pool import connect
 from workers import loop
 from workers.connecting import temporal_client

@@ -24,7 +24,8 @@ from pydantic import BaseModel, SecretStr
 from activities.links import Links
 from bench.worker_process import answer
 from starters.gateway import Services, create_app, sources
-from starters.serving import listen, serving
+from starters.listening import listen
+from starters.serving import serving
 from store.pool import Pool, connect
 from workers import loop
 from workers.connecting import temporal_client

@@ -7,21 +7,16 @@ so the answer depends on the database alone. While Temporal is away webhooks are
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 import structlog
 from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect
 
-from activities.links import Links
-from activities.messaging.brand import Brand
 from activities.shops.protocol import (
     Answering,
     Delivery,
@@ -32,14 +27,15 @@ from activities.shops.protocol import (
     Source,
     UnreachableError,
 )
-from journey.consent import Policy
 from starters import clicks, notes, portal, preferences, remedies
 from starters.metrics import Metrics
+from starters.operations import database_answers
 from starters.relay import Relay
+from starters.services import Services
 from starters.sources import answer, greetings, sources
 from store import cleaning, inbox
 from store.intake import Event
-from store.pool import AWAY, Pool
+from store.pool import AWAY
 from store.reading import noticing
 
 __all__ = ["BODY_LIMIT", "Services", "create_app", "sources"]
@@ -51,51 +47,19 @@ BODY_LIMIT = 1024 * 1024
 _DISCARDED = 4 * BODY_LIMIT
 _KEY_LENGTH = 255
 _TOPIC_LENGTH = 100
-_READY_SECONDS = 2.0
 _RETRY = {"Retry-After": "5"}
-_LEAST = Policy()
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
+def create_app(services: Services, metrics: Metrics | None = None) -> FastAPI:
+    """The gateway's app, for customers and senders; its life runs the relay, if it was given one.
 
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the gateway works with.
-
-    Attributes:
-        pool: the database.
-        sources: adapters by endpoint, see `sources`.
-        links: reads the tokens of the customers' pages.
-        brand: how those pages look.
-        brand_in: the same in the language of a locale; None where the shop has one for all.
-        confirmations: sends the links of double opt-ins, see `starters.preferences.router`.
-        policy: what the shop does about consent beyond the law's least.
-        relay: woken by each webhook and run for the life of the app; None where relays run elsewhere and poll.
-        temporal_ready: asks whether Temporal answers, for `/readyz`; None where nobody can say.
-        clock: UTC, for when webhooks and opt-outs came.
+    `metrics` counts its webhooks, for `starters.operations`; without it nobody reads the figures.
     """
-
-    pool: Pool
-    sources: Mapping[str, Source]
-    links: Links
-    brand: Brand
-    brand_in: Callable[[str], Brand] | None = None
-    confirmations: preferences.Confirmations | None = None
-    policy: Policy = _LEAST
-    relay: Relay | None = None
-    temporal_ready: Callable[[], Awaitable[bool]] | None = None
-    clock: Callable[[], datetime] = _now
-
-
-def create_app(services: Services) -> FastAPI:
-    """The gateway's app; its life runs the relay, if it was given one."""
-    metrics = Metrics()
+    counted = metrics or Metrics()
     clicked = clicks.Clicks(services.pool, clock=services.clock)
     life = partial(_life, services.relay, clicked)
-    # The interactive docs would load scripts from elsewhere.
-    app = FastAPI(title="Postlude", docs_url=None, redoc_url=None, lifespan=life)
+    # Its description is the operators', and interactive docs would load scripts from elsewhere.
+    app = FastAPI(title="Postlude", docs_url=None, redoc_url=None, openapi_url=None, lifespan=life)
 
     async def webhook(request: Request) -> Response:
         """Take one webhook: 202 kept or kept before, 401, 404 closed, 413, 422 with the field, 503 try again."""
@@ -105,8 +69,8 @@ def create_app(services: Services) -> FastAPI:
             return JSONResponse({"error": "this endpoint is closed"}, status_code=404)
         started = time.perf_counter()
         outcome, response = await _take(services, adapter, request)
-        metrics.webhooks.labels(source, outcome).inc()
-        metrics.seconds.labels(source).observe(time.perf_counter() - started)
+        counted.webhooks.labels(source, outcome).inc()
+        counted.seconds.labels(source).observe(time.perf_counter() - started)
         return response
 
     # A plain route: the body is read as it came, and FastAPI takes longer over arguments than over all the rest.
@@ -119,22 +83,9 @@ def create_app(services: Services) -> FastAPI:
 
     @app.get("/readyz")
     async def readyz() -> Response:
-        """Whether webhooks can be taken. Temporal is told but not needed: the inbox keeps them until it is back."""
-        database = await _answers(services.pool.fetchval("SELECT true"))
-        temporal = "unknown"
-        if services.temporal_ready is not None:
-            temporal = "ok" if await _answers(services.temporal_ready()) else "away"
-        state = {"database": "ok" if database else "away", "temporal": temporal}
-        return JSONResponse(state, status_code=200 if database else 503)
-
-    @app.get("/metrics")
-    async def figures() -> Response:
-        """Prometheus' text format."""
-        try:
-            metrics.observe(await inbox.figures(services.pool), now=services.clock())
-        except AWAY:
-            metrics.forget()
-        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+        """Whether webhooks can be taken; why not is told to operators, see `starters.operations`."""
+        ready = await database_answers(services)
+        return JSONResponse({"status": "ready" if ready else "not ready"}, status_code=200 if ready else 503)
 
     for router in _pages(services, clicked):
         app.include_router(router)
@@ -298,10 +249,3 @@ def _key(event_id: str) -> str:
     if len(event_id) <= _KEY_LENGTH and event_id.isprintable():
         return event_id
     return "sha256:" + hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-async def _answers(question: Awaitable[object]) -> bool:
-    try:
-        return bool(await asyncio.wait_for(question, _READY_SECONDS))
-    except Exception:  # noqa: BLE001  # whatever it is, the answer is no
-        return False

@@ -4,13 +4,11 @@ import asyncio
 import gc
 import signal
 import socket
-from collections.abc import AsyncIterator, Generator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 
 import structlog
-import uvicorn
-from fastapi import APIRouter, FastAPI
 from temporalio.client import Client
 
 from activities.links import Links
@@ -22,10 +20,14 @@ from journey.playbook import Channel
 from starters import dead_letters
 from starters.confirmations import Confirmations
 from starters.denials import to_people
-from starters.gateway import Services, create_app, sources
+from starters.gateway import create_app, sources
 from starters.journeys import TemporalJourneys
+from starters.listening import for_operators, listen, listen_as_asked, served, url_of
+from starters.metrics import Metrics
+from starters.operations import operations_app
 from starters.relay import Relay
 from starters.replies import Replies
+from starters.services import Services
 from starters.standing import kept_at_work
 from store.intake import Event
 from store.pool import Pool
@@ -72,10 +74,11 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     try:
         client = await temporal_client(address=temporal_address)
         await register_where_allowed(client, SEARCH_ATTRIBUTES)
-        async with serving(settings, pool, client, templates, listener=listen(host, port)) as url:
+        listener, operations = listen(host, port), listen_as_asked(settings, "operations_listen")
+        async with serving(settings, pool, client, templates, listener=listener, operations=operations) as url:
             # What is loaded by now stays: looking it over in every full collection would hold up the answers.
             gc.freeze()
-            log.info("gateway_started", url=url)
+            log.info("gateway_started", url=url, operations=url_of(operations))
             await stopping.wait()
             log.info("gateway_stopping")
     finally:
@@ -91,12 +94,12 @@ async def serving(
     templates: Templates,
     *,
     listener: socket.socket,
-    more_routes: Sequence[APIRouter] = (),
+    operations: socket.socket | None = None,
     orders_ahead: bool = False,
 ) -> AsyncIterator[str]:
     """Serve the gateway and run its relay; yields the URL it listens on. Leaving finishes what is under way.
 
-    `more_routes` are added to the gateway's own: the pages of the embedded stack. `orders_ahead` as the relay has it.
+    `operations` is where `starters.operations` is served; without it nowhere. `orders_ahead` as the relay has it.
 
     Raises:
         SettingMissingError: the secret key is unset, a webhook secret or a provider's URL is not usable, or webhooks
@@ -135,13 +138,14 @@ async def serving(
             ),
             temporal_ready=client.service_client.check_health,
         )
-        app = create_app(services)
-        for router in more_routes:
-            app.include_router(router)
+        metrics = Metrics()
+        app = create_app(services, metrics)
+        if operations is not None:
+            await running.enter_async_context(for_operators(operations_app(services, metrics, app), operations))
         await running.enter_async_context(
             kept_at_work(client, shops=shops.shops(), vendors=pollers.names, task_queue=settings.task_queue)
         )
-        yield await running.enter_async_context(_server_of(app, settings, listener))
+        yield await running.enter_async_context(served(app, listener, finish=settings.graceful_shutdown_seconds))
 
 
 def _check_readable(settings: Settings, shops: ShopApis) -> None:
@@ -157,50 +161,6 @@ async def _fetched(shops: ShopApis, shop: str, order_id: str) -> Sequence[Event]
     """An order as the shop's own API has it; None where none is configured for that shop."""
     api = shops.of(shop)
     return None if api is None else await api.order(order_id)
-
-
-@asynccontextmanager
-async def _server_of(app: FastAPI, settings: Settings, listener: socket.socket) -> AsyncIterator[str]:
-    """Run an app on a socket; yields its URL."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,  # ours stands; uvicorn's access log would write signed links down
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=settings.graceful_shutdown_seconds,
-    )
-    server = _Server(config)
-    host, port = listener.getsockname()[:2]
-    task = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        while not server.started:
-            if task.done():
-                await task
-                raise RuntimeError("the HTTP server ended while it started")
-            await asyncio.sleep(0.01)
-        yield f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"  # noqa: S104  compared, not bound
-    finally:
-        server.should_exit = True
-        await task
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 means a free one.
-
-    Raises:
-        OSError: the address is taken or not this machine's.
-    """
-    # With the protocol named, asyncio switches Nagle's algorithm off on what is accepted here; without, an answer on
-    # a kept connection waits 40 ms for an acknowledgement.
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host.strip("[]"), port))
-    except OSError as error:
-        listener.close()
-        raise OSError(error.errno, f"{host}:{port}: {error.strerror}") from error
-    return listener
 
 
 def stop_signal() -> asyncio.Event:
@@ -221,11 +181,3 @@ def _sources(settings: Settings) -> dict[str, Source]:
         return sources(secret_key=settings.needed("secret_key"), public_url=settings.public_url, **secrets)
     except ValueError as error:
         raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves signals to the process it runs in."""
-
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield

@@ -7,7 +7,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Final
 
-from fastapi import APIRouter
+from fastapi import FastAPI
 from pydantic import SecretStr
 from temporalio.client import Client, Interceptor
 
@@ -16,9 +16,10 @@ from activities.messaging.templates import Templates
 from journey.playbook import Playbook
 from starters.dev_pages import mail_pages
 from starters.gallery import gallery_pages
+from starters.listening import for_operators, listen, listen_as_asked, url_of
 from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
 from starters.publishing import publish_if_none
-from starters.serving import listen, serving, stop_signal
+from starters.serving import serving, stop_signal
 from store import playbooks
 from store.migrate import migrate
 from store.pool import Pool
@@ -46,19 +47,22 @@ _TEMPORAL_PORTS: Final = (7233, 8233)
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What is up. `mail` and `ui_url` are None where the part is not embedded; `settings` are complete.
+    """What is up. `mail`, `dev_url` and `ui_url` are None where the part is not embedded; `settings` are complete.
 
-    `playbook` finds a published playbook by its digest.
+    `operations_url` has figures and readiness, `dev_url` the mails that were caught. `playbook` finds a published
+    playbook by its digest.
     """
 
     settings: Settings
     url: str
+    operations_url: str
     pool: Pool
     client: Client
     templates: Templates
     links: Links
     playbook: Callable[[str], Playbook]
     mail: MailCatcher | None
+    dev_url: str | None
     ui_url: str | None
 
 
@@ -86,8 +90,7 @@ async def whole_stack(
         OSError: the address to listen on is taken.
     """
     async with AsyncExitStack() as running:
-        listener = _listener(settings)
-        running.callback(listener.close)
+        listener, operations = (_listener(settings, name, running) for name in ("listen", "operations_listen"))
         reading = asyncio.create_task(asyncio.to_thread(load_templates, settings))
         running.push_async_callback(asyncio.wait, [reading])
         temporal = configured_temporal() is None
@@ -137,12 +140,11 @@ async def whole_stack(
         )
         await running.enter_async_context(worker)
         tell("worker")
-        pages: list[APIRouter] = []
+        dev_url = None
         if embedded.catcher is not None:
-            current = await playbooks.current(pool)
-            # One that a newer version wrote cannot be shown, and need not be.
-            gallery = gallery_pages(templates, PLAYBOOKS.get(current)) if current in PLAYBOOKS else None
-            pages = [mail_pages(embedded.catcher, gallery=gallery)]
+            dev = await _dev_pages(embedded.catcher, templates, pool)
+            own = _listener(settings, "dev_listen", running)
+            dev_url = await running.enter_async_context(for_operators(dev, own, anywhere=True))
         url = await running.enter_async_context(
             serving(
                 settings,
@@ -150,7 +152,7 @@ async def whole_stack(
                 client,
                 templates,
                 listener=listener,
-                more_routes=pages,
+                operations=operations,
                 # Whoever stands in the way of journeys moves their clocks.
                 orders_ahead=interceptor is not None,
             )
@@ -159,14 +161,26 @@ async def whole_stack(
         yield Stack(
             settings=settings,
             url=url,
+            operations_url=url_of(operations),
             pool=pool,
             client=client,
             templates=templates,
             links=links,
             playbook=PLAYBOOKS.get,
             mail=embedded.catcher,
+            dev_url=dev_url,
             ui_url=embedded.addresses.ui_url,
         )
+
+
+async def _dev_pages(catcher: MailCatcher, templates: Templates, pool: Pool) -> FastAPI:
+    """The pages of the embedded stack alone: caught mails, and the gallery of the current playbook."""
+    current = await playbooks.current(pool)
+    # One that a newer version wrote cannot be shown, and need not be.
+    gallery = gallery_pages(templates, PLAYBOOKS.get(current)) if current in PLAYBOOKS else None
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(mail_pages(catcher, gallery=gallery))
+    return app
 
 
 def _servers(
@@ -200,15 +214,11 @@ def _completed(settings: Settings, listener: socket.socket) -> Settings:
     return settings
 
 
-def _listener(settings: Settings) -> socket.socket:
-    """The address asked for; of the default one, the port may be another when it is taken."""
-    host, port = settings.host_and_port("listen")
-    try:
-        return listen(host, port)
-    except OSError:
-        if "listen" in settings.model_fields_set:
-            raise
-        return listen(host, 0)
+def _listener(settings: Settings, name: str, running: AsyncExitStack) -> socket.socket:
+    """A socket on the address of a setting that is closed with the stack."""
+    listener = listen_as_asked(settings, name)
+    running.callback(listener.close)
+    return listener
 
 
 def _usual_ports() -> tuple[int | None, int | None]:

@@ -41,6 +41,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     public_url: str = "http://127.0.0.1:8000"
     listen: str = "127.0.0.1:8000"
+    operations_listen: str = "127.0.0.1:8001"
+    dev_listen: str = "127.0.0.1:8002"
     playbook: Path | None = None
     templates: Path | None = None
     email_url: SecretStr | None = None
@@ -121,7 +123,7 @@ class Settings(BaseSettings):
         return value.get_secret_value() if isinstance(value, SecretStr) else str(value)
 
     def host_and_port(self, name: str) -> tuple[str, int]:
-        """`listen` or `worker_metrics` split at the last colon.
+        """`listen`, `operations_listen`, `dev_listen` or `worker_metrics` split at the last colon.
 
         Raises:
             SettingMissingError: it is unset, or not HOST:PORT.

@@ -69,9 +69,10 @@ def _welcome(stack: Stack) -> str:
     lines = ["Postlude is up.", f"  gateway      {stack.url}", f"  webhooks     {stack.url}/webhooks/events"]
     if stack.ui_url is not None:
         lines.append(f"  Temporal UI  {stack.ui_url}")
-    if stack.mail is not None:
-        lines.append(f"  every mail   {stack.url}/dev/mails")
+    if stack.dev_url is not None:
+        lines.append(f"  every mail   {stack.dev_url}/dev/mails")
     lines += [
+        f"  operations   {stack.operations_url}/readyz, /metrics, /openapi.json",
         f"  secrets      {home / SECRETS_FILE}  (set -a; . {home / SECRETS_FILE}; set +a)",
         "Another terminal on the same folder can say `postlude order start FILE` and `postlude order list`.",
         "Ctrl-C stops it.",

@@ -33,8 +33,9 @@ def links_of(stack: Stack, played: list[Story]) -> dict[str, str]:
     links = {"order_page": stack.links.order(split.shop, split.order_id)}
     part = next(beat.does.part for beat in lost.beats if isinstance(beat.does, Presses))
     links["remedy_page"] = stack.links.remedy(lost.shop, lost.order_id, part)
-    if stack.mail is not None:
-        links["mails"] = f"{stack.url}/dev/mails"
+    if stack.dev_url is not None:
+        links["mails"] = f"{stack.dev_url}/dev/mails"
+    links["figures"] = f"{stack.operations_url}/metrics"
     if stack.ui_url is not None:
         links["temporal_ui"] = stack.ui_url
         links["workflow"] = f"{stack.ui_url}/namespaces/default/workflows/{workflow_id(lost.shop, lost.order_id)}"
@@ -74,6 +75,7 @@ def show(
         "remedy_page": "the page of the lost parcel",
         "temporal_ui": "Temporal UI",
         "workflow": "the lost order there",
+        "figures": "figures for operators",
     }
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)

@@ -8,6 +8,8 @@ import pytest
 
 from activities.links import Links
 from starters.gateway import Services, create_app, sources
+from starters.metrics import Metrics
+from starters.operations import operations_app
 from starters.relay import Relay
 from store import playbooks
 from tests.gateway.kit import (
@@ -34,6 +36,7 @@ class Gate:
     clock: Clock
     pool: object
     links: Links
+    operations: httpx.AsyncClient
 
     async def rows(self):
         return await self.pool.fetch("SELECT * FROM inbox ORDER BY id")
@@ -63,6 +66,12 @@ async def gate(pool, playbook, brand):
         seventeentrack_secret=SEVENTEENTRACK_SECRET,
     )
     # Without the app's life the relay runs only when a test says so.
-    app = create_app(Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock))
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
-        yield Gate(app, client, Sender(client), relay, journeys, clock, pool, links)
+    services = Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock)
+    metrics = Metrics()
+    app = create_app(services, metrics)
+    seen = httpx.ASGITransport(operations_app(services, metrics, app))
+    async with (
+        httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client,
+        httpx.AsyncClient(transport=seen, base_url="http://gate") as operations,
+    ):
+        yield Gate(app, client, Sender(client), relay, journeys, clock, pool, links, operations)

@@ -88,7 +88,7 @@ async def test_what_waits_for_a_week_is_a_dead_letter(gate):
     await gate.relay.drain()
     (row,) = await gate.rows()
     assert (row["status"], row["note"]) == ("dead", "its tracking never came")
-    assert "postlude_dead_letters 1.0" in (await gate.client.get("/metrics")).text
+    assert "postlude_dead_letters 1.0" in (await gate.operations.get("/metrics")).text
 
 
 async def test_while_temporal_is_away_webhooks_are_taken_and_delivered_later(gate):

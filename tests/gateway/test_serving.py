@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from journey.consent import Policy
-from starters.serving import listen, serving
+from starters.listening import listen
+from starters.serving import serving
 from tests.feedback import payloads, signers
 from tests.gateway.kit import SECRET_KEY
 from tests.messaging.text.standins import ACCOUNT, TwilioApi

@@ -257,9 +257,10 @@ async def test_health_readiness_and_figures(gate):
     await gate.send.order(total="-1")
     health = await gate.client.get("/healthz")
     ready = await gate.client.get("/readyz")
-    figures = (await gate.client.get("/metrics")).text
+    figures = (await gate.operations.get("/metrics")).text
     assert (health.status_code, ready.status_code) == (200, 200)
-    assert ready.json() == {"database": "ok", "temporal": "unknown"}
+    assert ready.json() == {"status": "ready"}
+    assert (await gate.operations.get("/readyz")).json() == {"database": "ok", "temporal": "unknown"}
     assert 'postlude_webhooks_total{outcome="accepted",source="events"} 1.0' in figures
     assert 'postlude_webhooks_total{outcome="malformed",source="events"} 1.0' in figures
     assert "postlude_inbox_pending 1.0" in figures
@@ -273,7 +274,10 @@ async def test_while_the_database_is_away_senders_are_told_to_come_again(gate):
     answer = await gate.send.order()
     ready = await gate.client.get("/readyz")
     assert (answer.status_code, answer.headers["retry-after"], ready.status_code) == (503, "5", 503)
-    assert (await gate.client.get("/metrics")).status_code == 200
+    assert ready.json() == {"status": "not ready"}
+    told = await gate.operations.get("/readyz")
+    assert (told.status_code, told.json()["database"]) == (503, "away")
+    assert (await gate.operations.get("/metrics")).status_code == 200
 
 
 async def test_a_guest_has_an_id_that_tells_nothing(gate):
