@@ -6,9 +6,13 @@ nobody waits for it and nothing is told of it, and it may come back.
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from journey.base import Frozen, Instant, TrackingNumber
-from journey.numbers import made_up
+from journey.numbers import fulfilment_key, made_up
+
+WHOLE_ORDER: Final = "order"
+"""The fulfilment of a shop that tells of an order's parcels as one list, or names none."""
 
 
 class Fulfilment(Frozen):
@@ -64,10 +68,15 @@ def with_word(
 
 
 def left_out(fulfilments: Sequence[Fulfilment]) -> Collection[TrackingNumber]:
-    """The parcels that a fulfilment named once and that none has any more."""
+    """The parcels that a fulfilment named once and that none has any more.
+
+    That the order was sent, somehow, says nothing beside what one of its fulfilments says.
+    """
     if not fulfilments:
         return ()
     live = {number for one in fulfilments for number in one.parcels}
+    if any(one.parcels for one in fulfilments if one.fulfilment != WHOLE_ORDER):
+        live.discard(fulfilment_key(WHOLE_ORDER))
     return {number for one in fulfilments for number in one.named if number not in live}
 
 

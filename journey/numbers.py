@@ -32,6 +32,8 @@ _ALONE: Final = 10
 """From so many characters on two numbers with nothing but a blank between them are two."""
 _REST: Final = 4
 """What is left of a number without its word is at least so long: else the word was a part of it."""
+_SHORTEST_AFTER: Final = 3
+"""A word behind a number is at least so long: `DHL`, but not the `DE` of a postal number."""
 _UNKNOWN_WORD: Final = 5
 """A word nobody knows is one from so many letters on: the letters that numbers begin with are fewer (`RR`, `JVGL`)."""
 _KNOWN: Final = """
@@ -109,7 +111,7 @@ def _without_words(piece: str) -> str:
         text, dropped = rest, True
     while (found := _LAST_WORD.search(text)) and not _POSTAL.fullmatch(_plain(text)):
         rest = text[: found.start()]
-        if len(found[1]) < _REST or not _is_word(found[1], False) or not _is_rest(rest):
+        if len(found[1]) < _SHORTEST_AFTER or not _is_word(found[1], False) or not _is_rest(rest):
             break
         text = rest
     return text.strip(" \u00a0#:.-_°")

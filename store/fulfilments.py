@@ -2,15 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from journey.base import TrackingNumber
-from journey.fulfilments import Fulfilment, left_out, with_word
+from journey.fulfilments import WHOLE_ORDER, Fulfilment, left_out, with_word
 from journey.numbers import Number, fulfilment_key, made_up, tracking_numbers
 from store.pool import Connection
-
-WHOLE_ORDER: Final = "order"
-"""The fulfilment of a shop that tells of an order's parcels as one list, or names none."""
 
 _SAID = """
 SELECT fulfilment_id AS fulfilment, said_at, parcels, named FROM fulfilments WHERE shop = $1 AND order_id = $2
@@ -59,6 +56,21 @@ async def say(
     moved = await connection.execute(_LEAVE_OUT, *place, list(left_out(now)))
     before = next((one.parcels for one in said if one.fulfilment == fulfilment), ())
     return after, before != after.parcels or not moved.endswith(" 0")
+
+
+async def parcels_of(connection: Connection, place: tuple[str, str], fulfilment: str | None) -> list[TrackingNumber]:
+    """The keys of a fulfilment's parcels as its last word has them; of none in particular the order's, where it is one.
+
+    What the shop says of an order that has several is not of any of them.
+    """
+    if fulfilment is not None:
+        query = (
+            "SELECT unnest(parcels) AS key FROM fulfilments WHERE shop = $1 AND order_id = $2 AND fulfilment_id = $3"
+        )
+        return [row["key"] for row in await connection.fetch(query, *place, fulfilment)]
+    query = "SELECT tracking_number AS key FROM shipments WHERE shop = $1 AND order_id = $2 AND NOT left_out LIMIT 2"
+    keys = [row["key"] for row in await connection.fetch(query, *place)]
+    return keys if len(keys) == 1 else []
 
 
 def keys_of(

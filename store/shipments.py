@@ -8,7 +8,6 @@ matched (`journey.carriers`).
 import json
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import asyncpg
 
@@ -17,40 +16,18 @@ from journey.base import TrackingNumber
 from journey.carriers import normal, shown
 from journey.folding import denied, dispatched, scanned
 from journey.lanes import lane_of
-from journey.numbers import Number, fulfilment_key, made_up, normalised
-from journey.parcels import Method, Parcel, ParcelStatus, Reason, Scan
+from journey.numbers import Number, made_up, normalised
+from journey.parcels import Method, Parcel, Scan
 from store import deliveries, intake, lanes
-from store.fulfilments import WHOLE_ORDER, keys_of, say
+from store.fulfilments import keys_of, say
+from store.parcel_rows import Place, find, find_number, keep, meant, parcel_of
 from store.pool import Connection
-
-Place = tuple[str, str]
-"""Whose parcel it is: (shop, order id)."""
 
 REUSED = timedelta(days=60)
 """Carriers give a number to another parcel after some months: what is further apart than this is not one parcel's."""
 _AHEAD = timedelta(days=1)
 """By how much a scan may be ahead of the shop's own word that the parcel left."""
 
-_KEEP = """
-INSERT INTO shipments AS known (shop, order_id, tracking_number, method, carrier, carrier_code, carrier_by_shop,
-    carrier_at, service, service_at, skus, status, status_at, reason, action_required, tracker, estimated_delivery,
-    estimate_at, first_estimate, first_estimate_at, created_at, first_scan_at, last_scan_at, out_for_delivery_at,
-    waiting_at, delivered_at, denied_at, found_at, handed_over_at, handed_over_by_shop_at, returning_at)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-    $25, $26, $27, $28, $29, $30, $31)
-ON CONFLICT (shop, order_id, tracking_number) DO UPDATE SET
-    method = excluded.method, carrier = excluded.carrier, carrier_code = excluded.carrier_code,
-    carrier_by_shop = excluded.carrier_by_shop, carrier_at = excluded.carrier_at, service = excluded.service,
-    service_at = excluded.service_at, skus = excluded.skus, status = excluded.status, status_at = excluded.status_at,
-    reason = excluded.reason, action_required = excluded.action_required, tracker = excluded.tracker,
-    estimated_delivery = excluded.estimated_delivery, estimate_at = excluded.estimate_at,
-    first_estimate = excluded.first_estimate, first_estimate_at = excluded.first_estimate_at,
-    created_at = excluded.created_at, first_scan_at = excluded.first_scan_at, last_scan_at = excluded.last_scan_at,
-    out_for_delivery_at = excluded.out_for_delivery_at, waiting_at = excluded.waiting_at,
-    delivered_at = excluded.delivered_at, denied_at = excluded.denied_at, found_at = excluded.found_at,
-    handed_over_at = excluded.handed_over_at, handed_over_by_shop_at = excluded.handed_over_by_shop_at,
-    returning_at = excluded.returning_at
-"""
 _OF_ORDER = """
 SELECT tracking_number, number, left_out FROM shipments WHERE shop = $1 AND order_id = $2
 ORDER BY tracking_number FOR UPDATE
@@ -119,8 +96,8 @@ async def _sent(
     Of several under one word nobody knows which carries what, unless it is `alone`.
     """
     place = (event.shop, event.order_id)
-    row = await _find(connection, place, key)
-    before = None if row is None else _parcel(row)
+    row = await find(connection, place, key)
+    before = None if row is None else parcel_of(row)
     carrier, skus = shown(event.carrier), event.skus if alone else None
     parcel = dispatched(
         before,
@@ -132,7 +109,7 @@ async def _sent(
         estimated_delivery=event.estimated_delivery,
         at=event.at,
     )
-    await _keep(
+    await keep(
         connection,
         place,
         parcel,
@@ -170,7 +147,7 @@ async def carrying(connection: Connection, event: intake.ShipmentUpdated) -> lis
     """
     if event.order_id is not None and event.shop is not None:
         place = (event.shop, event.order_id)
-        return [] if await _meant(connection, place, event) is None else [place]
+        return [place] if await meant(connection, place, event) else []
     rows = await connection.fetch(
         """SELECT shop, order_id, carrier_code, tracker, created_at, delivered_at FROM shipments
            WHERE (number = $1 OR tracking_number = $4 AND ($1 IS NULL OR number IS NULL)) AND created_at <= $2
@@ -207,46 +184,56 @@ async def scan(
     """
     told: dict[Place, list[events.Event]] = {}
     for place in places:
-        row = await _meant(connection, place, event)
-        if row is None:
-            continue
-        before = _parcel(row)
-        by_shop = event.order_id is not None
-        said = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
-        number = before.tracking_number
-        carrier = shown(event.carrier)
-        parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service, by_shop=by_shop)
-        trackers = [one for one in (row["tracker"], event.tracker) if one]
-        await _keep(
-            connection,
-            place,
-            parcel,
-            tracker=min(trackers, default=None),
-            action_required=_action_required(row["action_required"], before, parcel, event),
-        )
-        await connection.execute(
-            _KEEP_SCAN, *place, number, event.at, event.status, event.reason, event.location, received_at
-        )
-        await deliveries.follow(connection, place, number, url=event.tracking_url, co2=event.co2)
-        expected = None
-        moved = lane_of(before.carrier, before.service, None) != lane_of(parcel.carrier, parcel.service, None)
-        if parcel.method is Method.DELIVERY and (moved or again):
-            expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)
-        told[place] = [
-            events.ShipmentUpdated(
-                at=event.at,
-                tracking_number=number,
-                carrier=carrier,
-                service=event.service,
-                status=event.status,
-                reason=event.reason,
-                estimated_delivery=event.estimated_delivery,
-                estimated_at=event.estimated_at,
-                expected=expected,
-                by_shop=by_shop,
-            )
-        ]
+        rows = await meant(connection, place, event)
+        if rows:
+            told[place] = [await _heard(connection, event, place, row, received_at, again=again) for row in rows]
     return told
+
+
+async def _heard(
+    connection: Connection,
+    event: intake.ShipmentUpdated,
+    place: Place,
+    row: asyncpg.Record,
+    received_at: datetime,
+    *,
+    again: bool,
+) -> events.ShipmentUpdated:
+    """Write a word down with one parcel; what to tell its journey."""
+    before = parcel_of(row)
+    by_shop = event.order_id is not None
+    said = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
+    number = before.tracking_number
+    carrier = shown(event.carrier)
+    parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service, by_shop=by_shop)
+    trackers = [one for one in (row["tracker"], event.tracker) if one]
+    await keep(
+        connection,
+        place,
+        parcel,
+        tracker=min(trackers, default=None),
+        action_required=_action_required(row["action_required"], before, parcel, event),
+    )
+    await connection.execute(
+        _KEEP_SCAN, *place, number, event.at, event.status, event.reason, event.location, received_at
+    )
+    await deliveries.follow(connection, place, number, url=event.tracking_url, co2=event.co2)
+    expected = None
+    moved = lane_of(before.carrier, before.service, None) != lane_of(parcel.carrier, parcel.service, None)
+    if parcel.method is Method.DELIVERY and (moved or again):
+        expected = await lanes.expected_of(connection, *place, carrier=parcel.carrier, service=parcel.service)
+    return events.ShipmentUpdated(
+        at=event.at,
+        tracking_number=number,
+        carrier=carrier,
+        service=event.service,
+        status=event.status,
+        reason=event.reason,
+        estimated_delivery=event.estimated_delivery,
+        estimated_at=event.estimated_at,
+        expected=expected,
+        by_shop=by_shop,
+    )
 
 
 async def deny(connection: Connection, event: intake.DeliveryDenied) -> tuple[list[events.Event], bool]:
@@ -255,13 +242,13 @@ async def deny(connection: Connection, event: intake.DeliveryDenied) -> tuple[li
     Nothing is told of a number that is none of the order's.
     """
     place = (event.shop, event.order_id)
-    row = await _find(connection, place, event.tracking_number)
-    row = row or await _find_number(connection, place, normalised(event.tracking_number))
+    row = await find(connection, place, event.tracking_number)
+    row = row or await find_number(connection, place, normalised(event.tracking_number))
     if row is None:
         return [], False
-    before = _parcel(row)
+    before = parcel_of(row)
     parcel = denied(before, event.at, found=event.found)
-    await _keep(connection, place, parcel, tracker=row["tracker"], action_required=row["action_required"])
+    await keep(connection, place, parcel, tracker=row["tracker"], action_required=row["action_required"])
     told = events.DeliveryDenied(at=event.at, tracking_number=parcel.tracking_number, found=event.found)
     return [told], parcel != before
 
@@ -285,108 +272,3 @@ def _action_required(known: bool, before: Parcel, parcel: Parcel, event: intake.
     stays = word == (before.status, before.status_at, before.reason)
     said = word == (event.status, event.at, event.reason)
     return (known and stays) or (event.action_required and said)
-
-
-async def _find(connection: Connection, place: Place, tracking_number: str) -> asyncpg.Record | None:
-    return await connection.fetchrow(
-        "SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 AND tracking_number = $3 FOR UPDATE",
-        *place,
-        tracking_number,
-    )
-
-
-async def _find_number(connection: Connection, place: Place, number: str | None) -> asyncpg.Record | None:
-    return await connection.fetchrow(
-        """SELECT * FROM shipments WHERE shop = $1 AND order_id = $2 AND number = $3
-           ORDER BY tracking_number <> number, tracking_number LIMIT 1 FOR UPDATE""",
-        *place,
-        number,
-    )
-
-
-async def _meant(connection: Connection, place: Place, event: intake.ShipmentUpdated) -> asyncpg.Record | None:
-    """The row of an order's parcel that a word is about; a shop's may name one without a number by its fulfilment."""
-    if event.number is not None:
-        return await _find_number(connection, place, event.number)
-    if event.tracking_number is not None:
-        row = await _find(connection, place, event.tracking_number)
-        if row is not None or event.order_id is None:
-            return row
-    return await _find(connection, place, fulfilment_key(event.fulfilment_id or WHOLE_ORDER))
-
-
-def _parcel(row: asyncpg.Record) -> Parcel:
-    """A row as the core folds it; words of before their moments were kept are as old as the parcel."""
-    since = row["created_at"]
-    promised = {
-        (row["first_estimate_at"] or since, row["first_estimate"]),
-        (row["estimate_at"] or since, row["estimated_delivery"]),
-    }
-    named = row["carrier_at"] is not None
-    return Parcel(
-        tracking_number=row["tracking_number"],
-        carrier=row["carrier"],
-        carrier_by=(row["carrier_by_shop"], row["carrier_at"]) if named else None,
-        service=row["service"],
-        service_at=row["service_at"],
-        method=Method(row["method"]),
-        skus=None if row["skus"] is None else tuple(row["skus"]),
-        shipped_at=since,
-        status=ParcelStatus(row["status"]),
-        status_at=row["status_at"],
-        reason=Reason(row["reason"]) if row["reason"] else None,
-        first_scan_at=row["first_scan_at"],
-        last_scan_at=row["last_scan_at"],
-        out_for_delivery_at=row["out_for_delivery_at"],
-        waiting_at=row["waiting_at"],
-        delivered_at=row["delivered_at"],
-        handed_over_at=row["handed_over_at"],
-        handed_over_by_shop_at=row["handed_over_by_shop_at"],
-        returning_at=row["returning_at"],
-        denied_at=row["denied_at"],
-        found_at=row["found_at"],
-        estimates=tuple(sorted(one for one in promised if one[1] is not None)),
-    )
-
-
-async def _keep(
-    connection: Connection, place: Place, parcel: Parcel, *, tracker: str | None, action_required: bool
-) -> None:
-    by_shop, carrier_at = parcel.carrier_by or (None, None)
-    first: tuple[Any, Any] = parcel.estimates[0] if parcel.estimates else (None, None)
-    last: tuple[Any, Any] = parcel.estimates[-1] if parcel.estimates else (None, None)
-    found = parcel.found_at
-    stands = parcel.denied_at is not None and (found is None or found < parcel.denied_at)
-    await connection.execute(
-        _KEEP,
-        *place,
-        parcel.tracking_number,
-        parcel.method,
-        parcel.carrier,
-        normal(parcel.carrier),
-        by_shop,
-        carrier_at,
-        parcel.service,
-        parcel.service_at,
-        parcel.skus,
-        parcel.status,
-        parcel.status_at,
-        parcel.reason,
-        action_required,
-        tracker,
-        last[1],
-        last[0],
-        first[1],
-        first[0],
-        parcel.shipped_at,
-        parcel.first_scan_at,
-        parcel.last_scan_at,
-        parcel.out_for_delivery_at,
-        parcel.waiting_at,
-        parcel.delivered_at,
-        parcel.denied_at if stands else None,
-        found,
-        parcel.handed_over_at,
-        parcel.handed_over_by_shop_at,
-        parcel.returning_at,
-    )

@@ -19,7 +19,7 @@ documented as GMT+0), or none. Estimated dates are in the recipient's own zone, 
 
 import base64
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from operator import itemgetter
@@ -38,6 +38,7 @@ from activities.carriers.reading import (
     Many,
     Meaning,
     moment,
+    now,
     once,
     place,
     same,
@@ -130,9 +131,19 @@ class AfterShip:
 
     name = "aftership"
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, *, clock: Callable[[], datetime] = now) -> None:
+        """Prepare the adapter.
+
+        Args:
+            secret: the webhook secret of AfterShip's settings.
+            clock: UTC, for what comes without any moment.
+
+        Raises:
+            ValueError: the secret is empty.
+        """
         if not secret:
             raise ValueError("the AfterShip webhook secret may not be empty")
+        self._clock = clock
         self._key = secret.encode()
 
     def verify(self, delivery: Delivery) -> None:
@@ -157,7 +168,8 @@ class AfterShip:
             return Ignored("unknown topic")
         body = understood(_Body, delivery.payload)
         tracking = body.msg
-        if moment(tracking.updated_at) is None and (sent := _sent_at(body.ts)) is not None:
+        if moment(tracking.updated_at) is None:
+            sent = _sent_at(body.ts) or self._clock().isoformat()
             tracking = tracking.model_copy(update={"updated_at": sent})
         scans = _scans(tracking, tracking.tracking_number, prefix="msg.")
         return scans[-1:] or Ignored("no scan yet")
@@ -214,7 +226,8 @@ def _scans(tracking: _Tracking, number: str, *, prefix: str = "") -> list[Shipme
         Malformed: names the field that is wrong.
     """
     dated = sorted(_dated(tracking), key=itemgetter(0))
-    own = _meaning(tracking.tag or (dated[-1][1].tag if dated else None) or "", tracking.subtag)
+    newest = dated[-1][1] if dated else (tracking.checkpoints or [_Checkpoint()])[-1]
+    own = _meaning(tracking.tag or newest.tag or "", tracking.subtag)
     if not dated and own.status is ParcelStatus.PENDING:
         return []
     estimate = tracking.latest_estimated_delivery.datetime if tracking.latest_estimated_delivery else None

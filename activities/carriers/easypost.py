@@ -13,7 +13,7 @@ is corrected.
 
 import hmac
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from operator import itemgetter
@@ -27,6 +27,7 @@ from activities.carriers.reading import (
     Many,
     Meaning,
     moment,
+    now,
     place,
     same,
     topic,
@@ -126,9 +127,19 @@ class EasyPost:
 
     name = "easypost"
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, *, clock: Callable[[], datetime] = now) -> None:
+        """Prepare the adapter.
+
+        Args:
+            secret: the webhook's.
+            clock: UTC, for what comes without any moment.
+
+        Raises:
+            ValueError: the secret is empty.
+        """
         if not secret:
             raise ValueError("the EasyPost webhook secret may not be empty")
+        self._clock = clock
         self._key = unicodedata.normalize("NFKD", secret).encode()
 
     def verify(self, delivery: Delivery) -> None:
@@ -148,12 +159,12 @@ class EasyPost:
         return topic(delivery, "description", "tracker.updated")
 
     def translate(self, delivery: Delivery) -> Sequence[ShipmentUpdated] | Ignored:
-        """See `Source.translate`. The moment is that of the newest tracking detail, else `updated_at`."""
+        """See `Source.translate`. The moment is that of the newest tracking detail, else `updated_at`, else now."""
         if self.topic(delivery) not in {"tracker.updated", "tracker.created"}:
             return Ignored("unknown topic")
         event = understood(_Event, delivery.payload)
         known = (event.result.updated_at, event.updated_at, event.created_at)
-        at = next((one for one in known if moment(one) is not None), known[0] or known[1] or known[2])
+        at = next((one for one in known if moment(one) is not None), self._clock().isoformat())
         return [latest(event.result, event.result.tracking_code, at, prefix="result.")]
 
 

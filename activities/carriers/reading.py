@@ -8,7 +8,7 @@ came with, else `unknown`.
 
 import hmac
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeVar
 
@@ -20,6 +20,7 @@ from store.intake import ShipmentUpdated
 from store.reading import Lenient, Many
 
 __all__ = [
+    "ONCE",
     "At",
     "Code",
     "Estimate",
@@ -28,6 +29,7 @@ __all__ = [
     "Meaning",
     "identity",
     "moment",
+    "now",
     "once",
     "place",
     "same",
@@ -36,6 +38,14 @@ __all__ = [
 ]
 
 _M = TypeVar("_M", bound=Lenient)
+
+ONCE = datetime(2000, 1, 1, tzinfo=UTC)
+"""Stands for when it was heard, where only what is said counts: a repeat is heard later and says the same."""
+
+
+def now() -> datetime:
+    """The moment at which something is heard that has none of its own."""
+    return datetime.now(UTC)
 
 
 class Meaning(NamedTuple):

@@ -8,7 +8,7 @@ gives an event no id and sends it up to three times more.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 from urllib.parse import SplitResult
@@ -17,7 +17,7 @@ import httpx
 
 from activities.carriers.asking import Entry, api, entries, heard, key_of, matched, part
 from activities.carriers.protocol import Asked, Told
-from activities.carriers.reading import Lenient, identity, once, same, topic, understood
+from activities.carriers.reading import ONCE, Lenient, identity, now, once, same, topic, understood
 from activities.carriers.seventeentrack_tracks import Parcel, scans_of
 from activities.shops.protocol import Delivery, Ignored, SignatureError
 from activities.vendors.http import VendorBusyError, VendorError, VendorGarbledError, VendorRefusedError
@@ -32,13 +32,6 @@ _BUSY = {429, -18010001, -18010002, -18010003, -18010004, -18019907, -18019908}
 _SPENT = {-18019907, -18019908}
 
 
-_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 class _Body(Lenient):
     data: Parcel
 
@@ -48,7 +41,7 @@ class SeventeenTrack:
 
     name = "seventeentrack"
 
-    def __init__(self, key: str, *, clock: Callable[[], datetime] = _now) -> None:
+    def __init__(self, key: str, *, clock: Callable[[], datetime] = now) -> None:
         """Prepare the adapter.
 
         Args:
@@ -71,8 +64,7 @@ class SeventeenTrack:
 
     def event_id(self, delivery: Delivery) -> str:
         """The hash of what the event says of its parcel."""
-        # A repeat is heard later and says the same.
-        return identity(delivery, lambda one: self._said(one, _ONCE))
+        return identity(delivery, lambda one: self._said(one, ONCE))
 
     def topic(self, delivery: Delivery) -> str:
         """The event's `event`, such as `TRACKING_UPDATED`."""

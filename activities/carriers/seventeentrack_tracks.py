@@ -5,10 +5,10 @@ https://asset.17track.net/api/document/v2.2_en/index.html. Nine statuses, and su
 and fees: customs is the likeliest of them and the one a customer can do something about.
 
 Times: `time_utc` (UTC), else `time_iso` with its offset; a scan without either is left out. 17TRACK works out the
-zone from the place where the carrier names none. Where the latest event has a local time alone, the latest status has
-the moment at which 17TRACK asked the carrier last (`latest_sync_time`), else the one at which it was heard. Estimated
-dates are in local time, so their day is taken as it stands; of a span it is the last. It was said when 17TRACK asked
-the carrier last (`latest_sync_time`, not read at its source).
+zone from the place where the carrier names none. Where the latest event has a local time alone, or there is none, the
+latest status has the moment at which 17TRACK asked the carrier last (`latest_sync_time`), else the one at which it was
+heard. Estimated dates are in local time, so their day is taken as it stands; of a span it is the last. It was said when
+17TRACK asked the carrier last (`latest_sync_time`, not read at its source).
 
 17TRACK has no id of its own for a parcel, only its number; a carrier that is corrected leaves that as it is. So
 `tracker` is `seventeentrack:{number}`.
@@ -146,8 +146,8 @@ def scans_of(
     dated = sorted([(at, scan) for scan in scans if (at := _at(scan)) is not None], key=itemgetter(0))
     main = next((one for one in providers if one.provider and one.provider.key == parcel.carrier), None)
     main = main or (providers[0] if providers else None)
-    undated = info.latest_event
-    if undated is not None and _at(undated) is None and (status.status or undated.stage or undated.sub_status):
+    undated = info.latest_event or (None if dated else next(iter(scans), _Scan()))
+    if undated is not None and _at(undated) is None and _says_something(status, undated):
         synced = (moment(main.latest_sync_time) if main else None) or heard_at
         if synced is not None and (not dated or synced > dated[-1][0]):
             dated.append((synced, undated))
@@ -186,6 +186,12 @@ def scans_of(
         )
         for at, meaning, scan in meant
     ]
+
+
+def _says_something(status: _Status, scan: _Scan) -> bool:
+    """Whether a parcel's status, or a scan, says where it is; that 17TRACK found nothing says nothing."""
+    said = status.status or status.sub_status or scan.stage or scan.sub_status
+    return bool(said) and _meaning(said).status is not ParcelStatus.UNKNOWN
 
 
 def _at(scan: _Scan) -> datetime | None:

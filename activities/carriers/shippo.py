@@ -23,8 +23,8 @@ So `tracker` is `shippo:{carrier}/{number}`, with the carrier in Shippo's own wo
 """
 
 import hmac
-from collections.abc import Mapping, Sequence
-from datetime import UTC
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
@@ -35,6 +35,7 @@ import httpx
 from activities.carriers.asking import Entry, api, heard, key_of
 from activities.carriers.protocol import Asked, Told
 from activities.carriers.reading import (
+    ONCE,
     Code,
     Estimate,
     Lenient,
@@ -42,6 +43,7 @@ from activities.carriers.reading import (
     Meaning,
     identity,
     moment,
+    now,
     once,
     place,
     same,
@@ -150,7 +152,17 @@ class Shippo:
 
     name = "shippo"
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, *, clock: Callable[[], datetime] = now) -> None:
+        """Prepare the adapter.
+
+        Args:
+            secret: see the module.
+            clock: UTC, for what comes without any moment.
+
+        Raises:
+            ValueError: the secret is empty.
+        """
+        self._clock = clock
         token = secret.removeprefix(_BY_TOKEN)
         if not token:
             raise ValueError("the Shippo webhook secret may not be empty")
@@ -171,20 +183,27 @@ class Shippo:
 
     def event_id(self, delivery: Delivery) -> str:
         """The hash of what the event says of its parcel."""
-        return identity(delivery, self.translate)
+        return identity(delivery, lambda one: self._said(one, ONCE))
 
     def topic(self, delivery: Delivery) -> str:
         """The event's `event`, such as `track_updated`."""
         return topic(delivery, "event", "track_updated")
 
     def translate(self, delivery: Delivery) -> Sequence[ShipmentUpdated] | Ignored:
-        """See `Source.translate`: the track's `tracking_status`, which is its newest scan."""
+        """See `Source.translate`: the track's `tracking_status`, else the newest scan of its history that says one."""
+        return self._said(delivery, self._clock())
+
+    def _said(self, delivery: Delivery, heard_at: datetime) -> Sequence[ShipmentUpdated] | Ignored:
         if self.topic(delivery) != "track_updated":
             return Ignored("unknown topic")
         track = understood(_Body, delivery.payload).data
-        if track.tracking_status is None:
+        newest = track.tracking_status
+        if newest is None or newest.status is None:
+            told = [scan for scan in track.tracking_history or [] if scan.status and _at(scan) is not None]
+            newest = max(told, key=_at, default=newest)
+        if newest is None:
             return Ignored("no scan yet")
-        return [_scan(track, track.tracking_status, track.tracking_number, prefix="data.", newest=True)]
+        return [_scan(track, newest, track.tracking_number, prefix="data.", newest=True, heard_at=heard_at)]
 
 
 class ShippoPoll:
@@ -260,7 +279,15 @@ def _at(scan: _Scan) -> Any:
     )
 
 
-def _scan(track: _Track, scan: _Scan, number: str, *, prefix: str = "", newest: bool = False) -> ShipmentUpdated:
+def _scan(
+    track: _Track,
+    scan: _Scan,
+    number: str,
+    *,
+    prefix: str = "",
+    newest: bool = False,
+    heard_at: datetime | None = None,
+) -> ShipmentUpdated:
     meaning = _STATUS.get(scan.status or "", Meaning(ParcelStatus.UNKNOWN))
     sub = scan.substatus
     if sub is not None:
@@ -269,7 +296,7 @@ def _scan(track: _Track, scan: _Scan, number: str, *, prefix: str = "", newest: 
     service, where = track.servicelevel, scan.location
     estimate = (track.eta or None) if newest else None
     values = {
-        "at": _at(scan) or scan.status_date,
+        "at": _at(scan) or heard_at or scan.status_date,
         "tracking_number": number,
         "carrier": normal(track.carrier),
         "service": (service.name or service.token) if service else None,

@@ -10,7 +10,7 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 - A pick-up is known by the status `Awaiting Pickup`, or by `consignments.pickups` where the order was asked for with
   `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
 - The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
-  order that is Shipped or Completed without any was sent without a number.
+  order that is (partially) Shipped or Completed without any was sent without a number.
 - The number that customers see is the id; there is no other.
 - The billing address was given for this order; of an account the order says nothing but its id. A guest has no other.
 - Bundled products (`parent_order_product_id`) come with the one they belong to.
@@ -45,11 +45,11 @@ from activities.shops.payloads import (
     rounded,
 )
 from activities.shops.protocol import Ignored
+from journey.fulfilments import WHOLE_ORDER
 from journey.numbers import fulfilment_key, tracking_numbers
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
 from store.fields import Amount
-from store.fulfilments import WHOLE_ORDER
 from store.intake import (
     Event,
     OrderCancelled,
@@ -63,8 +63,12 @@ from store.intake import (
 )
 
 # Ids of statuses: https://developer.bigcommerce.com/docs/rest-management/orders/order-status
-_INCOMPLETE, _PENDING, _SHIPPED, _REFUNDED = 0, 1, 2, 4
+_INCOMPLETE, _PENDING, _SHIPPED, _PARTLY_SHIPPED, _REFUNDED = 0, 1, 2, 3, 4
 _CANCELLED, _DECLINED, _AWAITING_PICKUP, _COMPLETED = 5, 6, 8, 10
+_SENT: Final = frozenset({_SHIPPED, _PARTLY_SHIPPED, _COMPLETED})
+_TO_BE_SENT: Final = frozenset({7, 9, 11, 12})
+"""Awaiting payment, shipment or fulfilment, or to be verified: what was sent before was not. A refund or a dispute
+(13, 14) says nothing of that."""
 _NOT_PLACED: Final = frozenset({_INCOMPLETE, _PENDING})
 _CALLED_OFF: Final = frozenset({_CANCELLED, _DECLINED})
 _PICKUP_STATUS: Final = {
@@ -350,11 +354,11 @@ def _parcels(
     if shipments or not any(line.kind is LineKind.PHYSICAL for line in created.lines):
         return
     changed = order.date_modified or order.date_created
-    if order.status_id in {_SHIPPED, _COMPLETED}:
+    if order.status_id in _SENT:
         yield build(
             ShipmentCreated, {**about, "said_at": read_at, "at": changed}, names=_NAMES | {"at": "date_modified"}
         )
-    elif changed != order.date_created and order.status_id not in _CALLED_OFF | {_REFUNDED}:
+    elif changed != order.date_created and order.status_id in _TO_BE_SENT:
         yield build(ShipmentCancelled, {**about, "at": read_at})
 
 

@@ -13,7 +13,7 @@
   the order itself does not say, and `fulfillment_orders/line_items_prepared_for_pickup` names no order: its sample
   is `{"fulfillment_order": {"id", "preparable", "status", "delivery_method"}}`.
 - `orders/edited` tells differences and `fulfillment_events/create` no tracking number: the order is read from the
-  shop's API instead.
+  shop's API. What the latter says is of its fulfilment's parcels, also where no API is configured.
 - A fulfilment is a fulfilment with tracking numbers, corrected ones or none; `updated_at` says which word is the last.
 - A refund that is pending in `refunds/create` succeeds in a later `orders/updated` alone, see `shopify_refunds`.
 - An order edited down to nothing (`current_quantity` 0 everywhere) is an edit that leaves no lines.
@@ -26,12 +26,13 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from activities.shops import shopify_parcels as fulfilments
 from activities.shops import shopify_payloads as payloads
 from activities.shops import shopify_people as people
-from activities.shops.payloads import lost_alone, read
+from activities.shops.payloads import read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
-from activities.shops.shopify_parcels import parcels, sku
+from activities.shops.shopify_parcels import over_the_counter, parcels, sku
 from activities.shops.shopify_refunds import of_order, refunded, taken_off
 from activities.shops.shopify_sums import sums
 from activities.shops.signatures import check_hmac
@@ -145,7 +146,7 @@ class Shopify:
             "order_id": order.id,
             "number": order.name,
             "at": order.created_at,
-            "channel": "pos" if order.source_name == "pos" and not order.shipping_lines else "online",
+            "channel": "pos" if over_the_counter(order) else "online",
             "currency": order.currency,
             "total": order.total_price,
             "customer": _customer(order),
@@ -160,16 +161,16 @@ class Shopify:
         }
         event = build(OrderCreated, values, names=_NAMES)
         customer = event.customer.identified(event.order_id, self._secret_key)
-        return [event.model_copy(update={"customer": customer})]
+        return [event.model_copy(update={"customer": customer}), *fulfilments.of_order(shop, order)]
 
     def _updated(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         order = read(payloads.Order, payload)
         lines = _lines(order)
-        refunds = of_order(shop, order)
+        told = [*fulfilments.of_order(shop, order), *of_order(shop, order)]
         # A list that is not there says nothing; one whose every quantity is none by now is an edit to nothing.
         if not lines and (order.cancelled_at or not order.line_items):
             why = "no lines left: the cancellation speaks for itself" if order.cancelled_at else "no lines"
-            return refunds or Ignored(why)
+            return told or Ignored(why)
         # What the order came to after its edits. Refunds lower Shopify's current total too, but they tell their own
         # story, so they are added again.
         total, off = order.total_price, taken_off(order, order.currency)
@@ -188,7 +189,7 @@ class Shopify:
             "sums": sums(order, _bought(order), edited=True),
             "test": order.test,
         }
-        return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"}), *refunds]
+        return [build(OrderEdited, values, names=_NAMES | {"at": "updated_at"}), *told]
 
     def _edited(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         edit = read(payloads.Edited, payload).order_edit
@@ -196,7 +197,8 @@ class Shopify:
 
     def _happened(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         event = read(payloads.Happened, payload)
-        return [_changed(shop, event.order_id, event.happened_at or event.created_at, field="happened_at")]
+        changed = _changed(shop, event.order_id, event.happened_at or event.created_at, field="happened_at")
+        return [*fulfilments.happened(shop, event), changed]
 
     def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
         order = read(payloads.Cancelled, payload)
@@ -208,12 +210,8 @@ class Shopify:
         return refunded(shop, refund.order_id, refund) or Ignored("nothing is paid back")
 
     def _sent(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
-        events: list[Event] = []
-        for one in read(payloads.Fulfilled, payload).fulfillments:
-            with lost_alone("fulfillments"):
-                told = parcels(shop, one)
-                events += [] if isinstance(told, Ignored) else told
-        return events or Ignored("nothing was sent yet")
+        order = read(payloads.Fulfilled, payload)
+        return fulfilments.of_order(shop, order) or Ignored("nothing was sent yet")
 
     def _fulfilled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         return parcels(shop, read(payloads.Fulfilment, payload))

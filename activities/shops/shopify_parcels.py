@@ -2,16 +2,20 @@
 
 `ready_for_pickup` and `picked_up` of a fulfilment with a tracking number are a parcel's, at a depot; without one they
 are the store's own.
+
+An order carries all its fulfilments, whatever it tells, so what a fulfilment's own webhook would have told is not lost
+with it. One that is `fulfilled` and lists none was sent all the same.
 """
 
 from collections.abc import Sequence
 from typing import Final
 
 from activities.shops import shopify_payloads as payloads
+from activities.shops.payloads import lost_alone
 from activities.shops.protocol import Ignored
+from journey.fulfilments import WHOLE_ORDER
 from journey.numbers import tracking_numbers
 from journey.parcels import Method, ParcelStatus, pickup_number
-from store.fulfilments import WHOLE_ORDER
 from store.intake import Event, ShipmentCancelled, ShipmentCreated, ShipmentUpdated, build
 
 _NAMES: Final = {"shop": "X-Shopify-Shop-Domain", "at": "created_at"}
@@ -78,6 +82,45 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
             scan = {**parcel, "at": updated, "status": status, "reason": reason}
             events.append(build(ShipmentUpdated, scan, names=_NAMES | {"at": "updated_at"}))
     return events
+
+
+def of_order(shop: str, order: payloads.Fulfilled) -> list[Event]:
+    """The parcels of every fulfilment that an order carries; of one sold over the counter nothing travels."""
+    if over_the_counter(order):
+        return []
+    events: list[Event] = []
+    for one in order.fulfillments:
+        with lost_alone("fulfillments"):
+            told = parcels(shop, one)
+            events += [] if isinstance(told, Ignored) else told
+    goods = [line for line in order.line_items if line.requires_shipping and line.now > 0]
+    at = order.updated_at or order.created_at
+    if order.fulfillments or order.fulfillment_status != "fulfilled" or not goods or not order.id or not at:
+        return events
+    whole = {"shop": shop, "order_id": order.id, "fulfilment_id": WHOLE_ORDER, "at": at}
+    return [build(ShipmentCreated, whole, names=_NAMES | {"at": "updated_at"})]
+
+
+def happened(shop: str, event: payloads.Happened) -> list[Event]:
+    """What Shopify says happened to a fulfilment, where it says to which; of a pick-up the fulfilment itself tells."""
+    status = _PARCEL_STATUS.get(event.status or "")
+    if status is None or event.status in _PICKUP or event.fulfillment_id is None:
+        return []
+    word = {
+        "shop": shop,
+        "order_id": event.order_id,
+        "fulfilment_id": event.fulfillment_id,
+        "at": event.happened_at or event.created_at,
+        "status": status,
+        "reason": "delayed" if event.status == "delayed" else None,
+        "estimated_delivery": event.estimated_delivery_at,
+    }
+    return [build(ShipmentUpdated, word, names=_NAMES | {"at": "happened_at"})]
+
+
+def over_the_counter(order: payloads.Fulfilled) -> bool:
+    """Whether an order was sold at a till and taken along; with a shipping line it is sent like any other."""
+    return order.source_name == "pos" and not order.shipping_lines
 
 
 def sku(line: payloads.Line) -> str:

@@ -168,65 +168,6 @@ class Note(Payload):
     value: Text = None
 
 
-class Order(Payload):
-    """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
-
-    id: Id
-    name: Text = None
-    created_at: At | None = None
-    updated_at: At | None = None
-    cancelled_at: At | None = None
-    currency: Text = None
-    total_price: Amount
-    current_total_price: Amount | None = None
-    total_price_set: Moneys = Moneys()
-    current_total_price_set: Moneys = Moneys()
-    total_discounts_set: Moneys = Moneys()
-    current_total_discounts_set: Moneys = Moneys()
-    total_shipping_price_set: Moneys = Moneys()
-    current_shipping_price_set: Moneys = Moneys()
-    total_tax_set: Moneys = Moneys()
-    current_total_tax_set: Moneys = Moneys()
-    original_total_duties_set: Moneys = Moneys()
-    current_total_duties_set: Moneys = Moneys()
-    taxes_included: bool | None = None
-    total_tip_received: Amount | None = None
-    source_name: Text = None
-    tags: Text = None
-    test: bool = False
-    email: Text = None
-    contact_email: Text = None
-    phone: Text = None
-    customer_locale: Text = None
-    buyer_accepts_marketing: bool | None = None
-    customer: Customer | None = None
-    shipping_address: Address | None = None
-    billing_address: Address | None = None
-    line_items: Many[Line]
-    shipping_lines: Many[Shipping]
-    note_attributes: Many[Note]
-    financial_status: Text = None
-    refunds: Many[Refunded]
-
-
-class Cancelled(Payload):
-    """An order as far as `orders/cancelled` needs it."""
-
-    id: Id
-    test: bool = False
-    cancelled_at: At | None = None
-    updated_at: At | None = None
-    financial_status: Text = None
-    refunds: Many[Refunded]
-
-
-class Refund(Refunded):
-    """`refunds/create`."""
-
-    id: Id
-    order_id: Id
-
-
 class Fulfilment(Payload):
     """`fulfillments/create` and `fulfillments/update`.
 
@@ -252,7 +193,68 @@ class Fulfilment(Payload):
 class Fulfilled(Payload):
     """An order as far as `orders/fulfilled` and `orders/partially_fulfilled` need it."""
 
+    id: MaybeId = None
+    created_at: At | None = None
+    updated_at: At | None = None
+    source_name: Text = None
+    line_items: Many[Line]
+    shipping_lines: Many[Shipping]
+    fulfillment_status: Text = None
     fulfillments: Many[Fulfilment]
+
+
+class Order(Fulfilled):
+    """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
+
+    id: Id
+    name: Text = None
+    cancelled_at: At | None = None
+    currency: Text = None
+    total_price: Amount
+    current_total_price: Amount | None = None
+    total_price_set: Moneys = Moneys()
+    current_total_price_set: Moneys = Moneys()
+    total_discounts_set: Moneys = Moneys()
+    current_total_discounts_set: Moneys = Moneys()
+    total_shipping_price_set: Moneys = Moneys()
+    current_shipping_price_set: Moneys = Moneys()
+    total_tax_set: Moneys = Moneys()
+    current_total_tax_set: Moneys = Moneys()
+    original_total_duties_set: Moneys = Moneys()
+    current_total_duties_set: Moneys = Moneys()
+    taxes_included: bool | None = None
+    total_tip_received: Amount | None = None
+    tags: Text = None
+    test: bool = False
+    email: Text = None
+    contact_email: Text = None
+    phone: Text = None
+    customer_locale: Text = None
+    buyer_accepts_marketing: bool | None = None
+    customer: Customer | None = None
+    shipping_address: Address | None = None
+    billing_address: Address | None = None
+    note_attributes: Many[Note]
+    financial_status: Text = None
+    refunds: Many[Refunded]
+
+
+class Cancelled(Payload):
+    """An order as far as `orders/cancelled` needs it."""
+
+    id: Id
+    test: bool = False
+    cancelled_at: At | None = None
+    updated_at: At | None = None
+    financial_status: Text = None
+    refunds: Many[Refunded]
+
+
+class Refund(Refunded):
+    """`refunds/create`."""
+
+    id: Id
+    order_id: Id
 
 
 class Edit(Payload):
@@ -273,6 +275,8 @@ class Happened(Payload):
     """`fulfillment_events/create`: a fulfilment of an order by its own id, without its tracking number."""
 
     order_id: Id
+    fulfillment_id: MaybeId = None
     status: Text = None
     happened_at: At | None = None
     created_at: At | None = None
+    estimated_delivery_at: Estimate | None = None

@@ -7,10 +7,11 @@ from decimal import Decimal
 from hashlib import sha256
 from typing import Any, Final
 
+from activities.shops import woocommerce_parcels as parcels
 from activities.shops import woocommerce_payloads as payloads
 from activities.shops.api import Cannot, Wanted
 from activities.shops.payloads import rounded
-from activities.shops.woocommerce_orders import MARK, _sku
+from activities.shops.woocommerce_orders import MARK
 from journey.made_good import Given
 from journey.remedies import Choice
 
@@ -36,7 +37,7 @@ def noted(order: Mapping[str, Any], key: str) -> str:
 def sku_of(line: Mapping[str, Any]) -> str:
     """The SKU of a line of an order or a refund, as the order's events name it."""
     known = {name: line.get(name) for name in ("id", "product_id", "variation_id", "sku")}
-    return _sku(payloads.Line.model_validate({**known, "quantity": 1, "total": 0}))
+    return parcels.sku_of(payloads.Line.model_validate({**known, "quantity": 1, "total": 0}))
 
 
 def enough(product: Mapping[str, Any], count: int) -> bool:

@@ -5,12 +5,7 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 - An order is placed when its customer has paid or promised to: `pending` waits for the checkout's payment and `failed`
   did not get it. One that was cancelled without a payment may never have been placed, so only its end is told.
 - A price of a line is what was paid for one, tax and discounts in it, since that is what a refund pays back.
-- Parcels are what shipment-tracking extensions keep in the order's meta data under `_wc_shipment_tracking_items`:
-  WooCommerce Shipment Tracking and Advanced Shipment Tracking. Their documents show no format; it is read off their
-  public code. An order that was set to completed (or to those extensions' `shipped`) without one was sent without a
-  number, and their status `delivered` says that it came. `date_shipped` is mostly a day, kept
-  as its midnight in UTC: the parcel left by the end of it, and no later than it was heard of. Without one it left when
-  the order was completed, else when it was changed.
+- Parcels are what extensions keep of them, see `woocommerce_parcels`.
 - An order whose every shipping line is a local pick-up (`local_pickup`, `pickup_location`, `local_pickup_plus`) is
   collected in the store. WooCommerce has no word for ready; the statuses `ready-pickup` and `pickup` are those of the
   extension Advanced Local Pickup. `completed` is collected.
@@ -23,50 +18,29 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
   last change stands for when.
 """
 
-import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, time, timedelta
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
-from activities.shops.payloads import at_a_till, read, rounded, written
-from activities.shops.payloads import text as text_of
+from activities.shops.payloads import at_a_till, read, rounded
 from activities.shops.protocol import Ignored
+from activities.shops.woocommerce_parcels import has_parcels, is_pickup, parcels, sku_of, status_of
 from activities.shops.woocommerce_payloads import utc
-from journey.numbers import tracking_numbers
 from journey.order import LineKind
-from journey.parcels import Method, ParcelStatus, pickup_number
-from store.fulfilments import WHOLE_ORDER
+from journey.parcels import Method
 from store.intake import (
     Event,
     OrderCancelled,
     OrderCreated,
     OrderEdited,
     OrderRefunded,
-    ShipmentCancelled,
-    ShipmentCreated,
-    ShipmentUpdated,
     build,
 )
 
-TRACKING: Final = "_wc_shipment_tracking_items"
 MARK: Final = "_postlude"
 _NOT_PLACED: Final = frozenset({"pending", "failed", "checkout-draft", "auto-draft", "draft", "new", "trash"})
 _CALLED_OFF: Final = frozenset({"cancelled", "refunded"})
-_PICKUP: Final = frozenset({"local_pickup", "pickup_location", "local_pickup_plus"})
-_PICKUP_STATUS: Final = {
-    "ready-pickup": ParcelStatus.AVAILABLE_FOR_PICKUP,
-    "pickup": ParcelStatus.DELIVERED,
-    "completed": ParcelStatus.DELIVERED,
-    "cancelled": ParcelStatus.CANCELLED,
-    "refunded": ParcelStatus.CANCELLED,
-}
-_DELIVERED: Final = "delivered"
-_SENT: Final = frozenset({"completed", "shipped", _DELIVERED})
-_LONG: Final = 7
-_NO_DAY: Final = int(datetime(2200, 1, 1, tzinfo=UTC).timestamp())
-_SECONDS: Final = re.compile(r"[0-9]{1,10}")
 _NAMES: Final = {
     "email": "billing.email",
     "phone": "billing.phone",
@@ -90,7 +64,7 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         Malformed: names the field that is wrong, in WooCommerce's words.
     """
     order = read(payloads.Order, payload)
-    status = order.status or ""
+    status = status_of(order)
     if status in _NOT_PLACED:
         return Ignored(f"not placed: the order is {status}")
     changed = utc(order.date_modified_gmt) or utc(order.date_created_gmt)
@@ -131,7 +105,7 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         contact = {"email": created.email, "phone": created.phone}
         events.append(build(OrderEdited, {**facts, **contact, "at": changed, "lines": lines}, names=_CHANGED))
     if created.channel != "pos":
-        events += _parcels(order, created, changed)
+        events += parcels(order, created, changed)
     events += _refunds(order, facts, changed)
     return events if cancelled is None else [*events, cancelled]
 
@@ -148,7 +122,7 @@ def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | Non
                 "at": changed,
                 "refund_id": refund.id,
                 "amount": amount,
-                "full": order.status == "refunded" and place == len(paid),
+                "full": status_of(order) == "refunded" and place == len(paid),
             },
             names=names,
         )
@@ -185,7 +159,7 @@ def _replaced(order: payloads.Order) -> str | None:
 def _lines(order: payloads.Order) -> list[dict[str, Any]]:
     return [
         {
-            "sku": _sku(line),
+            "sku": sku_of(line),
             "title": line.name or "",
             "quantity": line.quantity,
             "unit_price": rounded((line.total + line.total_tax) / line.quantity, order.currency),
@@ -242,17 +216,13 @@ def _kind(order: payloads.Order, line: payloads.Line) -> LineKind:
 def _ships(order: payloads.Order) -> bool:
     """Whether anything about the order says that it is to be sent, or collected; a list left out says nothing."""
     told = "shipping_lines" in order.model_fields_set
-    return not told or bool(order.shipping_lines) or not order.shipping.blank or bool(_tracked(order))
-
-
-def _is_pickup(order: payloads.Order) -> bool:
-    return bool(order.shipping_lines) and all(line.method_id in _PICKUP for line in order.shipping_lines)
+    return not told or bool(order.shipping_lines) or not order.shipping.blank or has_parcels(order)
 
 
 def _delivery(order: payloads.Order) -> dict[str, Any]:
     titles = [line.method_title for line in order.shipping_lines if line.method_title]
     return {
-        "method": Method.PICKUP if _is_pickup(order) else Method.DELIVERY,
+        "method": Method.PICKUP if is_pickup(order) else Method.DELIVERY,
         "title": titles[0] if titles else None,
         "address": None if order.shipping.blank else _address(order.shipping),
     }
@@ -269,123 +239,3 @@ def _address(said: payloads.Address) -> dict[str, Any]:
         "region": said.state,
         "country": said.country,
     }
-
-
-def _sku(line: payloads.Line) -> str:
-    """The SKU, or a name for a line that has none, the same each time."""
-    if line.sku and line.sku.strip():
-        return line.sku
-    known = next((one for one in (line.variation_id, line.product_id) if one not in {None, "0"}), None)
-    return f"product-{known}" if known else f"line-{line.id}" if line.id else "no-sku"
-
-
-def _parcels(order: payloads.Order, created: OrderCreated, changed: str | None) -> list[Event]:
-    """The pick-up, or every parcel a shipment-tracking extension knows."""
-    common = {"shop": created.shop, "order_id": created.order_id}
-    if _is_pickup(order):
-        number = pickup_number(created.shop, created.order_id)
-        skus = [line.sku for line in created.lines if line.kind is LineKind.PHYSICAL]
-        pickup = {**common, "tracking_number": number, "at": created.at, "skus": skus, "method": Method.PICKUP}
-        events: list[Event] = [build(ShipmentCreated, pickup, names=_NAMES)]
-        status = _PICKUP_STATUS.get(order.status or "")
-        if status is not None:
-            at = utc(order.date_completed_gmt) if status is ParcelStatus.DELIVERED else None
-            word = {**common, "tracking_number": number, "status": status, "at": at or changed}
-            events.append(build(ShipmentUpdated, word, names=_CHANGED))
-        return events
-    heard = _read_moment(changed) or created.at
-    completed = _read_moment(utc(order.date_completed_gmt)) or heard
-    # The list is the order's whole one as of its last change: what is on it no more is none of the order's.
-    whole = {**common, "fulfilment_id": WHOLE_ORDER, "said_at": max(heard, created.at)}
-    found = [
-        (number.written, item)
-        for item in _tracked(order)
-        for number in tracking_numbers(written(item.get("tracking_number")))
-    ]
-    numbers = [number for number, _ in found]
-    # A word in a number's place says that it left all the same.
-    placeholder = any(written(item.get("tracking_number")) for item in _tracked(order))
-    told: list[Event] = [
-        build(
-            ShipmentCreated,
-            {
-                **whole,
-                "tracking_number": number,
-                "tracking_numbers": numbers,
-                "at": max(_shipped(item.get("date_shipped"), heard) or completed, created.at),
-                "carrier": text_of(item.get("custom_tracking_provider")) or text_of(item.get("tracking_provider")),
-                "tracking_url": text_of(item.get("custom_tracking_link")),
-                "skus": _inside(item.get("products_list"), order.line_items),
-                "units": _counted(item.get("products_list"), order.line_items),
-            },
-            names={"at": "date_shipped"},
-        )
-        for number, item in found
-    ]
-    physical = any(line.kind is LineKind.PHYSICAL for line in created.lines)
-    if not found and physical and (order.status in _SENT or placeholder):
-        told.append(build(ShipmentCreated, {**whole, "at": max(completed, created.at)}, names=_CHANGED))
-    elif not found and (order.date_completed_gmt or _lists(order)) and order.status not in _CALLED_OFF:
-        told.append(build(ShipmentCancelled, {**whole, "at": whole["said_at"]}, names=_CHANGED))
-    if order.status == _DELIVERED and physical:
-        arrived = {**whole, "at": max(heard, created.at), "status": ParcelStatus.DELIVERED}
-        named: list[str | None] = [*numbers] or [None]
-        told += [build(ShipmentUpdated, {**arrived, "tracking_number": one}, names=_CHANGED) for one in named]
-    return told
-
-
-def _lists(order: payloads.Order) -> bool:
-    """Whether an extension keeps a list of the order's parcels, be it an empty one."""
-    return any(
-        meta.get("key") == TRACKING and isinstance(meta.get("value"), list | Mapping) for meta in order.meta_data
-    )
-
-
-def _tracked(order: payloads.Order) -> Sequence[Mapping[str, Any]]:
-    for meta in order.meta_data:
-        if meta.get("key") == TRACKING:
-            value = meta.get("value")
-            given = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-            return [item for item in given if isinstance(item, Mapping)]
-    return ()
-
-
-def _inside(products: object, lines: Sequence[payloads.Line]) -> list[str] | None:
-    """The SKUs of a parcel, where the extension says which lines are in it (Advanced Shipment Tracking does)."""
-    if not isinstance(products, list):
-        return None
-    named = [one for one in products if isinstance(one, Mapping)]
-    items = {str(one.get("item_id")) for one in named}
-    goods = {str(one.get("product")) for one in named} - {"0", ""}
-    return [_sku(line) for line in lines if line.id in items or {line.product_id, line.variation_id} & goods] or None
-
-
-def _counted(products: object, lines: Sequence[payloads.Line]) -> list[tuple[str | None, int | None]]:
-    """How many of which SKU are in a parcel, where the extension says so for each by its line (`item_id`, `qty`)."""
-    skus = {line.id: _sku(line) for line in lines if line.id}
-    named = [one for one in products if isinstance(one, Mapping)] if isinstance(products, list) else []
-    return [(skus.get(str(one.get("item_id"))), _whole(one.get("qty"))) for one in named]
-
-
-def _whole(given: object) -> int | None:
-    text = str(given)
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < _LONG else None
-
-
-def _shipped(given: object, heard: datetime) -> datetime | None:
-    """When a parcel left, in seconds since 1970, which the extensions keep as a text; None for whatever is none.
-
-    A day's midnight stands for the day, of which the end counts, but of a day that has begun nothing after `heard`.
-    """
-    seconds = str(given)
-    if not _SECONDS.fullmatch(seconds) or int(seconds) >= _NO_DAY:
-        return None
-    left = datetime.fromtimestamp(int(seconds), UTC)
-    return min(left + timedelta(days=1), max(heard, left)) if left.time() == time() else left
-
-
-def _read_moment(text: str | None) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text) if text else None
-    except ValueError:
-        return None

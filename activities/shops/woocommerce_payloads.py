@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from activities.shops.payloads import At, Id, Many, MaybeId, Objects, Payload, Text, Whole
+from activities.shops.payloads import At, Count, Id, Many, MaybeId, Objects, Payload, Text, Whole, Written
 from store.fields import Amount
 from store.reading import TELLING
 
@@ -106,6 +106,26 @@ class Refund(Payload):
     total: Annotated[Decimal, Field(gt=-(10**12), lt=10**12)]
 
 
+class ShippedLine(Payload):
+    """One of a shipment's `items`, by the order's line."""
+
+    order_item_id: MaybeId = None
+    quantity: Count | None = None
+
+
+class Shipment(Payload):
+    """One of the `shipments` that Germanized and Shiptastic add to an order."""
+
+    id: MaybeId = None
+    type: Text = None
+    status: Text = None
+    tracking_id: Written | None = None
+    tracking_url: Text = None
+    shipping_provider: Text = None
+    date_sent_gmt: Text = None
+    items: Many[ShippedLine]
+
+
 class Order(Payload):
     """An order. `number` is the id, or what a plugin puts in its place.
 
@@ -138,6 +158,8 @@ class Order(Payload):
     shipping_lines: Annotated[Many[Shipping], TELLING]
     refunds: Many[Refund]
     meta_data: Objects
+    shipments: Many[Shipment]
+    shipping_status: Text = None
 
 
 class Customer(Payload):

@@ -17,7 +17,8 @@ from tests.carriers.services_server import AWAY, EasyPostApi, Misdeed
 from tests.gateway.kit import EASYPOST_SECRET, easypost_headers
 from tests.shops.fuzz import JSON, holes, judge
 
-ADAPTER = EasyPost(EASYPOST_SECRET)
+HEARD = datetime(2026, 11, 30, 9, tzinfo=UTC)
+ADAPTER = EasyPost(EASYPOST_SECRET, clock=lambda: HEARD)
 EVENT = {
     "id": "evt_1",
     "object": "Event",
@@ -179,19 +180,16 @@ def test_a_tracker_without_number_is_malformed():
     with pytest.raises(Malformed) as caught:
         _scan(tracking_code=None)
     assert caught.value.field == "result.tracking_code"
-    with pytest.raises(Malformed) as caught:
-        ADAPTER.translate(
-            Delivery(
-                {},
-                json.dumps(
-                    {
-                        "description": "tracker.updated",
-                        "result": EVENT["result"] | {"tracking_details": None, "updated_at": "soon"},
-                    }
-                ).encode(),
-            )
-        )
-    assert caught.value.field == "result.updated_at"
+
+
+@pytest.mark.parametrize("said", [None, "soon", "0001-01-01T00:00:00Z"])
+def test_a_tracker_without_any_moment_is_of_when_it_came(said):
+    """A scan's time without an offset, or of a year that nobody means, costs itself and not the scan."""
+    details = [{"status": "delivered", "datetime": "2026-11-24T09:00:00"}, {"status": "delivered", "datetime": said}]
+    result = EVENT["result"] | {"status": "delivered", "tracking_details": details, "updated_at": said}
+    body = {"id": "evt_1", "description": "tracker.updated", "result": result, "updated_at": said, "created_at": said}
+    (event,) = ADAPTER.translate(Delivery({}, json.dumps(body).encode()))
+    assert (event.at, event.status) == (HEARD, ParcelStatus.DELIVERED)
 
 
 @settings(max_examples=200, deadline=None)

@@ -15,7 +15,8 @@ from tests.carriers.services_samples import CUSTOMS, PARCEL, PICKED_UP
 from tests.shops.fuzz import JSON, holes, judge
 
 KEY = "17track-test-key"
-ADAPTER = SeventeenTrack(KEY)
+HEARD = datetime(2026, 11, 30, 9, tzinfo=UTC)
+ADAPTER = SeventeenTrack(KEY, clock=lambda: HEARD)
 EVENT = {"event": "TRACKING_UPDATED", "data": PARCEL}
 
 
@@ -43,6 +44,10 @@ def test_a_status_whose_time_has_no_zone_is_of_the_last_look():
     assert (synced.status, synced.at) == (ParcelStatus.DELIVERED, datetime(2026, 11, 30, 7, tzinfo=UTC))
     bare = _heard_at(**delivered, tracking=None)
     assert (bare.status, bare.at) == (ParcelStatus.DELIVERED, datetime(2026, 11, 30, 9, tzinfo=UTC))
+    for events in ([local], []):
+        found = {"providers": [provider | {"events": events}]}
+        told = _heard_at(**delivered | {"latest_event": None}, tracking=found)
+        assert (told.status, told.at) == (synced.status, synced.at)
     again = _delivery(**delivered, tracking=None)
     assert ADAPTER.event_id(again) == SeventeenTrack(KEY, clock=lambda: datetime(2027, 1, 1, tzinfo=UTC)).event_id(
         again

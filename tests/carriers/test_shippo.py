@@ -16,7 +16,8 @@ from tests.carriers.services_samples import ATTEMPTED, TRACK
 from tests.shops.fuzz import JSON, holes, judge
 
 SECRET = "shippo-test-secret"  # noqa: S105  # a test secret
-ADAPTER = Shippo(SECRET)
+HEARD = datetime(2026, 11, 30, 9, tzinfo=UTC)
+ADAPTER = Shippo(SECRET, clock=lambda: HEARD)
 EVENT = {"event": "track_updated", "test": False, "data": TRACK}
 
 
@@ -181,7 +182,7 @@ def test_repeats_have_one_id():
     ("event", "why"),
     [
         (EVENT | {"event": "transaction_created"}, "unknown topic"),
-        (EVENT | {"data": TRACK | {"tracking_status": None}}, "no scan yet"),
+        (EVENT | {"data": TRACK | {"tracking_status": None, "tracking_history": []}}, "no scan yet"),
     ],
 )
 def test_what_means_nothing_is_ignored(event, why):
@@ -190,21 +191,24 @@ def test_what_means_nothing_is_ignored(event, why):
     assert (ADAPTER.translate(delivery), ADAPTER.event_id(delivery)) == (Ignored(why), delivery.digest)
 
 
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"tracking_number": None}, "data.tracking_number"),
-        (
-            {"tracking_status": ATTEMPTED | {"status_date": "soon", "object_created": None, "object_updated": None}},
-            "data.tracking_status.status_date",
-        ),
-    ],
-)
-def test_a_track_that_is_wrong_is_malformed(changes, field):
+def test_a_track_that_is_wrong_is_malformed():
     """An error names Shippo's field."""
     with pytest.raises(Malformed) as caught:
-        _scan(**changes)
-    assert caught.value.field == field
+        _scan(tracking_number=None)
+    assert caught.value.field == "data.tracking_number"
+
+
+def test_a_status_without_any_moment_is_of_when_it_came():
+    """A repeat that comes later is the same event."""
+    bare = {"tracking_status": ATTEMPTED | {"status_date": "soon", "object_created": None, "object_updated": None}}
+    assert _scan(**bare).at == HEARD
+    assert ADAPTER.event_id(_delivery(**bare)) == Shippo(SECRET).event_id(_delivery(**bare))
+
+
+@pytest.mark.parametrize("status", [None, ATTEMPTED | {"status": None}])
+def test_a_status_that_is_not_told_is_that_of_the_newest_scan(status):
+    """A null costs its field; the history says the same."""
+    assert _scan(tracking_status=status).status is ParcelStatus.ATTEMPT_FAILED
 
 
 @settings(max_examples=150, deadline=None)

@@ -114,6 +114,7 @@ async def test_a_placeholder_on_two_orders_is_no_number_of_both(gate):
         ("UPS 1Z999AA10123456784", ["1z 999-aa1-0123456784"]),
         ("JJD106A, JJD106B", ["JJD106A", "JJD106B"]),
         ("DHL AWB# 1234567890", ["1234567890"]),
+        ("1234567890 - DHL Paket", ["1234567890"]),
     ],
 )
 async def test_a_number_as_it_is_typed_is_the_carriers(gate, typed, scanned):
@@ -214,6 +215,46 @@ async def test_a_backend_tells_fulfilments_too(gate):
         ("jjd 1", ParcelStatus.DELIVERED)
     ]
     assert await said("shipment.cancelled", "04") == []
+
+
+@pytest.mark.parametrize("numbers", [["JJD4301"], ["JJD4301", "JJD4302"]])
+async def test_a_shops_word_about_a_fulfilment_is_of_its_parcels(gate, numbers):
+    """Shopify's event of a fulfilment names no number, and a backend may name the fulfilment alone."""
+    await told(gate, ("orders/create", order(43)), ("fulfillments/create", fulfilment(43, *numbers)))
+    happened = {"id": 1, "order_id": 43, "fulfillment_id": 4300, "status": "delivered"}
+    await told(gate, ("fulfillment_events/create", happened | {"happened_at": "2026-11-22T09:58:00Z"}))
+
+    assert await shown(gate, 43) == [(number, ParcelStatus.DELIVERED) for number in numbers]
+    assert delivery_state(journey(gate, 43, days=1).state) == "delivered"
+
+
+async def test_a_backends_word_about_an_order_is_of_its_only_parcel(gate):
+    """Of several it is of none of them, and two numbers in one field are two parcels."""
+    await gate.send.order()
+
+    async def said(kind, minute, **more):
+        moment = f"2026-11-22T10:{minute}:00Z"
+        answer = await gate.send.event(kind, timestamp=moment, shop="acme", order_id="1001", **more)
+        assert answer.is_success, answer.text
+        await gate.relay.drain()
+        return [status for _, status in await shown(gate, 1001, shop="acme")]
+
+    await said("shipment.created", "01", tracking_number="JJD44011")
+    assert await said("shipment.updated", "02", status="in_transit") == [ParcelStatus.IN_TRANSIT]
+    await said("shipment.created", "03", tracking_number="JJD44022")
+    typed = {"tracking_number": "JJD44011 / JJD44022", "status": "delivered"}
+    assert await said("shipment.updated", "04", **typed) == [ParcelStatus.DELIVERED] * 2
+
+
+async def test_that_an_order_was_sent_somehow_gives_way_to_its_fulfilments(gate):
+    """Fulfilled without a word how, it was sent; once a fulfilment is told of, that is its parcel."""
+    await told(gate, ("orders/create", order(45)))
+    await told(gate, ("orders/updated", order(45, fulfillment_status="fulfilled", updated_at="2026-11-22T09:54:00Z")))
+    assert await shown(gate, 45) == [(None, ParcelStatus.PENDING)]
+    await told(gate, ("fulfillments/create", fulfilment(45, "JJD4500")))
+
+    assert await shown(gate, 45) == [("JJD4500", ParcelStatus.PENDING)]
+    assert keys(gate, 45) == ["JJD4500"]
 
 
 async def test_a_shared_parcel_still_tells_every_order(gate):

@@ -6,7 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from activities.shops import bigcommerce_orders, bigcommerce_remedies, shopify_orders, woocommerce_orders
+from activities.shops import (
+    bigcommerce_orders,
+    bigcommerce_remedies,
+    shopify_orders,
+    woocommerce_parcels,
+)
 from activities.shops.protocol import Delivery, Ignored
 from activities.shops.standard import StandardWebhooks
 from store.intake import Event
@@ -175,7 +180,7 @@ GRAPHQL = {
     ],
 }
 
-_TRACKED = {"id": 1, "key": woocommerce_orders.TRACKING, "value": [test_woocommerce.PARCEL]}
+_TRACKED = {"id": 1, "key": woocommerce_parcels.TRACKING, "value": [test_woocommerce.PARCEL]}
 _WOO = test_woocommerce.FULL | {"meta_data": [_TRACKED]}
 _BIG = {
     "order": test_bigcommerce.ORDER,

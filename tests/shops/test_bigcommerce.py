@@ -213,11 +213,15 @@ def test_shipments_are_parcels():
     assert (parcel.skus, parcel.at.day, parcel.method) == (("product-421",), 23, Method.DELIVERY)
 
 
-@pytest.mark.parametrize(("status", "kind"), [(2, "created"), (10, "created"), (11, "cancelled"), (3, "cancelled")])
+@pytest.mark.parametrize(("status", "kind"), [(2, "created"), (3, "created"), (10, "created"), (11, "cancelled")])
 def test_an_order_without_shipments_was_sent_or_not(status, kind):
-    """Shipped or completed it left without a number; else whatever was on the list before is none of it any more."""
+    """Shipped, in part or as a whole, it left without a number; where it still has to, what was on the list is none.
+
+    A refund or a dispute says nothing of that.
+    """
     told = _said(status_id=status)[-1]
     assert (told.type, told.fulfilment_id) == (f"shipment.{kind}", "order")
+    assert _said(status_id=14)[-1].type == "order.edited"
     (edit,) = _said(products=[])
     assert (edit.type, edit.lines) == ("order.edited", ())
 

@@ -288,6 +288,34 @@ def test_a_fulfilled_order_is_its_fulfilments():
     assert _said("orders/partially_fulfilled", ORDER, fulfillments=[]) == Ignored("nothing was sent yet")
 
 
+@pytest.mark.parametrize("topic", ["orders/create", "orders/updated"])
+def test_an_order_carries_its_fulfilments_whatever_it_tells(topic):
+    """A fulfilment's own webhook may be lost, and an order may be sent when it is first heard of."""
+    said = _said(topic, ORDER, fulfillments=[FULFILMENT, FULFILMENT | {"id": 9, "status": "cancelled"}])
+    assert [event.type for event in said[1:]] == ["shipment.created", "shipment.cancelled"]
+    assert len(_said("orders/create", ORDER, fulfillments=[FULFILMENT], source_name="pos", shipping_lines=[])) == 1
+
+
+@pytest.mark.parametrize("fulfilments", [None, []])
+def test_an_order_that_is_fulfilled_and_does_not_say_how_was_sent(fulfilments):
+    """Without a number; where nothing of it travels, or nothing is left of it, nothing was."""
+    parcel = _said("orders/fulfilled", ORDER, fulfillments=fulfilments, fulfillment_status="fulfilled")[-1]
+    assert (parcel.type, parcel.tracking_number, parcel.fulfilment_id) == ("shipment.created", None, "order")
+    for gone in ({"requires_shipping": False}, {"current_quantity": 0}):
+        lines = [line | gone for line in ORDER["line_items"]]
+        said = _said("orders/fulfilled", ORDER, line_items=lines, fulfillment_status="fulfilled")
+        assert said == Ignored("nothing was sent yet")
+
+
+def test_an_event_of_a_fulfilment_is_of_its_parcels():
+    """It names no number, so the order is read from the API as well."""
+    happened = {"id": 1, "order_id": 42, "fulfillment_id": 7, "happened_at": NOON.isoformat()}
+    word, changed = _said("fulfillment_events/create", happened | {"status": "delivered"})
+    assert (word.order_id, word.fulfilment_id, word.status, word.at) == ("42", "7", ParcelStatus.DELIVERED, NOON)
+    for status in ("confirmed", "ready_for_pickup", "picked_up"):
+        assert _said("fulfillment_events/create", happened | {"status": status}) == [changed]
+
+
 @pytest.mark.parametrize(
     ("topic", "payload"),
     [
