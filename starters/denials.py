@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from contextlib import suppress
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 import structlog
 
@@ -13,6 +13,7 @@ from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
 from starters.ports import ENDED, Unheard
 from starters.replies import BusyError
 from store import inbox, order_numbers
+from store.denials import said_lately
 from store.inbox import Claimed
 from store.intake import DeliveryDenied
 from store.pool import Pool
@@ -20,13 +21,16 @@ from store.views import ParcelView, order_view
 
 SOURCE = "portal"
 """Where the inbox says that it came from."""
+WORDS_A_DAY: Final = 10
+"""What one order's page may say in a day; each is a row of the inbox and a word to its journey."""
+Kept = Literal["new", "known", "enough"]
 _PATIENCE_SECONDS: Final = 10.0
 _TRIES: Final = 10
 _log = structlog.get_logger(__name__)
 
 
-async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, found: bool, at: datetime) -> bool | None:
-    """Keep the word in the inbox: True when it is new, False when it was said before.
+async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, found: bool, at: datetime) -> Kept | None:
+    """Keep the word in the inbox: `new`, `known` when it was said before, `enough` when it went to and fro all day.
 
     None where there is nothing to deny: no such parcel of this order, none that a carrier has delivered.
     """
@@ -36,9 +40,11 @@ async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, fo
     if parcel is None or parcel.delivered_at is None or parcel.pickup:
         return None
     if found is not (parcel.denied_at is not None):
-        return False
+        return "known"
     event = DeliveryDenied(at=at, shop=shop, order_id=order_id, tracking_number=tracking_number, found=found)
-    return await inbox.keep(
+    if await said_lately(pool, event.subject, SOURCE, at=at) >= WORDS_A_DAY:
+        return "enough"
+    new = await inbox.keep(
         pool,
         source=SOURCE,
         event_id=_event_id(event, parcel),
@@ -47,6 +53,7 @@ async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, fo
         events=[event],
         received_at=at,
     )
+    return "new" if new else "known"
 
 
 def to_people(pool: Pool, alerts: Alerts) -> Unheard:

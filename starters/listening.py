@@ -8,6 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, context
 import uvicorn
 from starlette.types import ASGIApp
 
+from starters.limits import USUAL, BoundedBodies, Limits, Patient
 from starters.operations import OwnHosts, is_loopback
 from workers.settings import Settings
 
@@ -55,10 +56,14 @@ def url_of(listener: socket.socket) -> str:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, listener: socket.socket, *, finish: int | None = None) -> AsyncIterator[str]:
-    """Run an app on a socket; yields its URL. Leaving gives what is under way `finish` seconds."""
+async def served(
+    app: ASGIApp, listener: socket.socket, *, finish: int | None = None, limits: Limits = USUAL
+) -> AsyncIterator[str]:
+    """Run an app on a socket, within `limits`; yields its URL. Leaving gives what is under way `finish` seconds."""
     config = uvicorn.Config(
-        app,
+        BoundedBodies(app, limits),
+        http=Patient.within(limits),
+        ws="none",
         log_config=None,  # ours stands; uvicorn's access log would write signed links down
         access_log=False,
         server_header=False,

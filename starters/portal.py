@@ -114,7 +114,7 @@ class Pages:
             notes: the address of the order's messages.
             preferences: the address of the preference centre.
             deny_at: where the page sends the word that a parcel never came.
-            said: that word, where it was just given: `denied` or `found`; anything else means nothing.
+            said: that word, where it was just given: `denied`, `found` or `enough`; anything else means nothing.
         """
         language = language_of(wanted)
         words, locale = words_of(language)["order"], locale_of(wanted, language)
@@ -216,18 +216,19 @@ class _Portal:
         found = form.get("found") == ["yes"]
         number = (form.get("parcel") or [""])[0]
         try:
-            new = ids and await denials.keep(
+            kept = ids and await denials.keep(
                 self.pool, shop=ids[0], order_id=ids[1], tracking_number=number, found=found, at=self.clock()
             )
         except AWAY:
             return self.pages.away(asked_for(request))
-        if ids is None or new is None:
+        if ids is None or kept is None:
             return self.pages.not_found(asked_for(request))
-        if new:
+        if kept == "new":
             _log.info("delivery found" if found else "delivery denied", shop=ids[0], order=ids[1])
             self.wake()
         # Loading the page that is shown next sends nothing again.
-        return RedirectResponse(f"/o/{token}?said={'found' if found else 'denied'}", status_code=303)
+        said = "enough" if kept == "enough" else "found" if found else "denied"
+        return RedirectResponse(f"/o/{token}?said={said}", status_code=303)
 
     async def ask(self, token: str, request: Request) -> Response:
         # Scanners follow links in mails, so looking at this page must not change anything (RFC 8058).

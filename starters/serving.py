@@ -22,9 +22,11 @@ from starters.confirmations import Confirmations
 from starters.denials import to_people
 from starters.gateway import create_app, sources
 from starters.journeys import TemporalJourneys
+from starters.limits import PostsOfALink
 from starters.listening import for_operators, listen, listen_as_asked, served, url_of
 from starters.metrics import Metrics
 from starters.operations import operations_app
+from starters.portal import Pages
 from starters.relay import Relay
 from starters.replies import Replies
 from starters.services import Services
@@ -140,12 +142,13 @@ async def serving(
         )
         metrics = Metrics()
         app = create_app(services, metrics)
+        within = PostsOfALink(app, Pages(services.brand, brand_in=services.brand_in))
         if operations is not None:
             await running.enter_async_context(for_operators(operations_app(services, metrics, app), operations))
         await running.enter_async_context(
             kept_at_work(client, shops=shops.shops(), vendors=pollers.names, task_queue=settings.task_queue)
         )
-        yield await running.enter_async_context(served(app, listener, finish=settings.graceful_shutdown_seconds))
+        yield await running.enter_async_context(served(within, listener, finish=settings.graceful_shutdown_seconds))
 
 
 def _check_readable(settings: Settings, shops: ShopApis) -> None:

@@ -89,3 +89,27 @@ async def test_a_journey_that_runs_hears_it_by_itself(gate, channel, people):
     await relay.drain()
     assert gate.journeys.kinds("acme", "1001")[-1] == "DeliveryDenied"
     assert len(channel.lines) == 1
+
+
+async def test_saying_to_and_fro_all_day_adds_a_bounded_number_of_rows(gate):
+    """A page's word is kept ten times a day; after that the page says that it is enough, and tomorrow it is heard."""
+    await gate.send.order()
+    await gate.send.event("shipment.created", timestamp=AT, shop="acme", order_id="1001", tracking_number="P-1")
+    await gate.send.scan("P-1", "delivered", "2026-11-22T10:04:00Z")
+    await gate.relay.drain()
+    gate.clock.forward(hours=1)
+    await gate.relay.drain()
+    link, said = gate.links.order("acme", "1001"), []
+    for number in range(14):
+        gate.clock.forward(minutes=1)
+        found = "yes" if number % 2 else "no"
+        answer = await gate.client.post(f"{link}/denied", data={"parcel": "P1", "found": found})
+        said.append(answer.headers["location"].partition("said=")[2])
+        await gate.relay.drain()
+    assert said == ["denied", "found"] * 5 + ["enough", "found"] * 2
+    assert sum(row["source"] == "portal" for row in await gate.rows()) == 10
+    page = await gate.client.get(f"{link}?said=enough")
+    assert "heute schon oft gesagt" in page.text
+    gate.clock.forward(days=1)
+    again = await gate.client.post(f"{link}/denied", data={"parcel": "P1", "found": "no"})
+    assert again.headers["location"].endswith("said=denied")
