@@ -14,6 +14,7 @@ from temporalio.client import Client, Interceptor
 from activities.links import Links
 from activities.messaging.templates import Templates
 from journey.playbook import Playbook
+from starters.dev_mails import forgetting
 from starters.dev_pages import mail_pages
 from starters.gallery import gallery_pages
 from starters.listening import for_operators, listen, listen_as_asked, url_of
@@ -143,6 +144,7 @@ async def whole_stack(
         dev_url = None
         if embedded.catcher is not None:
             dev = await _dev_pages(embedded.catcher, templates, pool)
+            await running.enter_async_context(forgetting(pool, embedded.catcher))
             own = _listener(settings, "dev_listen", running)
             dev_url = await running.enter_async_context(for_operators(dev, own, anywhere=True))
         url = await running.enter_async_context(

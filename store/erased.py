@@ -4,13 +4,13 @@ Of an erased customer a later order is welcome, and with it they are a customer 
 erasure is not. Of a shop that has left nothing is taken in until a person says that it is back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
 from store import intake
 from store.inbox import Claimed
-from store.pool import Connection
+from store.pool import Connection, Pool
 
 NOTE: Final = "erased"
 
@@ -75,6 +75,12 @@ async def admit(connection: Connection, row: Claimed, event: About, *, now: date
 async def mark(connection: Connection, shop: str, kind: str, ids: Sequence[str], *, now: datetime) -> None:
     """Write down that these are erased; `kind` is order, customer or shop, whose id is empty."""
     await connection.execute(_MARK, shop, kind, list(ids), now)
+
+
+async def orders_among(pool: Pool, orders: Collection[str]) -> list[str]:
+    """Those of these orders (SHOP/ID) that were erased."""
+    query = "SELECT shop || '/' || id FROM erased WHERE kind = 'order' AND shop || '/' || id = ANY($1)"
+    return [row[0] for row in await pool.fetch(query, list(orders))]
 
 
 async def shop_is(connection: Connection, shop: str) -> bool:

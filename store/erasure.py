@@ -45,10 +45,16 @@ _SETTLE: Final = f"""
 UPDATE inbox SET status = 'ignored', note = $2, done_at = $3
 WHERE subject = ANY($1) AND status IN ('pending', 'waiting') AND event->>'type' NOT IN {_REQUESTS}
 """  # noqa: S608  only the constant is put in
-# What a person said back to a message and is not heard yet is left to be heard.
+# What a person said back to a message and is not heard yet is left to be heard, and what waits for a parcel that is
+# somebody else's too. What waits for an order that nobody knows, and names them, waits no more.
 _BLANK: Final = f"""
-UPDATE inbox SET body = '', event = CASE WHEN event->>'type' IN {_REQUESTS} THEN event END
-WHERE (subject = ANY($1) OR status NOT IN ('pending', 'waiting')) AND {personal.IN_INBOX}
+UPDATE inbox SET body = '', event = CASE WHEN event->>'type' IN {_REQUESTS} THEN event END,
+    status = CASE WHEN status = 'waiting' THEN 'ignored' ELSE status END,
+    note = CASE WHEN status = 'waiting' THEN $6 ELSE note END,
+    done_at = CASE WHEN status = 'waiting' THEN $7 ELSE done_at END
+WHERE (subject = ANY($1) OR status NOT IN ('pending', 'waiting')
+       OR status = 'waiting' AND NOT starts_with(subject, 'message:') AND NOT subject = ANY($4))
+  AND {personal.IN_INBOX}
 """  # noqa: S608  as above
 
 _SOME_CUSTOMERS: Final = "SELECT customer_id FROM customers WHERE shop = $1 ORDER BY customer_id LIMIT $2 FOR UPDATE"
@@ -194,5 +200,5 @@ async def _hash(connection: Connection, shop: str, addresses: Sequence[str]) -> 
 
 async def _blank(connection: Connection, found: Traces, *, now: datetime) -> int:
     await connection.execute(_SETTLE, list(found.subjects), erased.NOTE, now)
-    done = await connection.execute(_BLANK, *found.arguments, timeout=personal.PATIENCE)
+    done = await connection.execute(_BLANK, *found.arguments, erased.NOTE, now, timeout=personal.PATIENCE)
     return int(done.split()[-1])

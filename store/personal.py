@@ -135,6 +135,10 @@ IN_INBOX: Final = f"""id IN (
             SELECT id, body, event FROM inbox WHERE subject = ANY($4) AND {KEPT}
             UNION ALL (
             SELECT id, body, event FROM inbox
+            WHERE {KEPT} AND status = 'waiting' AND NOT starts_with(subject, 'message:') AND NOT subject = ANY($4)
+            ORDER BY id DESC LIMIT {MOST_SEARCHED})
+            UNION ALL (
+            SELECT id, body, event FROM inbox
             WHERE {KEPT} AND (subject IS NULL OR status = 'dead' OR starts_with(subject, 'message:'))
             ORDER BY id DESC LIMIT {MOST_SEARCHED})) AS unplaced OFFSET 0) AS once
         WHERE EXISTS (SELECT FROM unnest($2::text[]) AS mark WHERE strpos(said, mark) > 0))
@@ -142,8 +146,8 @@ IN_INBOX: Final = f"""id IN (
 """What the inbox's rows about a person fulfil, by `Traces.arguments`.
 
 A subject says whose a row is: `$1`, and of messages `$5` and how they begin, `$3`, which ends with `/` (`0` is the
-character behind it). What was ignored has none, what died may be about an order that nobody knows, a message's is often
-a provider's own, and a shared parcel's (`$4`) is not theirs alone: in these the marks (`$2`) are looked for.
+character behind it). What was ignored has none, what waits or died may be about an order that nobody knows, a message's
+is often a provider's own, and a shared parcel's (`$4`) is not theirs alone: in these the marks (`$2`) are looked for.
 """
 PATIENCE: Final = 600.0
 """Seconds: forgetting somebody is no query of a page."""

@@ -13,7 +13,7 @@ import inspect
 import os
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,6 +120,19 @@ class MailFolder:
         for mail in self._mails.values():
             mail.path.unlink(missing_ok=True)
         self._mails.clear()
+
+    def forget(self, orders: Collection[str]) -> int:
+        """Remove what was sent about these orders (SHOP/ID), and what those customers got besides; how many mails.
+
+        What names no order, such as a link that confirms an address, is known by whom it was sent to.
+        """
+        theirs = [mail for mail in self._mails.values() if mail.order in orders]
+        addresses = {one for mail in theirs if mail.touch for one in mail.recipients}
+        theirs += [mail for mail in self._mails.values() if mail.order is None and addresses & {*mail.recipients}]
+        for mail in theirs:
+            mail.path.unlink(missing_ok=True)
+            self._mails.pop(mail.id, None)
+        return len(theirs)
 
     def draft(self, sender: str, recipients: list[str], content: bytes) -> tuple[CaughtMail, bytes]:
         """Return what a message would be stored as: its index entry and the bytes of its file. Nothing is kept yet."""

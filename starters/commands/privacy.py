@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from starters.commands.support import CommandError, clock, connected_database, run_async, settings_from_environment
+from starters.dev_mails import forget_erased_at
 from store import privacy
 from store.erasure import Erased
 from store.privacy import Request
@@ -122,7 +123,9 @@ async def _kept(settings: Settings, whose: tuple[str, str]) -> dict[str, list[An
 
 async def _erase(settings: Settings, shop: str, customer_id: str) -> Erased:
     async with connected_database(settings) as pool:
-        return await privacy.erase(pool, shop, customer_id, now=datetime.now(UTC))
+        gone = await privacy.erase(pool, shop, customer_id, now=datetime.now(UTC))
+        await forget_erased_at(pool, settings.home)
+        return gone
 
 
 async def _done(settings: Settings, request: int) -> bool:

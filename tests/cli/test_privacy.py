@@ -4,16 +4,20 @@ import asyncio
 import json
 import stat
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from starters.commands.privacy import app
 from starters.commands.support import CommandError
+from starters.dev_mails import forgetting
 from store import privacy
 from store.intake import CustomerDataRequested, CustomerRedacted
 from tests.cli.commands import servers
 from tests.support.orders import Order, Person, put
+from tests.support.patience import PATIENCE
+from workers.mail_catcher import MailFolder
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PERSONAL = ("lovelace", "Ada")
@@ -87,6 +91,29 @@ async def test_a_person_is_erased_when_it_is_said_twice(environment, ada):
     assert [one.kind for one in await privacy.open_requests(ada)] == ["data_request"]
     again = await privacy_command("erase", "acme/c-17", "--yes", environment=environment)
     assert again.output == "acme/c-17: nothing was kept\n"
+
+
+async def test_the_embedded_stacks_mails_forget_her_too(environment, ada):
+    """Her order's mails go, and the link that was sent to her alone; others' mails and the people's own stay."""
+    mails = MailFolder(Path(environment["POSTLUDE_HOME"]) / "mail")
+    for recipient, headers in (
+        ("ada.lovelace@example.com", "X-Postlude-Order: acme/1001\r\nX-Postlude-Touch: shipped\r\n"),
+        ("ada.lovelace@example.com", ""),
+        ("operators@shop.example", "X-Postlude-Order: acme/1001\r\n"),
+        ("operators@shop.example", ""),
+        ("bob@example.com", "X-Postlude-Order: acme/2001\r\nX-Postlude-Touch: shipped\r\n"),
+    ):
+        mails.keep("shop@example.com", [recipient], f"{headers}Subject: hello\r\n\r\nhello".encode())
+    await privacy_command("erase", "acme/c-17", "--yes", environment=environment)
+    assert "lovelace" not in "".join(path.read_text() for path in (mails.messages()[0].path.parent).iterdir())
+    left = MailFolder(mails.messages()[0].path.parent)
+    assert [mail.recipients[0] for mail in left.messages()] == ["operators@shop.example", "bob@example.com"]
+    # A stack that is up knows them by its own index, and looks again by itself.
+    async with forgetting(ada, mails):
+        async with asyncio.timeout(PATIENCE):
+            while len(mails.messages()) > 2:  # noqa: ASYNC110  what it waits for is another task's
+                await asyncio.sleep(0.01)
+    assert [mail.id for mail in mails.messages()] == [mail.id for mail in left.messages()]
 
 
 @pytest.mark.parametrize("customer", ["ada.lovelace@example.com", "acme/", "/c-17"])

@@ -11,6 +11,7 @@ from journey.playbook import Channel, Purpose
 from store import consents, devices, erasure, inbox, intake, orders, people, personal, privacy
 from store.consents import Evidence
 from store.intake import build
+from store.message_feedback import MessageFeedback
 from store.pool import Pool
 from store.standing import standing
 from tests.support.entries import entry
@@ -266,6 +267,22 @@ async def _counted(pool: Pool) -> dict[str, tuple[int, int]]:
         table: (await pool.fetchval(f"SELECT count(*) FROM {table}"), saying)  # noqa: S608  constants
         for table in personal.KEPT_FOR
     }
+
+
+async def test_what_waits_for_an_order_that_nobody_knows_and_names_them_waits_no_more(ada: Pool) -> None:
+    """A parcel of an order that never came is forgotten where it names them; others' wait on, and so does a STOP."""
+    for number, body in (("7001", {"to": EMAIL.upper()}), ("7002", {"to": "bob@example.com"})):
+        await _keep(ada, f"waits-{number}", _cancelled(number), body=body)
+    stop = {"at": NOON, "provider": "twilio", "kind": "replied", "channel": "sms", "address": PHONE, "text": "STOP"}
+    await _keep(ada, "stop", MessageFeedback.model_validate(stop), body={"from": PHONE})
+    await ada.execute("UPDATE inbox SET status = 'waiting', note = 'unknown order' WHERE event_id LIKE 'waits-%'")
+    await _erase(ada)
+    found = await ada.fetch("SELECT event_id, status, note, body <> '' AS said FROM inbox ORDER BY event_id")
+    assert [tuple(row) for row in found] == [
+        ("stop", "pending", None, True),
+        ("waits-7001", "ignored", "erased", False),
+        ("waits-7002", "waiting", "unknown order", True),
+    ]
 
 
 async def test_a_parcel_that_carries_anothers_order_goes_on(ada: Pool) -> None:
