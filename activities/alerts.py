@@ -7,11 +7,13 @@ link.
 
 import uuid
 from html import escape as escape_html
+from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 import httpx
 import structlog
 
+from activities.by_shop import ByShop
 from activities.messaging.mime import address
 from activities.messaging.protocol import EmailProvider, Mail, Receipt
 from activities.messaging.slack import Slack, escape
@@ -55,6 +57,13 @@ class Alert(Frozen):
     def line(self) -> str:
         """The alert as one line of plain text."""
         return " · ".join(part for part in (self.kind, self.about, self.touch, self.rule) if part)
+
+
+class Alerting(Protocol):
+    """Whoever tells the shop's people."""
+
+    async def tell(self, alert: Alert) -> Receipt | None:
+        """Tell people, in one try; None where nobody is to be told."""
 
 
 class Alerts:
@@ -140,3 +149,15 @@ class Alerts:
             # RFC 3834: no out-of-office answers to a machine.
             headers=(("Auto-Submitted", "auto-generated"),),
         )
+
+
+class AlertsByShop:
+    """Tells each shop's own people; an alert names its shop first, in `order`."""
+
+    def __init__(self, alerts: ByShop[Alerting | None]) -> None:
+        self._alerts = alerts
+
+    async def tell(self, alert: Alert) -> Receipt | None:
+        """See `Alerting.tell`."""
+        alerts = self._alerts.of(alert.order.partition("/")[0])
+        return None if alerts is None else await alerts.tell(alert)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
-from activities.alerts import Alerts
+from activities.alerts import Alerting
 from activities.attempt import attempt_number, beating, discreet
 from activities.remedy_shop import LEFT_OUT, NO_API, Gap, People, Shops, ShopSteps, no_gap
 from activities.shops.api import Cannot, ShopApi
@@ -57,7 +57,7 @@ class Remedies:
         playbook: Callable[[str], Playbook],
         shops: Shops,
         *,
-        alerts: Alerts | None = None,
+        alerts: Alerting | None = None,
         clock: Callable[[], datetime] = _now,
         gap: Gap = no_gap,
     ) -> None:

@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 from temporalio import activity
 
-from activities.alerts import Alert, Alerts
+from activities.alerts import Alert, Alerting
 from activities.attempt import beating, discreet
 from activities.messaging.protocol import Accepted
 from activities.shops.api import Cannot, Done, Outcome, ShopApi, Wanted
@@ -62,7 +62,7 @@ async def no_gap(_name: str) -> None:
 class People:
     """The shop's people, who are told of what concerns them; without `alerts` nothing is sent."""
 
-    def __init__(self, pool: Pool, alerts: Alerts | None) -> None:
+    def __init__(self, pool: Pool, alerts: Alerting | None) -> None:
         self._pool = pool
         self._alerts = alerts
 

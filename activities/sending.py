@@ -17,7 +17,7 @@ from functools import partial
 import structlog
 from temporalio.exceptions import ApplicationError
 
-from activities.alerts import Alerts
+from activities.alerts import Alerting
 from activities.attempt import MENDED, SOON, Guard, hold_until, patiently
 from activities.handover import PROVIDER, Gap, Handed, HandOver, remember
 from activities.lease import Lease
@@ -56,7 +56,7 @@ class Sender:
     links: Links
     playbook: Callable[[str], Playbook]
     callback: str | None = None
-    alerts: Alerts | None = None
+    alerts: Alerting | None = None
 
 
 @dataclass(frozen=True)

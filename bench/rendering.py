@@ -71,7 +71,7 @@ def rates(playbook: Playbook, *, seconds: float) -> Rates:
         return mail
 
     ready = [write(asked) for asked in wanted]
-    languages = load_languages([shipped_playbooks()])
+    languages = load_languages([shipped_playbooks()], {})
     bodies = [_compiled(templates, languages, links, playbook.by_id[touch], facts) for touch, facts in wanted]
     return Rates(
         ready=_rate(write, wanted, seconds),

@@ -37,8 +37,8 @@ from store.pool import connect
 from workers import loop
 from workers.connecting import temporal_client
 from workers.logs import configure
+from workers.services import load_templates, shop_parts
 from workers.settings import Settings
-from workers.worker import load_templates
 from workflows.order_journey import OrderJourney
 
 _AT_ONCE = 10
@@ -257,7 +257,10 @@ async def run(config: Config) -> None:
     pool = await connect(config.database_url)
     try:
         client, templates = await temporal_client(address=config.temporal_address), load_templates(settings)
-        async with serving(settings, pool, client, templates, listener=listen("127.0.0.1", 0)) as url:
+        async with (
+            shop_parts(settings, templates, ()) as parts,
+            serving(settings, pool, client, parts, listener=listen("127.0.0.1", 0)) as url,
+        ):
             answer({"port": int(url.rpartition(":")[2])})
             await asyncio.to_thread(sys.stdin.read)
     finally:

@@ -23,15 +23,15 @@ from pydantic import BaseModel, SecretStr
 
 from activities.links import Links
 from bench.worker_process import answer
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from starters.listening import listen
 from starters.serving import serving
 from store.pool import Pool, connect
 from workers import loop
 from workers.connecting import temporal_client
 from workers.logs import configure
+from workers.services import load_templates, shop_parts
 from workers.settings import Settings
-from workers.worker import load_templates
 
 _TOLERANCE = 300
 _KEY = "bench-secret-key"
@@ -101,11 +101,14 @@ async def _served(config: Config, pool: Pool) -> AsyncIterator[int]:
             adapters = sources(secret_key=_KEY, webhook_secret=config.secret)
             links = Links(_KEY, settings.public_url)
             brand = load_templates(settings).brand
-            async with _app_served(create_app(Services(pool, adapters, links, brand))) as port:
+            async with _app_served(create_app(Services(pool, adapters, Front(links, brand)))) as port:
                 yield port
         case "relaying":
             client, templates = await temporal_client(address=config.temporal_address), load_templates(settings)
-            async with serving(settings, pool, client, templates, listener=listen("127.0.0.1", 0)) as url:
+            async with (
+                shop_parts(settings, templates, ()) as parts,
+                serving(settings, pool, client, parts, listener=listen("127.0.0.1", 0)) as url,
+            ):
                 yield int(url.rpartition(":")[2])
 
 

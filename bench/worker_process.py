@@ -29,8 +29,9 @@ from store.pool import connect
 from workers import loop
 from workers.connecting import temporal_client
 from workers.logs import configure
+from workers.services import load_templates
 from workers.settings import Settings
-from workers.worker import build_worker, deployment, load_templates, playbooks_kept_fresh
+from workers.worker import build_worker, deployment, playbooks_kept_fresh
 from workflows.order_journey import OrderJourney
 from workflows.registry import PLAYBOOKS
 

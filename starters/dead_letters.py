@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from activities.alerts import Alert, Alerts
+from activities.alerts import Alert, Alerting
 from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
 from starters.ports import Buried
 from store.letters import Letters
@@ -26,7 +26,7 @@ def alert_of(letters: Letters) -> Alert:
     )
 
 
-def to_people(alerts: Alerts) -> Buried:
+def to_people(alerts: Alerting) -> Buried:
     """Makes what tells people of dead letters, in one try; False where it could not now and another is worth it."""
 
     async def tell(letters: Letters) -> bool:

@@ -8,7 +8,7 @@ from typing import Final, Literal
 
 import structlog
 
-from activities.alerts import Alert, Alerts
+from activities.alerts import Alert, Alerting
 from activities.messaging.protocol import Busy, Receipt, Rejected, Unclear
 from starters.ports import ENDED, Unheard
 from starters.replies import BusyError
@@ -56,7 +56,7 @@ async def keep(pool: Pool, *, shop: str, order_id: str, tracking_number: str, fo
     return "new" if new else "known"
 
 
-def to_people(pool: Pool, alerts: Alerts) -> Unheard:
+def to_people(pool: Pool, alerts: Alerting) -> Unheard:
     """Tells the shop's people of a denial that no journey hears any more: nobody else would look into it.
 
     What it makes raises `BusyError` when they cannot be told now and another try by the relay is worth it.

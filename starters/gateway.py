@@ -21,24 +21,25 @@ from activities.shops.protocol import (
     Answering,
     Delivery,
     Ignored,
-    Inquiring,
     Malformed,
     SignatureError,
-    Source,
     UnreachableError,
 )
 from starters import clicks, notes, portal, preferences, remedies
+from starters.doors import Door, Doors, WrongShopError
+from starters.limits import PostsOfALink
 from starters.metrics import Metrics
 from starters.operations import database_answers
 from starters.relay import Relay
-from starters.services import Services
+from starters.services import Front, Services
+from starters.shop_pages import ShopPages
 from starters.sources import answer, greetings, sources
 from store import cleaning, inbox
 from store.intake import Event
 from store.pool import AWAY
 from store.reading import noticing
 
-__all__ = ["BODY_LIMIT", "Services", "create_app", "sources"]
+__all__ = ["BODY_LIMIT", "Front", "Services", "create_app", "sources"]
 
 _log = structlog.get_logger(__name__)
 
@@ -56,6 +57,7 @@ def create_app(services: Services, metrics: Metrics | None = None) -> FastAPI:
     `metrics` counts its webhooks, for `starters.operations`; without it nobody reads the figures.
     """
     counted = metrics or Metrics()
+    doors = Doors(services.sources, services.shops, closed=services.closed)
     clicked = clicks.Clicks(services.pool, clock=services.clock)
     life = partial(_life, services.relay, clicked)
     # Its description is the operators', and interactive docs would load scripts from elsewhere.
@@ -64,17 +66,18 @@ def create_app(services: Services, metrics: Metrics | None = None) -> FastAPI:
     async def webhook(request: Request) -> Response:
         """Take one webhook: 202 kept or kept before, 401, 404 closed, 413, 422 with the field, 503 try again."""
         source = request.path_params["source"]
-        adapter = services.sources.get(source)
-        if adapter is None:
+        shown = doors.at(source, request.path_params.get("shop"))
+        if not shown:
             return JSONResponse({"error": "this endpoint is closed"}, status_code=404)
         started = time.perf_counter()
-        outcome, response = await _take(services, adapter, request)
+        outcome, response = await _take(services, doors, shown, request)
         counted.webhooks.labels(source, outcome).inc()
         counted.seconds.labels(source).observe(time.perf_counter() - started)
         return response
 
     # A plain route: the body is read as it came, and FastAPI takes longer over arguments than over all the rest.
     app.add_route("/webhooks/{source}", webhook, methods=["POST"])
+    app.add_route("/s/{shop}/webhooks/{source}", webhook, methods=["POST"])
 
     @app.get("/healthz")
     async def healthz() -> dict[str, str]:
@@ -87,8 +90,14 @@ def create_app(services: Services, metrics: Metrics | None = None) -> FastAPI:
         ready = await database_answers(services)
         return JSONResponse({"status": "ready" if ready else "not ready"}, status_code=200 if ready else 503)
 
-    for router in _pages(services, clicked):
+    for router in _pages(services, services.front, clicked):
         app.include_router(router)
+    app.include_router(greetings(doors))
+    front = services.front
+    app.add_middleware(PostsOfALink, pages=portal.Pages(front.brand, brand_in=front.brand_in))
+    if services.fronts:
+        own = {shop: _shop_pages(services, front, clicked) for shop, front in services.fronts.items()}
+        app.add_middleware(ShopPages, shops=own)
     return app
 
 
@@ -106,10 +115,10 @@ def _nobody() -> None:
     """Nobody to wake: relays run elsewhere, and poll."""
 
 
-def _pages(services: Services, clicked: clicks.Clicks) -> Sequence[APIRouter]:
-    """The customers' pages, and what senders ask before their first webhook."""
-    pages = portal.Pages(services.brand, brand_in=services.brand_in)
-    pool, links, clock = services.pool, services.links, services.clock
+def _pages(services: Services, front: Front, clicked: clicks.Clicks) -> Sequence[APIRouter]:
+    """The customers' pages of one shop, or of all that have no file."""
+    pages = portal.Pages(front.brand, brand_in=front.brand_in)
+    pool, links, clock = services.pool, front.links, services.clock
     wake = services.relay.wake if services.relay is not None else _nobody
     return (
         portal.router(pool=pool, links=links, pages=pages, clock=clock, wake=wake),
@@ -120,15 +129,22 @@ def _pages(services: Services, clicked: clicks.Clicks) -> Sequence[APIRouter]:
             links=links,
             pages=pages,
             clock=clock,
-            confirmations=services.confirmations,
-            policy=services.policy,
+            confirmations=front.confirmations,
+            policy=front.policy,
         ),
         clicks.router(clicked, links=links, pages=pages),
-        greetings(services.sources),
     )
 
 
-async def _take(services: Services, source: Source, request: Request) -> tuple[str, Response]:
+def _shop_pages(services: Services, front: Front, clicked: clicks.Clicks) -> FastAPI:
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    for router in _pages(services, front, clicked):
+        app.include_router(router)
+    app.add_middleware(PostsOfALink, pages=portal.Pages(front.brand, brand_in=front.brand_in))
+    return app
+
+
+async def _take(services: Services, doors: Doors, shown: Sequence[Door], request: Request) -> tuple[str, Response]:
     """One webhook's outcome, as the metrics name it, and its answer."""
     try:
         body = await _read(request)
@@ -139,20 +155,26 @@ async def _take(services: Services, source: Source, request: Request) -> tuple[s
         refusal = {"error": f"the body is larger than {BODY_LIMIT} bytes"}
         return "too_large", JSONResponse(refusal, status_code=413, headers={"Connection": "close"})
     delivery = Delivery(dict(request.headers), body, query=dict(request.query_params), target=_target(request.scope))
-    unproven = await _prove(source, delivery)
-    if unproven is not None:
-        return unproven
-    topic = ""
+    door = await _proven(doors, shown, delivery)
+    return await _taken(services, doors, door, delivery) if isinstance(door, Door) else door
+
+
+async def _taken(services: Services, doors: Doors, door: Door, delivery: Delivery) -> tuple[str, Response]:
+    source, topic = door.source, ""
     try:
         topic = cleaning.plain(source.topic(delivery), _TOPIC_LENGTH)
         with noticing() as lost:
-            translated = source.translate(delivery)
-        key = _key(source.event_id(delivery))
+            translated = doors.for_its_shop(door, source.translate(delivery))
+        key = _key(door.key(source.event_id(delivery)))
         outcome = await _keep(services, delivery, translated, source=source.name, key=key, topic=topic, lost=lost)
     except Malformed as error:
         _log.warning("malformed", source=source.name, topic=topic, field=error.field, problem=error.problem)
         words = {"known": list(error.known)} if error.known else {}
         return "malformed", JSONResponse({"error": error.problem, "field": error.field, **words}, status_code=422)
+    except WrongShopError:
+        _log.warning("another shop's secret", source=source.name, topic=topic, shop=door.shop)
+        refusal = {"error": "is not the shop whose secret this is", "field": "shop"}
+        return "wrong_shop", JSONResponse(refusal, status_code=422)
     except AWAY as error:
         _log.warning("database away", source=source.name, topic=topic, error=type(error).__name__)
         return "unavailable", JSONResponse({"error": "not kept: send it again"}, status_code=503, headers=_RETRY)
@@ -162,22 +184,18 @@ async def _take(services: Services, source: Source, request: Request) -> tuple[s
     return outcome, answer(source.name, outcome, **more)
 
 
-async def _prove(source: Source, delivery: Delivery) -> tuple[str, Response] | None:
-    """None when the sender is proven, else the outcome and the answer."""
+async def _proven(doors: Doors, shown: Sequence[Door], delivery: Delivery) -> Door | tuple[str, Response]:
+    """The door whose secret proves the sender, else the outcome and the answer."""
+    name = shown[0].source.name
     try:
-        if isinstance(source, Inquiring):
-            await source.inquire(delivery)
-        source.verify(delivery)
-        if isinstance(source, Inquiring):
-            await source.confirm(delivery)
+        return await doors.proven(shown, delivery)
     except SignatureError as error:
-        _log.warning("bad signature", source=source.name, problem=str(error))
+        _log.warning("bad signature", source=name, problem=str(error))
         return "bad_signature", JSONResponse({"error": "bad signature"}, status_code=401)
     except UnreachableError as error:
-        _log.warning("sender unreachable", source=source.name, problem=str(error))
+        _log.warning("sender unreachable", source=name, problem=str(error))
         refusal = {"error": "not proven just now: send it again"}
         return "unproven", JSONResponse(refusal, status_code=503, headers=_RETRY)
-    return None
 
 
 def _target(scope: Mapping[str, Any]) -> str:

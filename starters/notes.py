@@ -111,8 +111,8 @@ class _Desk:
             number=order.number,
             notes=[(note, day(note.created_at.astimezone(zone).date(), locale)) for note in found],
             unread=[note.touch_key for note in found if note.read_at is None],
-            read_at=f"/notes/{token}/read",
-            order_page=f"/o/{token}",
+            read_at=f"{self.links.path}/notes/{token}/read",
+            order_page=f"{self.links.path}/o/{token}",
         )
 
     async def _mark(self, token: str, request: Request) -> Response:
@@ -120,7 +120,7 @@ class _Desk:
         ids = self._order(token)
         done = _known(await notes.mark_read(self.pool, *ids, _note_ids(request, body), at=self.clock()))
         if _wants_page(request):
-            return RedirectResponse(f"/notes/{token}", status_code=303)
+            return RedirectResponse(f"{self.links.path}/notes/{token}", status_code=303)
         return JSONResponse({"read": done}, headers=_ANY_ORIGIN)
 
     async def _add(self, token: str, request: Request) -> Response:

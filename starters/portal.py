@@ -204,9 +204,9 @@ class _Portal:
             order,
             wanted=wanted,
             now=self.clock(),
-            notes=f"/notes/{token}",
+            notes=f"{self.links.path}/notes/{token}",
             preferences=preferences,
-            deny_at=f"/o/{token}/denied",
+            deny_at=f"{self.links.path}/o/{token}/denied",
             said=request.query_params.get("said"),
         )
 
@@ -228,7 +228,7 @@ class _Portal:
             self.wake()
         # Loading the page that is shown next sends nothing again.
         said = "enough" if kept == "enough" else "found" if found else "denied"
-        return RedirectResponse(f"/o/{token}?said={said}", status_code=303)
+        return RedirectResponse(f"{self.links.path}/o/{token}?said={said}", status_code=303)
 
     async def ask(self, token: str, request: Request) -> Response:
         # Scanners follow links in mails, so looking at this page must not change anything (RFC 8058).

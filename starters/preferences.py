@@ -163,7 +163,7 @@ class _Centre:
 
     async def _confirm(self, pending: Pending) -> bool:
         """Send a link; one that did not go out is forgotten, so that it can be asked for again."""
-        link = self.links.confirm(pending.nonce)
+        link = self.links.confirm(pending.shop, pending.nonce)
         sent = self.confirmations is not None and await self.confirmations.send(pending, link)
         if not sent:
             with suppress(*AWAY):

@@ -11,10 +11,12 @@ import asyncio
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 
 import structlog
 
-from activities.alerts import Alert, Alerts
+from activities.alerts import Alert, Alerting
+from activities.by_shop import ByShop
 from activities.messaging.brand import Brand
 from activities.messaging.protocol import Busy, Receipt, Rejected, Text, Unclear, WhatsApp
 from activities.messaging.senders import Senders
@@ -44,6 +46,14 @@ class BusyError(Exception):
     """Certainly not sent, and worth another try by the relay."""
 
 
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """How a shop answers: who carries it, and the shop in a language."""
+
+    senders: Senders
+    brand_in: Callable[[str], Brand]
+
+
 class Replies:
     """Listens to people, as `starters.dispatch.Replies` wants it.
 
@@ -51,16 +61,14 @@ class Replies:
     known not to have taken them, and never twice for a doubt.
     """
 
-    def __init__(self, senders: Senders, brand_in: Callable[[str], Brand], *, alerts: Alerts) -> None:
+    def __init__(self, voices: ByShop[Voice], *, alerts: Alerting) -> None:
         """Prepare to listen.
 
         Args:
-            senders: who carries the answers.
-            brand_in: the shop in a language.
+            voices: each shop's own.
             alerts: tells the shop's people.
         """
-        self._senders = senders
-        self._brand_in = brand_in
+        self._voices = voices
         self._alerts = alerts
 
     async def __call__(self, connection: Connection, event: MessageFeedback) -> Then | None:
@@ -69,7 +77,8 @@ class Replies:
         address, by_number = event.address, event.channel in NUMBERS
         if event.kind != "replied" or heard.word in {Word.STOP, Word.START}:
             return None
-        writer = await people.writer(connection, address) if address is not None and by_number else None
+        called = address if by_number else None
+        writer = None if called is None else await people.writer(connection, called, shop=event.shop)
         if address is not None and by_number and heard.word is Word.NONE and await _chooses(connection, event, address):
             return None
         if not heard.help_due or address is None:
@@ -80,7 +89,8 @@ class Replies:
 
     async def _help(self, row: Claimed, event: MessageFeedback, writer: Writer | None, to: str) -> None:
         language = language_of(writer.locale if writer else "en")
-        brand = self._brand_in(language)
+        voice = self._voices.of(writer.shop if writer else event.shop)
+        brand = voice.brand_in(language)
         body = words_of(language)["help_reply"].format(shop=brand.name, email=brand.support_email)
         name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"help/{event.provider}/{event.identity}"))
         key = f"{writer.shop}/help/{name}" if writer else name
@@ -92,7 +102,7 @@ class Replies:
             message = WhatsApp(
                 key=key, to=to, template="", language=language, parameters=(), body=body, conversing=True
             )
-        self._settle(row, "help", await send(self._senders, event.channel, message, first=event.provider))
+        self._settle(row, "help", await send(voice.senders, event.channel, message, first=event.provider))
 
     async def _tell(self, row: Claimed, event: MessageFeedback, writer: Writer | None) -> None:
         alert = Alert(
@@ -124,7 +134,7 @@ class Replies:
 async def _chooses(connection: Connection, event: MessageFeedback, number: str) -> bool:
     """Whether it is the choice of the one remedy that is offered to whoever has that number; it stands then."""
     choice = chosen(event.text or "")
-    offers = await remedies.open_for(connection, number, now=event.at) if choice is not None else []
+    offers = await remedies.open_for(connection, number, now=event.at, shop=event.shop) if choice is not None else []
     if choice is None or len(offers) != 1:
         return False
     made = await remedies.choose(connection, *offers[0], choice, by=By.REPLY, at=event.at, received_at=event.at)

@@ -1,6 +1,6 @@
 """Who may send webhooks here, and how each wants to be greeted and answered."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -21,6 +21,9 @@ from activities.shops.protocol import Greeting, Source
 from activities.shops.shopify import Shopify
 from activities.shops.standard import StandardWebhooks
 from activities.shops.woocommerce import WooCommerce
+from starters.doors import Door, Doors
+from workers.settings import SettingMissingError, Settings
+from workers.shops import ENDPOINTS, Shop
 
 # They send again what is answered with anything but 200:
 # https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks,
@@ -83,6 +86,59 @@ def sources(
     return {source.name: source for source in opened}
 
 
+_SECRETS = (
+    "webhook_secret",
+    "shopify_secret",
+    "woocommerce_secret",
+    "bigcommerce_secret",
+    "easypost_secret",
+    "aftership_secret",
+    "shippo_secret",
+    "seventeentrack_secret",
+    "resend_secret",
+    "sendgrid_key",
+    "postmark_login",
+    "mailgun_secret",
+    "ses_topics",
+    "twilio_secret",
+    "whatsapp_secret",
+    "whatsapp_verify_token",
+)
+
+
+def sources_of(settings: Settings) -> dict[str, Source]:
+    """The adapters whose secrets the environment has, by endpoint.
+
+    Raises:
+        SettingMissingError: the secret key is unset, or a secret is not usable.
+    """
+    secrets = {name: settings.given(name) for name in _SECRETS}
+    try:
+        return sources(secret_key=settings.needed("secret_key"), public_url=settings.public_url, **secrets)
+    except ValueError as error:
+        raise SettingMissingError(f"a webhook secret is not usable: {error}") from error
+
+
+def doors_of(settings: Settings, shops: Iterable[Shop]) -> list[Door]:
+    """A door for every secret of every endpoint of the shops with a file.
+
+    Raises:
+        SettingMissingError: the secret key is unset, or a secret is not usable; names the shop and the endpoint.
+    """
+    key = settings.needed("secret_key")
+    doors: list[Door] = []
+    for shop in shops:
+        more = {"whatsapp_verify_token": shop.settings.given("whatsapp_verify_token")}
+        for endpoint, secret in ((name, one) for name, all_of_it in shop.secrets.items() for one in all_of_it):
+            named: dict[str, str | None] = {ENDPOINTS[endpoint]: secret, **more}
+            try:
+                made = sources(secret_key=key, public_url=shop.settings.public_url, **named)
+            except ValueError as error:
+                raise SettingMissingError(f"shop {shop.id}: secrets.{endpoint} is not usable: {error}") from error
+            doors.append(Door(made[endpoint], shop.id, shop.names))
+    return doors
+
+
 def answer(source: str, outcome: str, **more: Sequence[str]) -> Response:
     """What a sender is told of a webhook that was taken, in the form it takes for a yes.
 
@@ -96,19 +152,20 @@ def answer(source: str, outcome: str, **more: Sequence[str]) -> Response:
     )
 
 
-def greetings(opened: Mapping[str, Source]) -> APIRouter:
+def greetings(doors: Doors) -> APIRouter:
     """The route for a sender's question, before its first webhook, whether the endpoint is ours."""
     routes = APIRouter()
 
     @routes.get("/webhooks/{source}")
-    async def greeting(source: str, request: Request) -> Response:
+    @routes.get("/s/{shop}/webhooks/{source}")
+    async def greeting(source: str, request: Request, shop: str | None = None) -> Response:
         """Answer a sender's question: 200, 403 where it does not know our token, 404 closed, 405 nobody asks."""
-        adapter = opened.get(source)
-        if adapter is None:
+        shown = doors.at(source, shop)
+        if not shown:
             return JSONResponse({"error": "this endpoint is closed"}, status_code=404)
-        if not isinstance(adapter, Greeting):
+        if not any(isinstance(door.source, Greeting) for door in shown):
             return JSONResponse({"error": "webhooks come by POST"}, status_code=405, headers={"Allow": "POST"})
-        said = adapter.greet(request.query_params)
+        said = doors.greeted(shown, request.query_params)
         return JSONResponse({"error": "not our token"}, status_code=403) if said is None else PlainTextResponse(said)
 
     return routes

@@ -29,16 +29,10 @@ from workers.embedded import EmbeddedStack, embedded_stack
 from workers.embedded_temporal import EmbeddedTemporalError
 from workers.mail_catcher import MailCatcher
 from workers.search_attributes import register_where_allowed
+from workers.services import apis_of, load_templates, pollers_of, shop_parts
 from workers.settings import Settings
-from workers.worker import (
-    alerts_of,
-    apis_of,
-    build_worker,
-    load_templates,
-    playbooks_kept_fresh,
-    pollers_of,
-    senders_of,
-)
+from workers.shops import load_shops
+from workers.worker import build_worker, playbooks_kept_fresh
 from workflows.journey_input import SEARCH_ATTRIBUTES
 from workflows.registry import PLAYBOOKS
 
@@ -117,25 +111,23 @@ async def whole_stack(
             config = client.config()
             config["interceptors"] = [*config["interceptors"], interceptor]
             client = Client(**config)
-        senders = senders_of(settings)
-        running.push_async_callback(senders.aclose)
         await running.enter_async_context(playbooks_kept_fresh(pool, PLAYBOOKS))
         templates = await reading
-        links = Links(settings.needed("secret_key"), settings.public_url)
-        alerts = alerts_of(settings, senders, templates)
-        running.push_async_callback(alerts.aclose)
-        shops, pollers = apis_of(settings), pollers_of(settings)
+        configured = list(load_shops(settings).values())
+        parts = await running.enter_async_context(shop_parts(settings, templates, configured))
+        shops, pollers = apis_of(settings, configured), pollers_of(settings)
         running.push_async_callback(shops.aclose)
         running.push_async_callback(pollers.aclose)
         worker = build_worker(
             client,
             pool,
             settings,
-            senders=senders,
+            senders=parts.rest.senders,
             templates=templates,
-            links=links,
+            links=parts.rest.links,
             playbook=PLAYBOOKS.get,
-            alerts=alerts,
+            alerts=parts.rest.alerts,
+            own=parts.own,
             shops=shops,
             pollers=pollers,
         )
@@ -152,7 +144,7 @@ async def whole_stack(
                 settings,
                 pool,
                 client,
-                templates,
+                parts,
                 listener=listener,
                 operations=operations,
                 # Whoever stands in the way of journeys moves their clocks.
@@ -167,7 +159,7 @@ async def whole_stack(
             pool=pool,
             client=client,
             templates=templates,
-            links=links,
+            links=parts.rest.links,
             playbook=PLAYBOOKS.get,
             mail=embedded.catcher,
             dev_url=dev_url,

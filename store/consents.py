@@ -241,7 +241,7 @@ async def replied(connection: Connection, event: MessageFeedback, *, shop: str |
         shop: whose message it was, where that is known; else the message's own key tells, if it does.
     """
     named, slash, _ = (event.key or "").partition("/")
-    shop = shop or (named if slash else None)
+    shop = shop or event.shop or (named if slash else None)
     if event.address is None:
         return Heard(Word.NONE)
     if event.kind == "opted_out":

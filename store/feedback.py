@@ -35,10 +35,12 @@ _COLUMNS = "id, shop, order_id, touch_key, customer_id, channel, purpose"
 # Of several rows (a message sent again after a doubt) the one that is known to be out.
 _BY_NAME = f"""
 SELECT {_COLUMNS} FROM ledger WHERE message_id IS NOT NULL AND split_part(message_id, '@', 1) = ANY($1::text[])
+  AND ($2::text IS NULL OR shop = $2)
 ORDER BY (status = 'sent') DESC, attempt_class DESC LIMIT 1
 """  # noqa: S608  only the constant above is put in
 _BY_PROVIDER_ID = f"""
-SELECT {_COLUMNS} FROM ledger WHERE provider_id = $1 ORDER BY (status = 'sent') DESC, id DESC LIMIT 1
+SELECT {_COLUMNS} FROM ledger WHERE provider_id = $1 AND ($2::text IS NULL OR shop = $2)
+ORDER BY (status = 'sent') DESC, id DESC LIMIT 1
 """  # noqa: S608  as above
 _BY_TOUCH = f"""
 SELECT {_COLUMNS} FROM ledger WHERE shop = $1 AND order_id = $2 AND touch_key = $3
@@ -128,7 +130,7 @@ async def record(connection: Connection, event: MessageFeedback) -> Recorded | N
     """Keep an event of a message and do what follows from it; None when it is of no message of ours.
 
     A bounce, complaint or opt-out of an unknown message suppresses its address all the same, in every shop that
-    knows the address, or for all shops (the empty one) when none does.
+    knows the address, or for all shops (the empty one) when none does; of a shop's own provider in that shop alone.
 
     Args:
         connection: in a transaction.
@@ -195,9 +197,9 @@ def names(event: MessageFeedback) -> list[str]:
 async def _row(connection: Connection, event: MessageFeedback) -> Any:
     row = None
     if known := names(event):
-        row = await connection.fetchrow(_BY_NAME, known)
+        row = await connection.fetchrow(_BY_NAME, known, event.shop)
     if row is None and event.provider_id is not None:
-        row = await connection.fetchrow(_BY_PROVIDER_ID, event.provider_id)
+        row = await connection.fetchrow(_BY_PROVIDER_ID, event.provider_id, event.shop)
     return row
 
 
@@ -248,6 +250,8 @@ async def _reason(connection: Connection, shop: str, event: MessageFeedback, add
 
 
 async def _shops(connection: Connection, event: MessageFeedback) -> Sequence[str]:
+    if event.shop is not None:
+        return [event.shop]
     rows = []
     if event.channel is Channel.EMAIL:
         rows = await connection.fetch(_SHOPS_OF_EMAIL, event.address)

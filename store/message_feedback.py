@@ -14,7 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from journey.playbook import Channel
 from store import cleaning
-from store.fields import TEXT_LENGTH, Identifier, Moment
+from store.fields import TEXT_LENGTH, Identifier, Moment, Shop
 
 Kind = Literal[
     "delivered", "bounced", "soft_bounce", "complained", "opened", "clicked", "replied", "opted_out", "failed"
@@ -73,6 +73,7 @@ class MessageFeedback(BaseModel):
         text: a reply's words, in one line.
         reason: the provider's code for a failure, or its own reading of a reply (`STOP`), never a sentence.
         event_id: the provider's name for this event, the same for every repeat of it; None where it has none.
+        shop: whose provider it is: it speaks of that shop's messages and people alone. None for the deployment's own.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -91,6 +92,7 @@ class MessageFeedback(BaseModel):
     text: Annotated[str | None, BeforeValidator(_said)] = None
     reason: Annotated[str | None, BeforeValidator(_code)] = None
     event_id: Name = None
+    shop: Shop | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -122,6 +124,7 @@ class MessageFeedback(BaseModel):
     @property
     def identity(self) -> str:
         """The event's own name, or one made of what it says."""
-        if self.event_id:
-            return self.event_id
-        return "sha256:" + hashlib.sha256(self.model_dump_json(exclude={"machine"}).encode()).hexdigest()
+        said = self.model_dump_json(exclude={"machine", "shop"})
+        name = self.event_id or "sha256:" + hashlib.sha256(said.encode()).hexdigest()
+        # Two shops' providers may have one name for two events.
+        return name if self.shop is None else f"{self.shop}\n{name}"

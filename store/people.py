@@ -52,6 +52,7 @@ FROM customers c JOIN orders o USING (shop, customer_id) LEFT JOIN preferences p
 WHERE (o.shop, o.order_id) IN (
     SELECT shop, order_id FROM customers JOIN orders USING (shop, customer_id) WHERE customers.phone = $1
     UNION ALL SELECT shop, order_id FROM orders WHERE contact_phone = $1)
+  AND ($2::text IS NULL OR o.shop = $2)
 ORDER BY o.placed_at DESC, o.order_id DESC LIMIT 1
 """
 
@@ -177,9 +178,9 @@ class Writer:
     number: str
 
 
-async def writer(connection: Connection, number: str) -> Writer | None:
-    """Whoever has that number (E.164) and ordered last; None when nobody has."""
-    row = await connection.fetchrow(_WHO_WRITES, number)
+async def writer(connection: Connection, number: str, *, shop: str | None = None) -> Writer | None:
+    """Whoever has that number (E.164) and ordered last, with `shop` there alone; None when nobody has."""
+    row = await connection.fetchrow(_WHO_WRITES, number, shop)
     return Writer(**row) if row is not None else None
 
 

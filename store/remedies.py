@@ -66,7 +66,8 @@ WHERE (o.shop, o.order_id) IN (
     SELECT shop, order_id FROM customers JOIN orders USING (shop, customer_id)
      WHERE customers.phone = $1 AND orders.contact_phone IS NULL
     UNION ALL SELECT shop, order_id FROM orders WHERE contact_phone = $1)
-  AND r.status = 'offered' AND r.choose_by > $2 ORDER BY r.shop, r.order_id, r.part
+  AND r.status = 'offered' AND r.choose_by > $2 AND ($3::text IS NULL OR r.shop = $3)
+ORDER BY r.shop, r.order_id, r.part
 """
 # Money that is on its way is as good as paid; of a sum in another currency nobody here knows what it comes to.
 _REFUNDS = """
@@ -282,9 +283,11 @@ async def withdraw(connection: Connection | Pool, shop: str, order_id: str, part
     await connection.execute(_WITHDRAW, shop, order_id, part)
 
 
-async def open_for(connection: Connection, number: str, *, now: datetime) -> list[tuple[str, str, str]]:
-    """The offers (shop, order id, part) that whoever has that number (E.164) may still choose from."""
-    return [tuple(row) for row in await connection.fetch(_OPEN_FOR, number, now)]
+async def open_for(
+    connection: Connection, number: str, *, now: datetime, shop: str | None = None
+) -> list[tuple[str, str, str]]:
+    """The offers (shop, order id, part) of whoever has that number (E.164) that are still open, there or anywhere."""
+    return [tuple(row) for row in await connection.fetch(_OPEN_FOR, number, now, shop)]
 
 
 async def listed(

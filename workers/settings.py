@@ -38,6 +38,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="POSTLUDE_", env_file=".env", env_ignore_empty=True, extra="ignore")
 
     home: Path = Path(".postlude")
+    shops: Path | None = None
     database_url: str | None = None
     public_url: str = "http://127.0.0.1:8000"
     listen: str = "127.0.0.1:8000"

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from importlib.metadata import version
@@ -17,7 +17,8 @@ from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker, WorkerDeploymentConfig, WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 
-from activities.alerts import Alerts
+from activities.alerts import Alerting
+from activities.by_shop import ByShop
 from activities.carriers.pollers import Pollers
 from activities.closing import Closing
 from activities.deliver import Deliveries, Gap, Sender, no_gap
@@ -31,17 +32,20 @@ from activities.polling import Polling
 from activities.remedies import Remedies
 from activities.remedy_shop import Gap as RemedyGap
 from activities.remedy_shop import no_gap as no_remedy_gap
+from activities.shop_deliveries import ShopDeliveries
 from activities.shop_sync import ShopSyncs
 from activities.shops.apis import ShopApis
 from activities.ways import Ways
 from journey.intervals import THROTTLE
-from journey.playbook import Channel, Playbook, PlaybookError, read_published
+from journey.playbook import Playbook, PlaybookError, read_published
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
 from workers.connecting import database, temporal_client
 from workers.search_attributes import register_where_allowed
-from workers.settings import SettingMissingError, Settings, shipped_playbooks
+from workers.services import ShopParts, alerts_by_shop, apis_of, load_templates, pollers_of, shop_parts
+from workers.settings import Settings
+from workers.shops import load_shops
 from workflows.book_closing import BookClosing
 from workflows.carrier_polling import CarrierPolling
 from workflows.journey_input import SEARCH_ATTRIBUTES
@@ -54,16 +58,9 @@ from workflows.shop_sync import ShopSync
 
 log = structlog.get_logger()
 _REFRESH = 10.0
-SETTING_OF: Final = {
-    Channel.EMAIL: "email_url",
-    Channel.SMS: "sms_url",
-    Channel.WHATSAPP: "whatsapp_url",
-    Channel.PUSH: "push_url",
-    Channel.WEB_PUSH: "web_push_url",
-}
-"""The setting that names each channel's providers."""
 
 
+_NO_OWN: Final[Mapping[str, ShopParts]] = {}
 _NO_SHOPS: Final = ShopApis([])
 _NO_POLLERS: Final = Pollers([])
 _NO_METER: Final = MetricMeter.noop
@@ -119,15 +116,6 @@ async def playbooks_kept_fresh(
             await task
 
 
-def load_templates(settings: Settings) -> Templates:
-    """The templates that ship, with the shop's own files (`POSTLUDE_TEMPLATES`) laid over them.
-
-    Raises:
-        TemplateError: one does not compile; named with file and reason.
-    """
-    return Templates.load(shipped_playbooks(), overlay=settings.templates)
-
-
 def build_worker(
     client: Client,
     pool: Pool,
@@ -137,7 +125,8 @@ def build_worker(
     templates: Templates,
     links: Links,
     playbook: Callable[[str], Playbook],
-    alerts: Alerts | None = None,
+    alerts: Alerting | None = None,
+    own: Mapping[str, ShopParts] = _NO_OWN,
     shops: ShopApis = _NO_SHOPS,
     pollers: Pollers = _NO_POLLERS,
     gap: Gap = no_gap,
@@ -145,15 +134,21 @@ def build_worker(
 ) -> Worker:
     """A worker for one task queue: journeys and all that is done beside them, over this pool and these vendors.
 
+    `senders`, `templates`, `links` and `alerts` are of all shops without a file, `own` the parts of those with one.
     `playbook` finds a playbook by its digest, for the activities. The workflows ask `workflows.registry.PLAYBOOKS`:
     Temporal makes them and hands them no argument of the worker's.
     """
-    domain = templates.brand.sender.address.rpartition("@")[2]
-    sender = Sender(senders.with_inbox(Inbox(pool)), templates, links, playbook, settings.twilio_callback, alerts)
-    ledger = Ledger(pool, domain=domain, policy=settings.policy)
-    # One for the process: all its journeys learn from one another which provider is away.
-    deliveries = Deliveries(pool, ledger, sender, ways=Ways(sender.senders), gap=gap)
-    remedies = Remedies(pool, playbook, shops, alerts=alerts, gap=remedy_gap)
+
+    def delivering(parts: ShopParts) -> Deliveries:
+        its, domain = parts.settings, parts.templates.brand.sender.address.rpartition("@")[2]
+        inbox = parts.senders.with_inbox(Inbox(pool))
+        sender = Sender(inbox, parts.templates, parts.links, playbook, its.twilio_callback, parts.alerts)
+        # One for the process: all a shop's journeys learn from one another which provider is away.
+        return Deliveries(pool, Ledger(pool, domain=domain, policy=its.policy), sender, ways=Ways(inbox), gap=gap)
+
+    rest = ShopParts(settings, templates, links, senders, alerts)
+    deliveries = ShopDeliveries(ByShop(delivering(rest), {shop: delivering(its) for shop, its in own.items()}))
+    remedies = Remedies(pool, playbook, shops, alerts=alerts_by_shop(ByShop(rest, own)), gap=remedy_gap)
     activities: list[Callable[..., object]] = [
         deliveries.deliver,
         deliveries.find_out,
@@ -180,57 +175,6 @@ def build_worker(
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_shutdown_seconds),
         deployment_config=deployment(settings),
     )
-
-
-def senders_of(settings: Settings, channels: Iterable[Channel] = SETTING_OF) -> Senders:
-    """The providers that the settings name for these channels; one that is unset has none.
-
-    Raises:
-        SettingMissingError: a URL is not usable; names the setting.
-    """
-    try:
-        return Senders.named_by({channel: settings.given(SETTING_OF[channel]) for channel in channels})
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
-
-
-def alerts_of(settings: Settings, senders: Senders, templates: Templates) -> Alerts:
-    """Who is told of what the shop's people have to mend; nobody where `POSTLUDE_ALERT_URL` is unset.
-
-    Raises:
-        SettingMissingError: the URL is not usable.
-    """
-    name = senders.name_for(Channel.EMAIL, "alert")
-    email = senders.named(Channel.EMAIL, name) if name is not None else None
-    try:
-        return Alerts(settings.given("alert_url"), sender=templates.brand.sender.address, email=email)
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
-
-
-def apis_of(settings: Settings) -> ShopApis:
-    """The shops' own APIs that the settings name.
-
-    Raises:
-        SettingMissingError: a URL is not usable, or the secret key is unset where one is named; names the setting.
-    """
-    urls = settings.given("shop_urls")
-    try:
-        return ShopApis.named_by(urls, secret_key=settings.needed("secret_key") if urls else "")
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
-
-
-def pollers_of(settings: Settings) -> Pollers:
-    """The carriers and services that the settings name to be polled.
-
-    Raises:
-        SettingMissingError: a URL is not usable; names the setting.
-    """
-    try:
-        return Pollers.named_by(settings.given("carrier_urls"))
-    except ValueError as error:
-        raise SettingMissingError(str(error)) from error
 
 
 def _runner(settings: Settings) -> WorkflowRunner:
@@ -266,12 +210,10 @@ async def run_worker(
     Raises:
         SettingMissingError: a setting is missing.
     """
-    links = Links(settings.needed("secret_key"), settings.public_url)
     settings.needed("email_url")  # mail is the one channel that no shop does without
-    senders = senders_of(settings)
+    configured = load_shops(settings)
     templates = load_templates(settings)
-    alerts = alerts_of(settings, senders, templates)
-    shops, pollers = apis_of(settings), pollers_of(settings)
+    shops, pollers = apis_of(settings, configured.values()), pollers_of(settings)
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -281,16 +223,20 @@ async def run_worker(
         client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
         await register_where_allowed(client, SEARCH_ATTRIBUTES)
         runtime = client.service_client.config.runtime or Runtime.default()
-        async with playbooks_kept_fresh(pool, PLAYBOOKS, runtime.metric_meter):
+        async with (
+            playbooks_kept_fresh(pool, PLAYBOOKS, runtime.metric_meter),
+            shop_parts(settings, templates, list(configured.values())) as parts,
+        ):
             worker = build_worker(
                 client,
                 pool,
                 settings,
-                senders=senders,
+                senders=parts.rest.senders,
                 templates=templates,
-                links=links,
+                links=parts.rest.links,
                 playbook=PLAYBOOKS.get,
-                alerts=alerts,
+                alerts=parts.rest.alerts,
+                own=parts.own,
                 shops=shops,
                 pollers=pollers,
                 gap=gap,
@@ -306,6 +252,4 @@ async def run_worker(
     finally:
         await shops.aclose()
         await pollers.aclose()
-        await alerts.aclose()
-        await senders.aclose()
         await pool.close()

@@ -89,8 +89,8 @@ class Language:
         return self._notes(sku, category, kind).model_dump(mode="json", include=fields)
 
 
-def load_languages(folders: list[Path]) -> dict[str, Language]:
-    """Read every language there is copy for; earlier folders win.
+def load_languages(folders: list[Path], brand: Mapping[str, Any]) -> dict[str, Language]:
+    """Read every language there is copy for; earlier folders win, and `brand` over the brand of all.
 
     Raises:
         TemplateError: a file is missing, cannot be read or is not valid.
@@ -106,7 +106,7 @@ def load_languages(folders: list[Path]) -> dict[str, Language]:
             env,
             tag,
             copy,
-            to_model(Brand, _translated(folders, "brand", tag, copy), f"brand.yaml ({tag})"),
+            to_model(Brand, merge(_translated(folders, "brand", tag, copy), dict(brand)), f"brand.yaml ({tag})"),
             to_model(Catalogue, _translated(folders, "products", tag, copy), f"products.yaml ({tag})"),
         )
     return languages

@@ -30,6 +30,7 @@ _SUBJECT_LIMIT = 160
 # A name field is a favourite place to smuggle a link into somebody's mail: such a "name" is not used.
 _NO_NAME = re.compile(r"[/\\:@<>{}\[\]]|\w\.\w\w")
 _NAME_LIMIT = 40
+_NO_BRAND: Mapping[str, Any] = {}
 _FAULTS = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
@@ -60,7 +61,7 @@ class Templates:
         """For each template: "order" or "parcel"."""
 
     @classmethod
-    def load(cls, folder: Path, *, overlay: Path | None = None) -> "Templates":
+    def load(cls, folder: Path, *, overlay: Path | None = None, brand: Mapping[str, Any] = _NO_BRAND) -> "Templates":
         """Read everything and compile English; another language's touch is compiled when it is first asked for.
 
         `check` compiles and tries all of them: run it before customers do.
@@ -69,6 +70,7 @@ class Templates:
             folder: holds templates/, copy/, brand.yaml and products.yaml.
             overlay: a folder of the same shape whose files take the place of those in `folder`, so that a shop
                 keeps its own brand.yaml and takes the rest as shipped.
+            brand: fields laid over those of brand.yaml, in every language.
 
         Returns:
             The templates, ready to render.
@@ -77,7 +79,7 @@ class Templates:
             TemplateError: naming the template and file, for whatever cannot be read, is not valid or would not
                 compile.
         """
-        return cls(load_languages([folder] if overlay is None else [overlay, folder]))
+        return cls(load_languages([folder] if overlay is None else [overlay, folder], brand))
 
     def render(self, name: str, context: Mapping[str, object], *, locale: str) -> Rendered:
         """Fill in one mail.

@@ -1,6 +1,6 @@
 """Which shops' own APIs a setting means: URLs, divided by blanks or line ends."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pkgutil import resolve_name
 from typing import Final, Protocol, Self
 from urllib.parse import SplitResult, urlsplit
@@ -49,6 +49,25 @@ class ShopApis:
                 setting and never repeats a URL, which carries a secret.
         """
         return cls([_made(url, secret_key) for url in (urls or "").split()])
+
+    def add(self, url: str, *, shop: str, names: Container[str], secret_key: str) -> None:
+        """Add the API of a shop with a file of its own; its events are of `shop`, whatever its platform calls it.
+
+        Args:
+            url: as in `POSTLUDE_SHOP_URLS`.
+            shop: the shop's id.
+            names: what it is called, the id among them.
+            secret_key: keys the ids of guests.
+
+        Raises:
+            ValueError: the URL is not usable, or of another shop; never repeats it.
+        """
+        api = _made(url, secret_key)
+        # A backend is asked for its shop by name, and answers under that name.
+        if api.shop not in names or (api.name == "backend" and api.shop != shop):
+            raise ValueError(f"shop {shop}: api: is that of {api.shop}; say `also: {api.shop}` if that is what it is")
+        api.shop = shop
+        self._apis[shop] = api
 
     def of(self, shop: str) -> ShopApi | None:
         """The API of that shop; None where none is configured."""

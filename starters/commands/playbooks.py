@@ -21,8 +21,8 @@ from starters.playbook_schema import playbook_schema
 from store import accounts, playbooks
 from store.intake import OrderCreated
 from store.pool import Pool
+from workers.services import load_templates
 from workers.settings import Settings
-from workers.worker import load_templates
 
 app = typer.Typer(help="Playbooks: what customers get, and when.", no_args_is_help=True)
 

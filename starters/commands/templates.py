@@ -14,8 +14,8 @@ from starters.commands.support import CommandError, settings_from_environment
 from starters.gallery import Card, card, example_order, text_page
 from store.intake import OrderCreated
 from store.messages import MessageFacts, MessageLine
+from workers.services import load_templates
 from workers.settings import Settings
-from workers.worker import load_templates
 
 app = typer.Typer(help="Templates: what a message says, in every language and on every channel.", no_args_is_help=True)
 

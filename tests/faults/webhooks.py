@@ -16,7 +16,7 @@ from standardwebhooks import Webhook as Signer
 
 from activities.links import Links
 from activities.messaging.templates import Templates
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from starters.relay import Relay
 from store.pool import Pool
 from tests.support.processes import serving
@@ -107,8 +107,7 @@ async def gateway(pool: Pool, place: World, templates: Templates) -> AsyncIterat
     services = Services(
         pool=pool,
         sources=sources(secret_key=_KEY, webhook_secret=_SHOP_SECRET, easypost_secret=_CARRIER_SECRET),
-        links=Links(_KEY, "http://shop.test"),
-        brand=templates.brand,
+        front=Front(Links(_KEY, "http://shop.test"), templates.brand),
         relay=Relay(pool, place.journeys),
     )
     async with serving(create_app(services)) as url:

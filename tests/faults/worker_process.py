@@ -13,8 +13,9 @@ from journey.playbook import Channel
 from tests.support.processes import serve_forks
 from workers.connecting import database, temporal_client
 from workers.logs import configure
+from workers.services import load_templates
 from workers.settings import Settings
-from workers.worker import build_worker, load_templates, playbooks_kept_fresh
+from workers.worker import build_worker, playbooks_kept_fresh
 from workflows.registry import PLAYBOOKS
 
 QUEUES = "FAULT_TEST_QUEUES"

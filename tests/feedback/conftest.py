@@ -13,7 +13,7 @@ from activities.messaging.feedback.ses import SesEvents
 from activities.messaging.feedback.twilio import TwilioEvents
 from journey.base import TouchKey
 from journey.outcomes import DeliverRequest
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from starters.relay import Relay
 from store.claims import message_key
 from store.ledger import Ledger
@@ -123,7 +123,7 @@ async def feed(pool, brand, sns):
     links = Links(SECRET_KEY, "http://gate")
     relay = Relay(pool, Recorder(), clock=clock)
     app = create_app(
-        Services(pool=pool, sources=opened(clock, sns), links=links, brand=brand, relay=relay, clock=clock)
+        Services(pool=pool, sources=opened(clock, sns), front=Front(links, brand), relay=relay, clock=clock)
     )
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         yield Feed(client, pool, relay, clock, links, sns)

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from activities.links import Links
+from activities.links import Links, Purpose
 from tests.feedback.payloads import LINK, PERSON
 from tests.gateway.kit import SECRET_KEY
 
@@ -101,9 +101,9 @@ def test_only_the_web_can_be_led_to():
     ):
         with pytest.raises(ValueError, match="http or https"):
             links.click("acme", "1001", "welcome", url)
-        assert links.read_click(links._click.dumps(["acme", "1001", "welcome", url])) is None
-    assert links.read_click(links._click.dumps(["acme", "1001", LINK])) is None
-    assert links.read_click(links._click.dumps({"url": LINK})) is None
+        assert links.read_click(links._serializers[Purpose.CLICK].dumps(["acme", "1001", "welcome", url])) is None
+    assert links.read_click(links._serializers[Purpose.CLICK].dumps(["acme", "1001", LINK])) is None
+    assert links.read_click(links._serializers[Purpose.CLICK].dumps({"url": LINK})) is None
 
 
 async def test_the_redirect_does_not_wait_for_the_database(feed):

@@ -277,5 +277,5 @@ async def test_lookups_use_their_indexes(feed):
     for statement, value in ((feedback._BY_NAME, ["<a"]), (feedback._BY_PROVIDER_ID, "a")):
         async with feed.pool.acquire() as connection, connection.transaction():
             await connection.execute("SET LOCAL enable_seqscan = off")
-            plan = await connection.fetch(f"EXPLAIN {statement}", value)
+            plan = await connection.fetch(f"EXPLAIN {statement}", value, None)
         assert any("ledger_by_" in row[0] for row in plan)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from activities.links import Links
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from starters.metrics import Metrics
 from starters.operations import operations_app
 from starters.relay import Relay
@@ -66,7 +66,7 @@ async def gate(pool, playbook, brand):
         seventeentrack_secret=SEVENTEENTRACK_SECRET,
     )
     # Without the app's life the relay runs only when a test says so.
-    services = Services(pool=pool, sources=opened, links=links, brand=brand, relay=relay, clock=clock)
+    services = Services(pool=pool, sources=opened, front=Front(links, brand), relay=relay, clock=clock)
     metrics = Metrics()
     app = create_app(services, metrics)
     seen = httpx.ASGITransport(operations_app(services, metrics, app))

@@ -16,7 +16,7 @@ import httpx
 
 from activities.links import Links
 from journey.base import workflow_id
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from starters.relay import Relay
 from tests.gateway.kit import SECRET_KEY, SHOPIFY_SECRET, WEBHOOK_SECRET, Sender
 from tests.support.brands import fernhill
@@ -106,7 +106,7 @@ async def opened(world: World, stack: EmbeddedStack) -> AsyncIterator[Shopfront]
         woocommerce_secret=WOO_SECRET,
     )
     links = Links(SECRET_KEY, "http://gate")
-    app = create_app(Services(pool=world.pool, sources=found, links=links, brand=brand))
+    app = create_app(Services(pool=world.pool, sources=found, front=Front(links, brand)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         yield Shopfront(client, relay, world, stack)
 

@@ -12,7 +12,7 @@ from activities.messaging.routes import Route
 from activities.messaging.senders import Senders
 from journey.playbook import Channel, Purpose
 from starters.confirmations import Confirmations
-from starters.gateway import Services, create_app
+from starters.gateway import Front, Services, create_app
 from store.standing import standing
 from tests.gateway.test_preferences import Form
 from tests.messaging.text.standins import TwilioApi, twilio_error
@@ -55,7 +55,7 @@ async def counter(gate, brand, tmp_path):
     senders = Senders({Channel.EMAIL: Route([mail], [1]), Channel.SMS: Route([twilio.sms()], [1])})
     confirmations = Confirmations(gate.pool, senders, lambda _language: brand)
     services = Services(
-        pool=gate.pool, sources={}, links=gate.links, brand=brand, clock=gate.clock, confirmations=confirmations
+        pool=gate.pool, sources={}, front=Front(gate.links, brand, confirmations=confirmations), clock=gate.clock
     )
     transport = httpx.ASGITransport(create_app(services))
     async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
@@ -112,7 +112,7 @@ async def test_what_nobody_can_send_is_not_offered(counter, brand):
     able = Confirmations(counter.gate.pool, senders, lambda _language: brand)
     assert able.channels == {Channel.EMAIL, Channel.PUSH, Channel.WEB_PUSH}
     gate = counter.gate
-    services = Services(pool=gate.pool, sources={}, links=gate.links, brand=brand, confirmations=able)
+    services = Services(pool=gate.pool, sources={}, front=Front(gate.links, brand, confirmations=able))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(create_app(services)), base_url="http://gate") as client:
         page = await client.get(gate.links.preferences("acme", "1001", Channel.INBOX))
     assert Form(page.text).fields["channel_shown"] == ["email"]

@@ -10,6 +10,7 @@ from starters.operations import OwnHosts
 from starters.serving import serving
 from tests.gateway.kit import SECRET_KEY
 from tests.support.sockets import HOST
+from workers.services import shop_parts
 from workers.settings import SettingMissingError, Settings
 
 OPERATORS = ("/metrics", "/openapi.json", "/dev/mails", "/dev/gallery", "/docs", "/redoc")
@@ -23,7 +24,8 @@ async def test_customers_find_nothing_of_the_operators(pool, client, templates):
     """Neither figures nor description nor reasons are on the customers' port; all are on the operators'."""
     listener, own = listen(HOST, 0), listen(HOST, 0)
     async with (
-        serving(settings(), pool, client, templates, listener=listener, operations=own) as url,
+        shop_parts(settings(), templates, ()) as parts,
+        serving(settings(), pool, client, parts, listener=listener, operations=own) as url,
         httpx.AsyncClient(base_url=url) as customers,
         httpx.AsyncClient(base_url=url_of(own)) as operators,
     ):

@@ -137,7 +137,7 @@ async def test_a_note_is_one_of_the_pages_own(centre):
 async def test_altered_links_open_nothing(centre, method, path):
     """Cut, altered, foreign and swapped tokens are answered 404 and change nothing."""
     links, foreign = centre.gate.links, Links("another key", "http://gate")
-    link = centre.link() if path == "p" else links.confirm("x" * 22)
+    link = centre.link() if path == "p" else links.confirm("acme", "x" * 22)
     token = link.rpartition("/")[2]
     tokens = [
         *(token[:-1], token[1:], token[:5] + ("A" if token[5] != "A" else "B") + token[6:], token + ".", token + token),
@@ -145,7 +145,7 @@ async def test_altered_links_open_nothing(centre, method, path):
         foreign.preferences("acme", "1001").rpartition("/")[2],
         links.unsubscribe("acme", "1001").rpartition("/")[2],
         links.order("acme", "1001").rpartition("/")[2],
-        (links.confirm("x") if path == "p" else centre.link()).rpartition("/")[2],
+        (links.confirm("acme", "x") if path == "p" else centre.link()).rpartition("/")[2],
         links.preferences("acme", "no-such-order").rpartition("/")[2] if path == "p" else token,
     ]
     before = await centre.everything()
@@ -306,7 +306,7 @@ async def test_the_way_out_leads_to_the_centre_too(centre):
 async def test_the_database_away_is_said_and_nothing_is_lost(centre):
     """503 with a page, for every address."""
     await centre.gate.pool.close()
-    for link in (centre.link(), centre.gate.links.confirm("x")):
+    for link in (centre.link(), centre.gate.links.confirm("acme", "x")):
         answers = [await centre.client.get(link), await centre.client.post(link, data={"do": "off"})]
         assert [answer.status_code for answer in answers] == [503, 503]
 

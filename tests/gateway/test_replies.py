@@ -7,15 +7,16 @@ import httpx
 import pytest
 
 from activities.alerts import Alerts
+from activities.by_shop import ByShop
 from activities.links import Links
 from activities.messaging.routes import Route
 from activities.messaging.senders import Senders
 from activities.messaging.text.segments import Encoding, count, plain
 from journey.playbook import Channel
 from journey.remedies import By, Choice
-from starters.gateway import Services, create_app
+from starters.gateway import Front, Services, create_app
 from starters.relay import Relay
-from starters.replies import Replies
+from starters.replies import Replies, Voice
 from starters.words import LANGUAGES, words_of
 from store import remedies
 from tests.feedback import payloads, signers
@@ -74,10 +75,12 @@ async def line(pool, brand):
     senders = Senders({Channel.SMS: Route([twilio.sms()], [1]), Channel.WHATSAPP: Route([meta.provider()], [1])})
     url = f"slack+https://{HOST}:{slack.port}/services/T0/B0/secret?insecure=1"
     alerts = Alerts(url, sender="hello@shop.test", transport=Impatient())
-    relay = Relay(pool, Recorder(), clock=clock, replies=Replies(senders, lambda _language: brand, alerts=alerts))
+    relay = Relay(
+        pool, Recorder(), clock=clock, replies=Replies(ByShop(Voice(senders, lambda _language: brand)), alerts=alerts)
+    )
     links = Links(SECRET_KEY, "http://gate")
     sources = opened(clock, signers.Sns())
-    app = create_app(Services(pool=pool, sources=sources, links=links, brand=brand, relay=relay, clock=clock))
+    app = create_app(Services(pool=pool, sources=sources, front=Front(links, brand), relay=relay, clock=clock))
     await put(pool, Order("1001", person=Person(customer_id="c-17", locale="de-DE")), "digest")
     await pool.execute("UPDATE customers SET phone = $1", PHONE)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from starters.gateway import Services, create_app, sources
+from starters.gateway import Front, Services, create_app, sources
 from tests.gateway.kit import SECRET_KEY, SHOPIFY_SECRET, WEBHOOK_SECRET, Sender, order_data
 
 WOO_SECRET = "woo-test-secret"  # noqa: S105  # a test secret
@@ -135,7 +135,7 @@ async def loose(gate, brand):
         shopify_secret=SHOPIFY_SECRET,
         woocommerce_secret=WOO_SECRET,
     )
-    app = create_app(Services(pool=gate.pool, sources=opened, links=gate.links, brand=brand, clock=gate.clock))
+    app = create_app(Services(pool=gate.pool, sources=opened, front=Front(gate.links, brand), clock=gate.clock))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         yield Loose(gate, client)
 

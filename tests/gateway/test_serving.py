@@ -14,6 +14,7 @@ from tests.gateway.kit import SECRET_KEY
 from tests.messaging.text.standins import ACCOUNT, TwilioApi
 from tests.support.patience import PATIENCE
 from tests.support.sockets import HOST
+from workers.services import shop_parts
 from workers.settings import SettingMissingError, Settings
 
 
@@ -33,7 +34,8 @@ async def test_a_text_is_answered_by_the_served_gateway(pool, client, templates)
     sent = signers.twilio(payloads.twilio_incoming("HELP"))
     try:
         async with (
-            serving(given, pool, client, templates, listener=listen(HOST, 0)) as url,
+            shop_parts(given, templates, ()) as parts,
+            serving(given, pool, client, parts, listener=listen(HOST, 0)) as url,
             httpx.AsyncClient(base_url=url) as http,
         ):
             answer = await http.post(sent.target, content=sent.body, headers=sent.headers)
@@ -60,7 +62,7 @@ async def test_a_text_is_answered_by_the_served_gateway(pool, client, templates)
 async def test_a_provider_that_is_none_is_told_at_the_start(name, value, templates):
     """By the setting's name; what may hold a secret is not repeated."""
     with pytest.raises(SettingMissingError, match=f"POSTLUDE_{name.upper()}") as refused:
-        async with serving(settings(**{name: value}), None, None, templates, listener=None):
+        async with shop_parts(settings(**{name: value}), templates, ()):
             pass
     assert "s3cret@" not in str(refused.value)
 
@@ -69,7 +71,7 @@ async def test_webhooks_that_nobody_could_read_are_refused_at_the_start(template
     """BigCommerce's only name an order: without its API each would be taken and lost."""
     given = settings(bigcommerce_secret="s3cret", shop_urls="woocommerce://k:s3cret@shop.example")
     with pytest.raises(SettingMissingError, match="POSTLUDE_SHOP_URLS: BigCommerce") as refused:
-        async with serving(given, None, None, templates, listener=None):
+        async with shop_parts(given, templates, ()) as parts, serving(given, None, None, parts, listener=None):
             pass
     assert "s3cret" not in str(refused.value)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
-from starters.gateway import BODY_LIMIT, Services, create_app, sources
+from starters.gateway import BODY_LIMIT, Front, Services, create_app, sources
 from tests.gateway.kit import SECRET_KEY, SHOPIFY_SECRET, order_data
 
 
@@ -90,7 +90,7 @@ async def test_unsigned_shop_and_carrier_webhooks_are_refused(gate):
 async def test_an_endpoint_without_secret_is_closed(gate, brand):
     """Where no secret is set the endpoint does not exist."""
     opened = sources(secret_key=SECRET_KEY, shopify_secret=SHOPIFY_SECRET)
-    app = create_app(Services(pool=gate.pool, sources=opened, links=gate.links, brand=brand))
+    app = create_app(Services(pool=gate.pool, sources=opened, front=Front(gate.links, brand)))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gate") as client:
         answers = [await client.post(f"/webhooks/{name}", content=b"{}") for name in ("events", "easypost", "shopify")]
     assert [answer.status_code for answer in answers] == [404, 404, 401]
