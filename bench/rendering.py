@@ -17,11 +17,13 @@ from activities.links import Links
 from activities.messaging.compiled import Language, load_languages
 from activities.messaging.context import build_message, message_context
 from activities.messaging.mime import as_bytes
+from activities.messaging.mjml import GLOBALS, fill
 from activities.messaging.protocol import Mail
 from activities.messaging.templates import Templates
 from bench.people import NOW, OFFSETS, PLACES
 from bench.sides import CARRIER, SHOP
 from journey.playbook import Playbook, Touch
+from journey.sandbox import plain
 from store.messages import MessageFacts, MessageLine, MessageParcel
 from workers.settings import shipped_playbooks
 
@@ -97,13 +99,13 @@ def _compiled(
     return (
         compiled.html,
         compiled.text,
-        {**context, "brand": compiled.brand, "subject": "A subject", "preview": "A preview"},
+        {**GLOBALS, **plain(context), "brand": compiled.brand, "subject": "A subject", "preview": "A preview"},
     )
 
 
 def _body(given: tuple[jinja2.Template, jinja2.Template, dict[str, Any]]) -> tuple[str, str]:
     html, text, context = given
-    return html.render(context), text.render(context)
+    return fill(html, context), fill(text, context)
 
 
 def _orders() -> list[MessageFacts]:

@@ -1,6 +1,7 @@
 """Conditions of touches: sandboxed Jinja expressions over order, customer and journey.
 
-What a condition can read is what `Circumstances` holds; nothing else exists for it.
+What a condition can read is what `Circumstances` holds; nothing else exists for it. Its work is counted, so that it
+ends the same way in every replay.
 """
 
 from collections.abc import Mapping
@@ -10,9 +11,10 @@ from typing import Any, NamedTuple
 
 from jinja2 import StrictUndefined, TemplateError
 from jinja2.environment import TemplateExpression
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-_ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
+from journey.sandbox import CONDITION, Sandbox, counted
+
+_ENVIRONMENT = Sandbox(undefined=StrictUndefined)
 _ENVIRONMENT.globals.clear()
 
 
@@ -76,6 +78,13 @@ class ConditionError(ValueError):
     """A condition that does not compile or reads what does not exist."""
 
 
+_FAULTS = (
+    *(TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError),
+    *(RecursionError, MemoryError, SyntaxError),
+)
+_SHOWN = 400
+
+
 @lru_cache(maxsize=1024)
 def _compiled(condition: str) -> TemplateExpression:
     return _ENVIRONMENT.compile_expression(condition, undefined_to_none=False)
@@ -87,11 +96,16 @@ def holds(condition: str, circumstances: Circumstances) -> bool:
     Raises:
         ConditionError: it reads something that does not exist, or does what cannot be done with it.
     """
-    views: Mapping[str, Any] = circumstances._asdict()
+    views: Mapping[str, Any] = {name: view._asdict() for name, view in circumstances._asdict().items()}
     try:
-        return bool(_compiled(condition)(**views))
-    except (TemplateError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise ConditionError(f"condition {condition!r}: {error}") from error
+        with counted(CONDITION):
+            return bool(_compiled(condition)(**views))
+    except _FAULTS as error:
+        raise ConditionError(f"condition {_shown(condition)}: {error}") from error
+
+
+def _shown(condition: str) -> str:
+    return repr(condition if len(condition) <= _SHOWN else condition[:_SHOWN] + "…")
 
 
 def check_condition(condition: str) -> None:

@@ -176,7 +176,7 @@ def load_playbook(text: str) -> Playbook:
     """
     try:
         data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise PlaybookError(f"the playbook is not readable as YAML: {error}") from error
     if not isinstance(data, dict):
         raise PlaybookError("the playbook is empty: it needs name, phases and touches")

@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from activities.messaging.brand import Brand, Catalogue, ProductNotes
 from activities.messaging.files import TemplateError, by_language, merge, pick, read_yaml, to_model
 from activities.messaging.language import DEFAULT_LANGUAGE, chain, spaced
-from activities.messaging.mjml import Sources, assemble, prose, stage_one, stage_two
+from activities.messaging.mjml import FAULTS, Sources, assemble, prose, stage_one, stage_two
 from activities.messaging.short import ShortForms, short_forms
 
 _SHOPS_OWN = ("common", "brand", "products")
@@ -164,8 +164,8 @@ def _compile(own: Language, env: jinja2.Environment, name: str, *, entry: object
             text.from_string(sources.text),
             short_forms(entry, shared, language=own.tag, where=where),
         )
-    except jinja2.TemplateSyntaxError as e:
-        raise TemplateError(f"{where} or {name}.mjml: {e.message}; mend the expression") from e
+    except FAULTS as e:
+        raise TemplateError(f"{where} or {name}.mjml: {e}; mend the expression") from e
 
 
 def _choice(entry: Mapping[str, object], key: str, where: str) -> str:

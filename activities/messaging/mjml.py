@@ -15,12 +15,11 @@ from typing import Any, Literal
 
 import jinja2
 import mrml
-from jinja2.defaults import DEFAULT_NAMESPACE
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from activities.messaging.brand import Brand, safe_link
 from activities.messaging.files import TemplateError
 from activities.messaging.language import plural_rule
+from journey.sandbox import MESSAGE, Sandbox, counted, line_of, paid, plain
 
 Medium = Literal["html", "text"]
 _TOKEN = re.compile(r"(\{\{.*?\}\}|\{%.*?%\})", re.DOTALL)
@@ -34,8 +33,11 @@ _GUARDED = re.compile(r"\{\{[^{}]*\|\s*href\s*\}\}")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 
 
-GLOBALS: Mapping[str, Any] = DEFAULT_NAMESPACE
-"""What Jinja gives every template."""
+FAULTS = (
+    *(jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError),
+    *(RecursionError, MemoryError, SyntaxError),
+)
+"""What a template may fail with, whatever is written in it."""
 
 # No web fonts: by default a font family of a known name would be fetched from its maker when a mail is opened.
 _OPTIONS = mrml.RenderOptions(fonts={})
@@ -63,33 +65,24 @@ def one_line(value: object) -> object:
     return value
 
 
-class _Sandbox(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which reads the mappings of a context without asking whether their keys are safe attributes.
-
-    `order.total` is a key and nothing else; everything that is no key of a plain dict goes through the sandbox. It
-    takes a third of a mail's time off.
-    """
-
-    def getattr(self, obj: Any, attribute: str) -> Any:
-        """Read a key, else an attribute if the sandbox lets it pass."""
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
-
-
 def fill(template: jinja2.Template, given: dict[str, Any]) -> str:
-    """Render a template of stage two: as its own `render` does, without copying the context for every part of a mail.
+    """Render a template of stage two, its work counted.
 
-    `given` must hold what `GLOBALS` has.
+    `given` is plain data and is not copied for every part of a mail; it must hold what `GLOBALS` has.
+
+    Raises:
+        TooMuchError: it does more than a message needs.
+        jinja2.TemplateError: as Jinja does.
     """
-    return "".join(template.root_render_func(template.new_context(given, shared=True)))
+    with counted(MESSAGE):
+        return "".join(template.root_render_func(template.new_context(given, shared=True)))
 
 
 @lru_cache(maxsize=64)
 def stage_two(medium: Medium, language: str) -> jinja2.Environment:
     """Return the sandbox that runs once per message; the HTML one escapes, the text one does not."""
     html = medium == "html"
-    env = _Sandbox(
+    env = Sandbox(
         undefined=jinja2.StrictUndefined,
         autoescape=html,
         finalize=one_line,
@@ -100,15 +93,23 @@ def stage_two(medium: Medium, language: str) -> jinja2.Environment:
         comment_start_string="<!--#" if html else "{#",
         comment_end_string="#-->" if html else "#}",
     )
-    env.filters["href"] = safe_link
-    env.filters["plural"] = plural_rule(language)
-    env.filters["upfirst"] = lambda text: text[:1].upper() + text[1:]
+    env.filters["href"] = paid(safe_link)
+    env.filters["plural"] = paid(plural_rule(language))
+    env.filters["upfirst"] = paid(_upfirst)
     return env
+
+
+def _upfirst(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+GLOBALS: Mapping[str, Any] = Sandbox().globals
+"""What every template has beside its context."""
 
 
 def stage_one(folders: list[Path]) -> jinja2.Environment:
     """Return the environment that puts copy, layout and partials together; earlier folders win."""
-    return ImmutableSandboxedEnvironment(
+    return Sandbox(
         loader=jinja2.FileSystemLoader([folder / "templates" for folder in folders]),
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # MJML of our own files; stage two escapes what customers wrote
@@ -185,15 +186,16 @@ def assemble(
         given = {
             "medium": medium,
             "lang": lang,
-            "brand": brand,
-            "c": prose(copy, medium),
-            "common": prose(common, medium),
+            "brand": plain(brand),
+            "c": plain(prose(copy, medium)),
+            "common": plain(prose(common, medium)),
             "layout": f"layout/{medium}.mjml",
             "kit": f"kit/{medium}.mjml",
         }
         try:
-            module = env.get_template(file).make_module(given)
-        except jinja2.TemplateError as e:
+            with counted(MESSAGE):
+                module = env.get_template(file).make_module(given)
+        except FAULTS as e:
             raise TemplateError(f"{where}: {_place(e, file)}: {e}; mend that file or the copy it asks for") from e
         parts[medium] = str(module)
         purpose, about = str(getattr(module, "purpose", "")), str(getattr(module, "about", "order"))
@@ -204,10 +206,11 @@ def assemble(
     return Sources(_to_html(parts["html"], where, file), parts["text"], purpose, about)
 
 
-def _place(error: jinja2.TemplateError, file: str) -> str:
+def _place(error: BaseException, file: str) -> str:
     if isinstance(error, jinja2.TemplateSyntaxError):
         return f"{error.name or file}, line {error.lineno}"
-    return file
+    line = line_of(error)
+    return file if line is None else f"{file}, line {line}"
 
 
 def _to_html(mjml: str, where: str, file: str) -> str:

@@ -13,9 +13,11 @@ from typing import Any, Final
 import jinja2
 
 from activities.messaging.files import TemplateError
+from activities.messaging.mjml import fill as filled
 from activities.messaging.mjml import one_line, stage_two
 from activities.messaging.text.segments import Encoding, count, plain
 from journey.playbook import Channel
+from journey.sandbox import MESSAGE, counted
 
 TITLE: Final = 40
 BODY: Final = 120
@@ -74,7 +76,7 @@ class ShortForms:
         """Whether every case names a template of WhatsApp's."""
         return all(form.template for form in self.forms.values())
 
-    def render(self, channel: Channel, given: Mapping[str, Any], *, whole: bool = False) -> Short:
+    def render(self, channel: Channel, given: dict[str, Any], *, whole: bool = False) -> Short:
         """Fill in the form of a channel.
 
         Args:
@@ -88,11 +90,12 @@ class ShortForms:
         """
         form = self.forms["other"]
         if self.by is not None:
-            form = self.forms.get(str(self.by(**given)), form)
+            with counted(MESSAGE):
+                form = self.forms.get(str(self.by(**given)), form)
         links = self.own.union(*(_addresses(given.get(name)) for name in ("links", "brand", "remedy")))
 
         def fill(template: jinja2.Template, most: int = _LONGEST) -> str:
-            text = _BLANKS.sub(" ", _ADDRESS.sub(lambda at: _ours(at[0], links), template.render(given))).strip()
+            text = _BLANKS.sub(" ", _ADDRESS.sub(lambda at: _ours(at[0], links), filled(template, given))).strip()
             return text if whole or len(text) <= most else text[: most - 1].rstrip() + "…"
 
         marketing = given["touch"]["purpose"] == "marketing"

@@ -12,17 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
-
 from activities.messaging import proof
 from activities.messaging.brand import Brand, ProductNotes
 from activities.messaging.compiled import Compiled, Language, load_languages
 from activities.messaging.files import TemplateError
 from activities.messaging.language import DEFAULT_LANGUAGE, chain
-from activities.messaging.mjml import GLOBALS, fill
+from activities.messaging.mjml import FAULTS, GLOBALS, fill
 from activities.messaging.samples import samples
 from activities.messaging.short import Short
 from journey.playbook import Channel
+from journey.sandbox import line_of, plain
 
 __all__ = ["Rendered", "Short", "TemplateError", "Templates"]
 
@@ -31,7 +30,6 @@ _SUBJECT_LIMIT = 160
 _NO_NAME = re.compile(r"[/\\:@<>{}\[\]]|\w\.\w\w")
 _NAME_LIMIT = 40
 _NO_BRAND: Mapping[str, Any] = {}
-_FAULTS = (jinja2.TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +96,14 @@ class Templates:
                 text never repeats a value of the context.
         """
         mail = self._find(name, locale)
-        given = _given(mail, context)
         try:
+            given = _given(mail, context)
             subject = _flat(fill(mail.subject, given), _SUBJECT_LIMIT)
             preview = _flat(fill(mail.preview, given), _SUBJECT_LIMIT)
             given["subject"], given["preview"] = subject, preview
             html = fill(mail.html, given)
             text = fill(mail.text, given)
-        except _FAULTS as e:
+        except FAULTS as e:
             raise _failed(name, locale, e) from e
         return Rendered(subject, preview, html, _tidy(text))
 
@@ -131,7 +129,7 @@ class Templates:
         mail = self._find(name, locale)
         try:
             return mail.short.render(channel, _given(mail, context), whole=whole)
-        except _FAULTS as e:
+        except FAULTS as e:
             raise _failed(name, locale, e) from e
 
     def language(self, locale: str) -> str:
@@ -240,19 +238,21 @@ class Templates:
 
 
 def _given(mail: Compiled, context: Mapping[str, object]) -> dict[str, Any]:
-    """The context of a render: with the brand in the mail's language, and a name only if it is one."""
-    given: dict[str, Any] = {**GLOBALS, **context, "brand": mail.brand}
-    customer = context.get("customer")
+    """The context of a render, as plain data: the brand in the mail's language, and a name only if it is one."""
+    given: dict[str, Any] = {**GLOBALS, **{name: plain(one) for name, one in context.items()}, "brand": mail.brand}
+    customer = given.get("customer")
     if isinstance(customer, Mapping):
         given["customer"] = {**customer, "first_name": _given_name(customer.get("first_name"))}
-    parcel = context.get("parcel")
+    parcel = given.get("parcel")
     if isinstance(parcel, Mapping) and not parcel.get("carrier"):
         given["parcel"] = {**parcel, "carrier": mail.carrier}
     return given
 
 
 def _failed(name: str, locale: str, error: Exception) -> TemplateError:
-    return TemplateError(f"template '{name}' ({locale[:16]!r}): {error}; give what samples.py shows")
+    line = line_of(error)
+    where = f"template '{name}' ({locale[:16]!r}){f', line {line} of what it is made into' if line else ''}"
+    return TemplateError(f"{where}: {error}; give what samples.py shows")
 
 
 def _given_name(value: object) -> str:

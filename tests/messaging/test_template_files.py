@@ -159,7 +159,7 @@ def test_a_missing_variable_is_found_by_check(tmp_path: Path) -> None:
 def test_a_missing_key_of_the_copy_is_found_at_load(tmp_path: Path) -> None:
     """Copy that a template asks for and does not find is named when the folder is loaded."""
     edited(tmp_path, "copy/en.yaml", lambda copy: copy["shipped"].pop("button"))
-    with pytest.raises(TemplateError, match=r"'shipped' \(en\): shipped\.mjml: .*button"):
+    with pytest.raises(TemplateError, match=r"'shipped' \(en\): shipped\.mjml, line 46: .*button"):
         Templates.load(PLAYBOOKS, overlay=tmp_path)
 
 
