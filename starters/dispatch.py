@@ -119,7 +119,7 @@ async def _order_created(
     async with pool.acquire() as connection, connection.transaction():
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
-        playbook = await playbooks.current(connection)
+        playbook = await playbooks.current(connection, event.shop)
         placed = await orders.create(
             connection,
             event,

@@ -23,6 +23,7 @@ from starters.journeys import TemporalJourneys
 from starters.listening import for_operators, listen, listen_as_asked, served, url_of
 from starters.metrics import Metrics
 from starters.operations import operations_app
+from starters.publishing import bring_shops
 from starters.relay import Relay
 from starters.replies import Replies, Voice
 from starters.services import Front, Services
@@ -51,6 +52,7 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     host, port = settings.host_and_port("listen")
     settings.needed("secret_key")
     shops, templates = list(load_shops(settings).values()), load_templates(settings)
+    await bring_shops(settings.needed("database_url"), shops)
     pool = await database(settings.needed("database_url"), size=20)
     try:
         client = await temporal_client(address=temporal_address)

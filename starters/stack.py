@@ -19,7 +19,7 @@ from starters.dev_pages import mail_pages
 from starters.gallery import gallery_pages
 from starters.listening import for_operators, listen, listen_as_asked, url_of
 from starters.local import configured_temporal, secrets_of, with_addresses, with_secrets
-from starters.publishing import publish_if_none
+from starters.publishing import bring_shops, publish_if_none
 from starters.serving import serving, stop_signal
 from store import playbooks
 from store.migrate import migrate
@@ -102,6 +102,8 @@ async def whole_stack(
         dsn = settings.needed("database_url")
         await migrate(dsn)
         await publish_if_none(dsn, settings.playbook_path)
+        configured = list(load_shops(settings).values())
+        await bring_shops(dsn, configured)
         pool = await database(dsn, size=20)
         running.push_async_callback(pool.close)
         tell("database")
@@ -113,7 +115,6 @@ async def whole_stack(
             client = Client(**config)
         await running.enter_async_context(playbooks_kept_fresh(pool, PLAYBOOKS))
         templates = await reading
-        configured = list(load_shops(settings).values())
         parts = await running.enter_async_context(shop_parts(settings, templates, configured))
         shops, pollers = apis_of(settings, configured), pollers_of(settings)
         running.push_async_callback(shops.aclose)

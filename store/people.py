@@ -12,20 +12,24 @@ from store.of_order import ITS_CUSTOMER
 from store.pool import Connection, Pool
 from store.standing import NUMBERS, Standing, standing
 
-# A newer word replaces what is known, a late one only fills gaps; a region goes with its country. Judged where the row
-# is locked: of two first words at the same moment, one finds the other's row. A statement does not see what itself
-# writes, so `new` is whether there was no such customer before it; whoever writes one down holds their lock.
+# A newer word replaces what is known, a late one only fills gaps; a region and a time zone go with their country. Of
+# somebody new what nobody said is as the shop's file assumes it. Judged where the row is locked: of two first words at
+# the same moment, one finds the other's row. A statement does not see what itself writes, so `new` is whether there was
+# no such customer before it; whoever writes one down holds their lock.
 _UPSERT = """
 INSERT INTO customers AS known (shop, customer_id, email, phone, first_name, locale, time_zone, country, updated_at,
                                 region)
-VALUES ($1, $2, $3, $4, $5, coalesce($6, 'en'), $7, $8, $9, $10)
+SELECT $1, $2, $3, $4, $5, coalesce($6, assumed.locale, 'en'),
+       coalesce($7, CASE WHEN $8::text IS NULL THEN assumed.time_zone END), coalesce($8, assumed.country), $9, $10
+FROM (VALUES (1)) one LEFT JOIN shops assumed ON assumed.shop = $1
 ON CONFLICT (shop, customer_id) DO UPDATE SET
     email = CASE WHEN $9 >= known.updated_at THEN coalesce($3, known.email) ELSE coalesce(known.email, $3) END,
     phone = CASE WHEN $9 >= known.updated_at THEN coalesce($4, known.phone) ELSE coalesce(known.phone, $4) END,
     first_name = CASE WHEN ($9 >= known.updated_at AND $5 <> '') OR known.first_name = '' THEN $5
                       ELSE known.first_name END,
     locale = CASE WHEN $9 >= known.updated_at THEN coalesce($6, known.locale) ELSE known.locale END,
-    time_zone = CASE WHEN $9 >= known.updated_at THEN coalesce($7, known.time_zone)
+    time_zone = CASE WHEN $9 >= known.updated_at AND $7::text IS NULL AND $8 <> known.country THEN NULL
+                     WHEN $9 >= known.updated_at THEN coalesce($7, known.time_zone)
                      ELSE coalesce(known.time_zone, $7) END,
     country = CASE WHEN $9 >= known.updated_at THEN coalesce($8, known.country) ELSE coalesce(known.country, $8) END,
     region = CASE WHEN $8 <> known.country THEN CASE WHEN $9 >= known.updated_at THEN $10 ELSE known.region END

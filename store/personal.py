@@ -77,7 +77,16 @@ GOES: Final[Mapping[str, str]] = {
 EXPORTED: Final = frozenset({*TABLES, "suppressions", "privacy_requests", "inbox"})
 """Those of them whose rows a person is handed; the others have nothing but hashes, or ids of who was forgotten."""
 NOBODY: Final = frozenset(
-    {"current_playbook", "dispatch_habits", "erasure_key", "lanes", "playbooks", "schema_migrations", "shop_sync"}
+    {
+        "current_playbook",
+        "dispatch_habits",
+        "erasure_key",
+        "lanes",
+        "playbooks",
+        "schema_migrations",
+        "shop_sync",
+        "shops",
+    }
 )
 """The tables that hold nothing about anybody."""
 

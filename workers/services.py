@@ -127,7 +127,7 @@ async def shop_parts(
         SettingMissingError, TemplateError: a shop's part is not usable; names the shop.
     """
     channels = tuple(channels)
-    key = settings.needed("secret_key")
+    keys = settings.keys_of_links
     # Where several share an address the shop stands in the path; one alone has the short one.
     sharing = sum(not shop.own_address for shop in shops)
     async with AsyncExitStack() as open_parts:
@@ -139,11 +139,11 @@ async def shop_parts(
             open_parts.push_async_callback(alerts.aclose)
             return ShopParts(own, its, links, senders, alerts)
 
-        rest = made(settings, templates, Links(key, settings.public_url))
+        rest = made(settings, templates, Links(keys, settings.public_url))
         parts: dict[str, ShopParts] = {}
         for shop in shops:
             path = f"/s/{shop.id}" if sharing > 1 and not shop.own_address else ""
-            links = Links(key, shop.settings.public_url, shop=shop.id, path=path)
+            links = Links(keys, shop.settings.public_url, shop=shop.id, path=path)
             try:
                 its = load_templates(shop.settings, shop.brand)
                 parts[shop.id] = replace(made(shop.settings, its, links), shop=shop)

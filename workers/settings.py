@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     soft_opt_in: _Countries = frozenset()
     confirm_boxes: _Countries = frozenset()
     secret_key: SecretStr | None = None
+    link_keys: SecretStr | None = None
     test_orders: bool = False
     webhook_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None
@@ -94,6 +95,15 @@ class Settings(BaseSettings):
     def policy(self) -> Policy:
         """What this shop does about consent beyond the law's least: `soft_opt_in` and `confirm_boxes`."""
         return Policy(soft_opt_in=self.soft_opt_in, confirm_boxes=self.confirm_boxes)
+
+    @property
+    def keys_of_links(self) -> list[str]:
+        """What customers' links are signed with, the newest first: `POSTLUDE_LINK_KEYS`, else the secret key.
+
+        Raises:
+            SettingMissingError: neither is set.
+        """
+        return (self.given("link_keys") or "").split() or [self.needed("secret_key")]
 
     @property
     def twilio_callback(self) -> str | None:

@@ -10,10 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
 from journey.zones import is_zone
 from store import cleaning
@@ -137,6 +146,13 @@ class ShopFile(_Part):
     soft_opt_in: tuple[str, ...] | None = None
     confirm_boxes: tuple[str, ...] | None = None
 
+    @model_validator(mode="after")
+    def _zone_of_a_country(self) -> Self:
+        if self.time_zone is not None and self.country is None:
+            # Whoever turns out to live elsewhere has another zone, which only the change of country tells.
+            raise ValueError("time_zone: say the country it is in, too")
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Shop:
@@ -149,6 +165,7 @@ class Shop:
         settings: the deployment's, with the shop's own laid over them.
         brand: fields laid over those of `brand.yaml`.
         own_address: its pages are reached at an address of its own.
+        playbook: what is published for it where none is; None where its journeys follow the deployment's.
         locale, time_zone, country: of a customer about whom the shop says nothing; None where it has no answer.
     """
 
@@ -158,6 +175,7 @@ class Shop:
     settings: Settings
     brand: Mapping[str, Any]
     own_address: bool = False
+    playbook: Path | None = None
     locale: str | None = None
     time_zone: str | None = None
     country: str | None = None
@@ -201,10 +219,8 @@ def _shop(path: Path, settings: Settings) -> Shop:
         own["alert_url"] = SecretStr(staff)
     # Its own API or none: the deployment's are of other shops.
     own["shop_urls"] = None if said.api is None else SecretStr(_secret(path, "api", said.api))
-    for name in ("playbook", "templates"):
-        given: Path | None = getattr(said, name)
-        if given is not None:
-            own[name] = _beside(path, name, given)
+    if said.templates is not None:
+        own["templates"] = _beside(path, "templates", said.templates)
     if said.public_url is not None:
         own["public_url"] = said.public_url
     own |= {
@@ -231,6 +247,7 @@ def _shop(path: Path, settings: Settings) -> Shop:
         settings=settings.model_copy(update=own),
         brand=brand,
         own_address=said.public_url is not None,
+        playbook=None if said.playbook is None else _beside(path, "playbook", said.playbook),
         locale=said.locale,
         time_zone=said.time_zone,
         country=said.country,

@@ -74,7 +74,9 @@ def simulate_order(
 
 
 @app.command()
-def publish(file: File) -> None:
+def publish(
+    file: File, shop: Annotated[str | None, typer.Option(help="For this shop alone; else for all without one.")] = None
+) -> None:
     """Let new journeys follow this playbook; running ones keep the one they began with."""
     settings = settings_from_environment()
     playbook = _read(file)
@@ -82,7 +84,7 @@ def publish(file: File) -> None:
     errors = [str(finding) for finding in found if finding.level is Level.ERROR] + broken
     if errors:
         raise CommandError(f"{file.name} is not published, it has {_count(len(errors), 'error')}: {errors[0]}")
-    for line in run_async(_publish(settings, playbook)):
+    for line in run_async(_publish(settings, playbook, shop)):
         typer.echo(line)
 
 
@@ -125,11 +127,12 @@ def _findings(playbook: Playbook, settings: Settings) -> tuple[list[Finding], li
     return found, [problem for problem in templates.check() if problem.partition(" ")[0] in used]
 
 
-async def _publish(settings: Settings, playbook: Playbook) -> list[str]:
+async def _publish(settings: Settings, playbook: Playbook, shop: str | None) -> list[str]:
     async with connected_database(settings) as pool:
         waiting = await _waiting(pool)
-        digest = await playbooks.publish(pool, playbook)
-    lines = [f"published {playbook.name} as {digest}: new journeys follow it"]
+        digest = await playbooks.publish(pool, playbook, shop=shop)
+    whose = "" if shop is None else f" of {shop}"
+    lines = [f"published {playbook.name} as {digest}: new journeys{whose} follow it"]
     for (name, phase), journeys in sorted(waiting.items()):
         if name != digest:
             lines.append(f"{_count(journeys, 'journey')} in phase {phase} under {name} keep it")
@@ -157,6 +160,7 @@ async def _published(settings: Settings) -> list[str]:
         following: dict[str, int] = {}
         for digest, _, journeys in await accounts.waiting(pool):
             following[digest] = following.get(digest, 0) + journeys
+        followed = await playbooks.of_shops(pool)
         try:
             current = await playbooks.current(pool)
         except playbooks.NoPlaybookError:
@@ -165,7 +169,9 @@ async def _published(settings: Settings) -> list[str]:
     for digest, content in contents.items():
         book = _readable(content)
         name = book.name if isinstance(book, Playbook) else f"cannot be read by this version: {book}"
+        own = [shop for shop, of_it in followed.items() if of_it == digest]
         newest = ", new journeys follow it" if digest == current else ""
+        newest += f", those of {', '.join(own)} follow it" if own else ""
         lines.append(f"{digest} {name}: {_count(following.get(digest, 0), 'open journey')}{newest}")
     return lines
 

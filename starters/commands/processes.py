@@ -4,13 +4,14 @@ import typer
 
 from starters.commands.support import CommandError, run_async, settings_from_environment
 from starters.local import SECRETS_FILE, configured_temporal, resolved, temporal_address
-from starters.publishing import publish_if_none
+from starters.publishing import bring_shops, publish_if_none
 from starters.serving import run_gateway
 from starters.stack import Stack, stopped, whole_stack
 from store.migrate import migrate
 from workers.logs import configure
 from workers.loop import run
 from workers.settings import SettingMissingError, Settings
+from workers.shops import load_shops
 from workers.worker import run_worker
 
 database = typer.Typer(help="The database.", no_args_is_help=True)
@@ -30,6 +31,8 @@ async def _migrate(settings: Settings, dsn: str) -> list[str]:
     applied = await migrate(dsn)
     lines = [f"applied {name}" for name in applied] or ["the database is up to date"]
     published = await publish_if_none(dsn, settings.playbook_path)
+    brought = await bring_shops(dsn, load_shops(settings).values())
+    lines += [f"published the playbook of {shop}, since it had none" for shop in brought]
     if published is not None:
         lines.append(f"published playbook {published} from {settings.playbook_path.name}, since none was")
     return lines
