@@ -16,6 +16,7 @@ from activities.shops.apis import ShopApis
 from activities.shops.bigcommerce import BigCommerce
 from journey.playbook import Channel
 from starters import dead_letters
+from starters.codec_server import codec_routes
 from starters.confirmations import Confirmations
 from starters.denials import to_people
 from starters.gateway import create_app
@@ -31,6 +32,7 @@ from starters.sources import doors_of, sources_of
 from starters.standing import kept_at_work
 from store.intake import Event
 from store.pool import Pool
+from workers.codec import payload_codec
 from workers.connecting import database, temporal_client
 from workers.search_attributes import register_where_allowed
 from workers.services import ShopParts, alerts_by_shop, apis_of, load_templates, pollers_of, shop_parts
@@ -55,7 +57,7 @@ async def run_gateway(settings: Settings, *, temporal_address: str | None = None
     await bring_shops(settings.needed("database_url"), shops)
     pool = await database(settings.needed("database_url"), size=20)
     try:
-        client = await temporal_client(address=temporal_address)
+        client = await temporal_client(address=temporal_address, codec=payload_codec(settings))
         await register_where_allowed(client, SEARCH_ATTRIBUTES)
         listener, operations = listen(host, port), listen_as_asked(settings, "operations_listen")
         async with (
@@ -125,7 +127,11 @@ async def serving(
         metrics = Metrics()
         app = create_app(services, metrics)
         if operations is not None:
-            await running.enter_async_context(for_operators(operations_app(services, metrics, app), operations))
+            own = operations_app(services, metrics, app)
+            codec, origin = payload_codec(settings), settings.codec_origin
+            if codec is not None and origin is not None:
+                own.include_router(codec_routes(codec, origin.rstrip("/")))
+            await running.enter_async_context(for_operators(own, operations))
         await running.enter_async_context(
             kept_at_work(client, shops=shops.shops(), vendors=pollers.names, task_queue=settings.task_queue)
         )

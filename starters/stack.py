@@ -24,6 +24,7 @@ from starters.serving import serving, stop_signal
 from store import playbooks
 from store.migrate import migrate
 from store.pool import Pool
+from workers.codec import payload_codec
 from workers.connecting import database, temporal_client
 from workers.embedded import EmbeddedStack, embedded_stack
 from workers.embedded_temporal import EmbeddedTemporalError
@@ -107,7 +108,7 @@ async def whole_stack(
         pool = await database(dsn, size=20)
         running.push_async_callback(pool.close)
         tell("database")
-        client = await temporal_client(address=embedded.addresses.temporal_address)
+        client = await temporal_client(address=embedded.addresses.temporal_address, codec=payload_codec(settings))
         await register_where_allowed(client, SEARCH_ATTRIBUTES)
         if interceptor is not None:
             config = client.config()

@@ -8,12 +8,13 @@ from typing import TypeVar
 import structlog
 from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter, ToJsonOptions
-from temporalio.converter import CompositePayloadConverter, DataConverter
+from temporalio.converter import CompositePayloadConverter, DataConverter, PayloadCodec
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.service import RPCError
 
 from store.pool import AWAY, Pool, connect
+from workers.codec import encrypting
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -37,8 +38,16 @@ class LeanPayloadConverter(CompositePayloadConverter):
 DATA_CONVERTER = DataConverter(payload_converter_class=LeanPayloadConverter)
 
 
-async def temporal_client(*, address: str | None = None, metrics: str | None = None, patience: float = 60.0) -> Client:
+async def temporal_client(
+    *,
+    address: str | None = None,
+    metrics: str | None = None,
+    codec: PayloadCodec | None = None,
+    patience: float = 60.0,
+) -> Client:
     """A client by Temporal's own environment and profiles; `address` overrides, `metrics` is HOST:PORT to serve on.
+
+    `codec` is over all that it sends and reads, see `workers.codec`.
 
     Raises:
         RuntimeError, RPCError: the server was not there for `patience` seconds.
@@ -50,7 +59,7 @@ async def temporal_client(*, address: str | None = None, metrics: str | None = N
     runtime = Runtime(telemetry=TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics))) if metrics else None
 
     async def attempt() -> Client:
-        return await Client.connect(**config, data_converter=DATA_CONVERTER, runtime=runtime)
+        return await Client.connect(**config, data_converter=encrypting(DATA_CONVERTER, codec), runtime=runtime)
 
     return await _patiently(attempt, "temporal", (RuntimeError, RPCError, OSError, ssl.SSLError), patience)
 

@@ -58,6 +58,8 @@ class Settings(BaseSettings):
     confirm_boxes: _Countries = frozenset()
     secret_key: SecretStr | None = None
     link_keys: SecretStr | None = None
+    payload_keys: SecretStr | None = None
+    codec_origin: str | None = None
     test_orders: bool = False
     webhook_secret: SecretStr | None = None
     shopify_secret: SecretStr | None = None

@@ -41,6 +41,7 @@ from journey.playbook import Playbook, PlaybookError, read_published
 from store import playbooks
 from store.ledger import Ledger
 from store.pool import AWAY, Pool
+from workers.codec import payload_codec
 from workers.connecting import database, temporal_client
 from workers.search_attributes import register_where_allowed
 from workers.services import ShopParts, alerts_by_shop, apis_of, load_templates, pollers_of, shop_parts
@@ -220,7 +221,9 @@ async def run_worker(
         loop.add_signal_handler(number, stopping.set)
     pool = await database(settings.needed("database_url"), size=min(settings.concurrent_activities, 20))
     try:
-        client = await temporal_client(address=temporal_address, metrics=settings.worker_metrics)
+        client = await temporal_client(
+            address=temporal_address, metrics=settings.worker_metrics, codec=payload_codec(settings)
+        )
         await register_where_allowed(client, SEARCH_ATTRIBUTES)
         runtime = client.service_client.config.runtime or Runtime.default()
         async with (

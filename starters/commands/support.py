@@ -11,6 +11,7 @@ from temporalio.client import Client
 
 from starters.local import resolved, temporal_address
 from store.pool import Pool
+from workers.codec import payload_codec
 from workers.connecting import database, temporal_client
 from workers.logs import configure
 from workers.settings import Settings
@@ -73,7 +74,7 @@ async def connected_temporal(settings: Settings) -> Client:
     """
     address = temporal_address(settings)
     try:
-        return await temporal_client(address=address, patience=_PATIENCE)
+        return await temporal_client(address=address, codec=payload_codec(settings), patience=_PATIENCE)
     except RuntimeError as error:
         raise CommandError("Temporal does not answer: check TEMPORAL_ADDRESS, or start `postlude up`") from error
 
