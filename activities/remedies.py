@@ -20,9 +20,9 @@ from journey.playbook import Playbook
 from journey.remedies import ENDS, Action, By, Choice, RemedyAnswer, RemedyRequest, RemedyStep, RemedyTerms, Stand
 from journey.remedy_steps import Asked, Made, RemedyAsk, RemedyEnd, RemedyLook, RemedyNote
 from journey.saga.moves import COUPON_IN_DOUBT
-from store import remedies
+from store import remedies, remedy_books
 from store.pool import Pool
-from store.remedies import Remedy
+from store.remedy_rows import Remedy
 from store.remedy_steps import Steps
 
 _WORDS = {
@@ -166,7 +166,7 @@ class Remedies:
                 api = self._shops.of(request.shop)
                 booked, silence = await self._booked(api, row)
                 async with self._pool.acquire() as connection, connection.transaction():
-                    now = await remedies.situation(connection, row)
+                    now = await remedy_books.situation(connection, row)
                 await self._gap("after_look")
         ours = [one for one in booked if _made_for(row, one)]
         made = next((one for one in ours if one.key in row.keys), None)

@@ -26,9 +26,9 @@ from journey.remedies import RemedyRequest, RemedyStep, RemedyTerms
 from journey.remedy_steps import Answer, RemedyDid, RemedyTask
 from journey.saga.moves import CHANGED
 from journey.saga.state import ERASED
-from store import order_numbers, remedies
+from store import order_numbers, remedies, remedy_books
 from store.pool import Pool
-from store.remedies import Remedy
+from store.remedy_rows import Remedy
 from store.remedy_steps import Steps
 
 log = structlog.get_logger()
@@ -177,7 +177,7 @@ class ShopSteps:
             return None
         # The tables last: what the order's other remedies had made by now is written down there.
         async with self._pool.acquire() as connection, connection.transaction():
-            now = await remedies.situation(connection, row)
+            now = await remedy_books.situation(connection, row)
         moved = now.cancelled or now.arrived or (now.left_out and LEFT_OUT not in task.seen)
         if moved and not task.maybe:
             return Cannot(CHANGED)

@@ -127,7 +127,6 @@ def _orders() -> list[MessageFacts]:
             buyer="repeat",
             lines=(line,),
             parcels=(parcel,),
-            refunded=None,
         )
         for locale, zone, country in PLACES
     ]

@@ -8,6 +8,11 @@ from typing import Final
 _NOTHING: Final = Decimal(0)
 
 
+def all_paid_back(paid_back: Mapping[str, Decimal], totals: Mapping[str, Decimal]) -> bool:
+    """Whether the whole total of one of the currencies went back; sums of two currencies never meet."""
+    return any(totals[one] <= back for one, back in paid_back.items() if back and one in totals)
+
+
 @dataclass(frozen=True, slots=True)
 class Sums:
     """The parts of an order's total, all in one currency and in its own units; None is what nobody said.

@@ -21,6 +21,7 @@ from activities.messaging.templates import Rendered, Templates
 from activities.messaging.text.segments import Segments, count
 from journey.playbook import PARCEL_ANCHORS, Anchor, Channel, Playbook, Touch
 from store.messages import MessageFacts, MessageLine, MessageParcel, MessageRemedy
+from store.refunds import Refund
 
 _MAIL_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox allow-popups"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-src 'self'; base-uri 'none'; form-action 'self'"
@@ -73,7 +74,6 @@ def example_order(locale: str) -> MessageFacts:
         buyer="repeat",
         lines=lines,
         parcels=(),
-        refunded=None,
     )
 
 
@@ -117,9 +117,8 @@ def card(templates: Templates, facts: MessageFacts, touch: Touch, channel: Chann
     subject = f"{touch.id}:{parcel.tracking_number if parcel else ''}:{reason or 'other'}"
     if parcel is not None and touch.anchor in (Anchor.REMEDY_OFFERED, Anchor.REMEDY_SETTLED):
         facts = replace(facts, remedies={parcel.tracking_number: example_remedy(reason)})
-    if touch.anchor in (Anchor.REFUND, Anchor.ORDER_CANCELLED) and facts.refunded is None:
-        own = {subject.partition(":")[2]: (facts.total, facts.currency)}
-        facts = replace(facts, refunded=facts.total, refunds=own)
+    if touch.anchor in (Anchor.REFUND, Anchor.ORDER_CANCELLED) and not facts.refunds:
+        facts = replace(facts, refunds={subject.partition(":")[2]: Refund(facts.total, facts.currency)})
     shown = Card(touch.id, facts.locale, channel, reason)
     if channel is Channel.EMAIL:
         unsubscribe = _LINKS.unsubscribe(facts.shop, facts.order_id) if touch.marketing else None

@@ -190,7 +190,7 @@ def _footprint(parcel: ParcelView, reader: Reader) -> str | None:
 def still_to_come(order: OrderView) -> Mapping[str, Any]:
     """How the goods are handed over, and what of that is still waited for, by the rules of the journey."""
     way = _way(order)
-    over = order.status == "cancelled" or 0 < order.total <= order.refunded
+    over = order.status == "cancelled" or order.all_back
     sent = any(parcel.status is not ParcelStatus.CANCELLED for parcel in order.parcels)
     return {
         "way": way.value,

@@ -4,7 +4,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 import structlog
 from fastapi import APIRouter, Request
@@ -121,9 +120,6 @@ class Pages:
         zone = zone_named(possible_zones(order.time_zone, order.country)[0])
         reader = Reader(words, locale, zone, now)
 
-        def price(amount: Decimal) -> str:
-            return money(amount, order.currency if order.sums is None else order.sums.currency, locale)
-
         total, parts, prices = sums_shown(order, lambda amount, currency: money(amount, currency, locale))
         return self.render(
             "order.html",
@@ -132,7 +128,7 @@ class Pages:
             parcels=[show(parcel, order, reader) for parcel in order.parcels],
             unsent=still_to_be_sent(order),
             placed_on=reader.day(order.placed_at),
-            money=price,
+            paid_back=" + ".join(money(amount, currency, locale) for currency, amount in order.paid_back.items()),
             total=total,
             sums=parts,
             prices=prices,

@@ -7,6 +7,7 @@ from journey import events as facts
 from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
 from store import intake
+from store.concerns import Concern
 from store.inbox import Claimed
 from store.letters import Letters
 from store.pool import Connection
@@ -22,6 +23,8 @@ Unheard = Callable[[Claimed, intake.DeliveryDenied], Awaitable[None]]
 """Told of a customer's word that no journey hears any more. May be told again, with a row that comes again."""
 Buried = Callable[[Letters], Awaitable[bool]]
 """Told of dead letters of one kind; False where people could not be told now and are to be told later."""
+Concerned = Callable[[Concern], Awaitable[bool]]
+"""Told of what people are to know of an order; False as above."""
 Fetch = Callable[[str, str], Awaitable[Sequence[intake.Event] | None]]
 """Reads an order (shop, order id) from the shop's own API, as canonical events; None where the shop has none here.
 
@@ -58,6 +61,6 @@ async def nobody(_row: Claimed, _event: intake.DeliveryDenied) -> None:
     """Nobody is told."""
 
 
-async def unsaid(_letters: Letters) -> bool:
-    """Nobody is to be told of dead letters."""
+async def unsaid(_what: object) -> bool:
+    """Nobody is to be told."""
     return True

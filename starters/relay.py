@@ -12,9 +12,9 @@ import structlog
 
 from starters.begun import BegunOrders
 from starters.dispatch import dispatch
-from starters.ports import Buried, Fetch, Journeys, Replies, Unheard, no_shop, nobody, unsaid
+from starters.ports import Buried, Concerned, Fetch, Journeys, Replies, Unheard, no_shop, nobody, unsaid
 from starters.troubles import GIVEN_UP_AFTER, MOST_FAULTS, Trouble, pause, said, trouble
-from store import feedback, inbox, letters, pasts, personal, privacy
+from store import concerns, feedback, inbox, letters, pasts, personal, privacy
 from store.inbox import Claimed
 from store.intake import readable
 from store.pool import AWAY, Pool
@@ -55,7 +55,8 @@ class Relay:
     `clock` (UTC) decides what is due and what is too old; real time by default. `orders_ahead` is for where journeys
     have clocks that run ahead: an order may then be dated ahead too. `replies` listens to what people answer to
     messages, `fetch` reads orders from the shops' own APIs, `unheard` is told of what no journey hears any more,
-    `buried` of dead letters. `test_orders`: orders that nobody means have a journey, too.
+    `buried` of dead letters, `concerned` of what people are to know of an order. `test_orders`: orders that nobody
+    means have a journey, too.
     `poll` is how long it waits for `wake` before it looks by itself.
     """
 
@@ -71,6 +72,7 @@ class Relay:
         fetch: Fetch = no_shop,
         unheard: Unheard = nobody,
         buried: Buried = unsaid,
+        concerned: Concerned = unsaid,
         test_orders: bool = False,
     ) -> None:
         self._pool = pool
@@ -82,6 +84,7 @@ class Relay:
         self._fetch = fetch
         self._unheard = unheard
         self._buried = buried
+        self._concerned = concerned
         self._test_orders = test_orders
         self._begun = BegunOrders(pool)
         self._woken = asyncio.Event()
@@ -186,13 +189,16 @@ class Relay:
             _log.warning("erasure put off", error=type(error).__name__)
 
     async def _tell_people(self, now: datetime) -> None:
-        """Have people told of the dead letters that they have not heard of."""
+        """Have people told of the dead letters, and of what is amiss with an order, that they have not heard of."""
         try:
+            for concern in await concerns.take_untold(self._pool, now=now):
+                if not await self._concerned(concern):
+                    await concerns.put_back(self._pool, concern)
             for found in await letters.take_untold(self._pool, now=now):
                 if not await self._buried(found):
                     await letters.put_back(self._pool, found, now=now)
         except Exception as error:  # noqa: BLE001  the next sweep goes on with what is left
-            _log.warning("dead letters not told", error=type(error).__name__)
+            _log.warning("people not told", error=type(error).__name__)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         del self._running[task]

@@ -23,7 +23,8 @@ from starters.preference_form import read_form
 from starters.words import asked_for, language_of, words_of
 from store import remedies
 from store.pool import AWAY, Pool
-from store.remedies import Chosen, Remedy
+from store.remedies import Chosen
+from store.remedy_rows import Remedy
 from store.remedy_view import RemedyView, remedy_view
 
 _log = structlog.get_logger(__name__)

@@ -120,6 +120,7 @@ async def serving(
                 fetch=partial(_fetched, shops),
                 unheard=to_people(pool, alerts),
                 buried=dead_letters.to_people(alerts),
+                concerned=dead_letters.of_orders(alerts),
                 test_orders=settings.test_orders,
             ),
             temporal_ready=client.service_client.check_health,

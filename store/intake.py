@@ -187,7 +187,6 @@ class Line(_Edge):
 
 Lines = Annotated[tuple[Line, ...], BeforeValidator(_lines), Field(min_length=1, max_length=MAX_LINES)]
 LinesLeft = Annotated[tuple[Line, ...], BeforeValidator(_lines), Field(max_length=MAX_LINES)]
-
 Replaces = Annotated[
     str | None,
     BeforeValidator(lambda value: cleaning.plain(str(value), ID_LENGTH) if type(value) in {int, str} else None),
@@ -264,8 +263,9 @@ RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(_
 class OrderRefunded(_OrderEvent):
     """Money went back, or is to; `full` when the shop says that with it all of it did.
 
-    `units` is what it is of, empty where the shop does not say. `status` is `pending` until the payment provider has
-    confirmed it, and `failed` where it will not; `currency` None is the order's.
+    `units` is what it is of, where the shop says so. `status` is `pending` until the payment provider has confirmed it,
+    and `failed` where it will not: after a payment only with when that was said, `said_at`. `currency` None is the
+    order's. An `amount` of nothing that is `full` is a sum that nobody says.
     """
 
     type: Literal["order.refunded"] = "order.refunded"
@@ -275,6 +275,7 @@ class OrderRefunded(_OrderEvent):
     full: bool = False
     units: Units = ()
     status: Annotated[RefundStatus, EXACT] = "paid"
+    said_at: Moment | None = None
 
 
 class ReviewPosted(_OrderEvent):

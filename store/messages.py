@@ -17,7 +17,7 @@ from store.lanes import estimates
 from store.line_facts import NOTHING, LineFact, of
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
-from store.refunds import PAID
+from store.refunds import OF_ORDER, Refund, all_back, of_row, paid_back, totals_of
 from store.sums import read as read_sums
 
 
@@ -82,11 +82,11 @@ class MessageFacts:
 
     `email` and `phone` (E.164) are the customer's own, `contact_email` and `contact_phone` those given for this order,
     None when there is no usable one. `devices` are the push addresses of a channel that the order's links registered,
-    the last one first, `remedies` by the parcel they make good. `refunded` is what was paid back in the order's
-    currency, `refunds` each refund that was paid, by its id, in its own. `number` is what the shop shows of the order,
-    empty where that is its id. `revised` are the days by which overdue parcels may be expected, where somebody looked
-    (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one the shop knows. `collected`: it
-    is kept ready in the shop's own store. `sums` is what the total is made of, in the currency that was paid in.
+    the last one first, `remedies` by the parcel they make good. `refunds` are those that were paid, by id. `number` is
+    what the shop shows of the order, empty where that is its id. `revised` are the days by which overdue parcels may be
+    expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one
+    the shop knows. `collected`: it is kept ready in the shop's own store. `sums` is what the total is made of, in the
+    currency that was paid in.
     """
 
     shop: str
@@ -103,7 +103,6 @@ class MessageFacts:
     buyer: str
     lines: tuple[MessageLine, ...]
     parcels: tuple[MessageParcel, ...]
-    refunded: Decimal | None
     phone: str | None = None
     collected: bool = False
     cancelled: bool = False
@@ -116,7 +115,17 @@ class MessageFacts:
     contact_email: str | None = None
     contact_phone: str | None = None
     revised: Mapping[str, date] = field(default_factory=dict)
-    refunds: Mapping[str, tuple[Decimal, str]] = field(default_factory=dict)
+    refunds: Mapping[str, Refund] = field(default_factory=dict)
+
+    @property
+    def paid_back(self) -> Mapping[str, Decimal]:
+        """What was paid back so far, by currency."""
+        return paid_back(self.refunds)
+
+    @property
+    def all_back(self) -> bool:
+        """Whether all of it was paid back."""
+        return all_back(self.refunds, totals_of(self.currency, self.total, self.sums))
 
     @property
     def shown(self) -> str:
@@ -142,9 +151,7 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
               WHERE d.shop = o.shop AND d.order_id = o.order_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT row_to_json(d) FROM deliveries d WHERE (d.shop, d.order_id) = (o.shop, o.order_id)) AS delivery,
-       (SELECT sum(amount) FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id AND {PAID}) AS refunded,
-       (SELECT json_object_agg(r.refund_id, json_build_array(r.amount::text, coalesce(r.currency, o.currency)))
-          FROM refunds r WHERE r.shop = o.shop AND r.order_id = o.order_id AND r.status = 'paid') AS refunds,
+       {OF_ORDER} AS refunds,
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
@@ -204,11 +211,7 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
             )
             for number, row in enumerate(parcels, start=1)
         ),
-        refunded=order["refunded"],
-        refunds={
-            refund: (Decimal(amount), currency)
-            for refund, (amount, currency) in json.loads(order["refunds"] or "{}").items()
-        },
+        refunds=of_row(order["refunds"]),
         sums=read_sums(order["sums"]),
         phone=order["phone"],
         collected=order["collected"],

@@ -137,7 +137,7 @@ async def create(
         rows = await connection.fetch(_KEPT_LINES, event.shop, event.order_id)
         lines = tuple(LineFacts(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in rows)
     if event.sums is not None and not kept["edited"]:
-        await sums.say(connection, event.shop, event.order_id, event, currency=event.currency)
+        await sums.say(connection, event.shop, event.order_id, event, currency=event.currency, at=event.at)
     tell = await _as_known(connection, event, before, again=again)
     learnt = lanes.dispatch_habit(looked["samples"], looked["within_seconds"])
     facts = OrderFacts(
@@ -246,7 +246,8 @@ async def edit(
         await _write_lines(connection, event.shop, event.order_id, event.lines)
     await line_facts.write(connection, event.shop, event.order_id, event.lines, known)
     if changed or event.sums is not None:
-        await sums.say(connection, event.shop, event.order_id, event, currency=event.currency or order["currency"])
+        currency = event.currency or order["currency"]
+        await sums.say(connection, event.shop, event.order_id, event, currency=currency, at=event.at)
     facts = tuple(LineFacts(sku=n.sku, quantity=n.quantity, category=n.category, kind=n.kind) for n in event.lines)
     edited = events.OrderEdited(at=event.at, total=event.total, lines=facts)
     completing = await refunds.completing(connection, event.shop, event.order_id)

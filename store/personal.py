@@ -30,6 +30,7 @@ TABLES: Final[Mapping[str, str]] = {
     "scans": _OF_ORDERS,
     "remedies": _OF_ORDERS,
     "refunds": _OF_ORDERS,
+    "concerns": _OF_ORDERS,
     "reviews": _OF_ORDERS,
     "ledger": _OF_ORDERS,
     "journey_runs": _OF_ORDERS,

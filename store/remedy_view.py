@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
-from store.remedies import Remedy, get
+from store.remedies import get
+from store.remedy_rows import Remedy
 
 _PERSON = f"""
 SELECT coalesce(p.locale, c.locale) AS locale, c.time_zone, coalesce(o.number, o.order_id) AS number

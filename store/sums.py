@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, fields
+from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Protocol
 
@@ -10,6 +11,7 @@ import structlog
 from pydantic import BeforeValidator, ConfigDict
 
 from journey.sums import Sums
+from store import concerns
 from store.fields import Amount, Currency
 from store.pool import Connection
 from store.reading import EXACT, Lenient, listed
@@ -73,12 +75,15 @@ class _Order(Protocol):
     def lines(self) -> Sequence[_Line]: ...
 
 
-async def say(connection: Connection, shop: str, order_id: str, order: _Order, *, currency: str | None) -> None:
-    """Write down what a shop says of an order as it stands now; `currency` is the order's own."""
+async def say(
+    connection: Connection, shop: str, order_id: str, order: _Order, *, currency: str | None, at: datetime
+) -> None:
+    """Write down what a shop says of an order as it stands since `at`; `currency` is the order's own."""
     found = of(order.sums, currency=currency, total=order.total, lines=order.lines)
     if found is not None and found.adds_up is False:
-        # People find it by `postlude order show`; a customer is told what is sure, the lines and the total.
+        # A customer is told what is sure, the lines and the total.
         _log.warning("sums do not add up", order=f"{shop}/{order_id}")
+        await concerns.note(connection, shop, order_id, concerns.Kind.SUMS, at=at)
     await write(connection, shop, order_id, found)
 
 

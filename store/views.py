@@ -1,6 +1,6 @@
 """What a customer's page shows of an order, in one look."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from store import deliveries, lanes
 from store.delivery import UNSAID, Delivery
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
-from store.refunds import PAID
+from store.refunds import OF_ORDER, all_back, of_row, paid_back, totals_of
 from store.sums import read as read_sums
 
 
@@ -92,9 +92,9 @@ class ParcelView:
 class OrderView:
     """An order with its lines and parcels. Moments are UTC.
 
-    `number` is what its customer knows it by, its id where that is all there is; `refunded` what was paid back so far
-    in the order's currency. `collected`: it is kept ready in the shop's own store. `sums` is what the total is
-    made of, in the currency that was paid in, None where nobody said; `paid_back` what was paid back in that currency.
+    `number` is what its customer knows it by, its id where that is all there is. `collected`: it is kept ready in the
+    shop's own store. `sums` is what the total is made of, in the currency that was paid in, None where nobody said.
+    `paid_back` is what was paid back so far, by currency, `all_back` whether with it all was.
     """
 
     order_id: str
@@ -104,7 +104,6 @@ class OrderView:
     channel: str
     currency: str
     total: Decimal
-    refunded: Decimal
     first_name: str
     locale: str
     time_zone: str | None
@@ -114,7 +113,8 @@ class OrderView:
     promised_from: date | None = None
     promised_until: date | None = None
     sums: Sums | None = None
-    paid_back: Decimal = Decimal(0)
+    paid_back: Mapping[str, Decimal] = field(default_factory=dict)
+    all_back: bool = False
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
@@ -123,9 +123,7 @@ _ORDER = f"""
 SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
     first_name, locale, time_zone, country, collected, promised_from, promised_until, sums,
     (SELECT row_to_json(d) FROM deliveries d WHERE d.shop = o.shop AND d.order_id = o.order_id) AS delivery,
-    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE shop = $1 AND order_id = $2 AND {PAID}) AS refunded,
-    (SELECT coalesce(sum(amount), 0) FROM refunds r WHERE r.shop = $1 AND r.order_id = $2 AND r.status = 'paid'
-        AND coalesce(r.currency, o.currency) = coalesce(o.sums ->> 'currency', o.currency)) AS paid_back
+    {OF_ORDER} AS refunds
 FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  a constant
 _PARCELS = """
@@ -162,11 +160,16 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         travelling = {row["tracking_number"]: _lane(row, order["country"]) for row in parcels if _is_waited_for(row)}
         known = await lanes.expected(connection, shop, list(travelling.values())) if travelling else {}
         expected = {number: known[lane] for number, lane in travelling.items()}
+    given = dict(order)
+    refunds = of_row(given.pop("refunds"))
+    sums = read_sums(order["sums"])
     return OrderView(
-        **dict(order)
+        **given
         | {
+            "paid_back": paid_back(refunds),
+            "all_back": all_back(refunds, totals_of(order["currency"], order["total"], sums)),
             "delivery": deliveries.read(order["delivery"], collected=order["collected"]),
-            "sums": read_sums(order["sums"]),
+            "sums": sums,
         },
         lines=tuple(LineView(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in lines),
         parcels=tuple(_parcel(row, scans, expected.get(row["tracking_number"])) for row in parcels),

@@ -244,9 +244,11 @@ def message_context(
 def _refunded(facts: MessageFacts, touch: Touch, subject: str, locale: Locale) -> str | None:
     """The sum of the refund that a message is about, else of all of them; None where it is not known."""
     if touch.anchor is not Anchor.REFUND:
-        return written_money(facts.refunded, facts.currency, locale) if facts.refunded else None
+        each = [written_money(amount, currency, locale) for currency, amount in facts.paid_back.items()]
+        return " + ".join(each) or None
     own = facts.refunds.get(subject.partition(":")[2])
-    return written_money(*own, locale) if own is not None else None
+    # A shop may say that all was paid back, and not how much that was.
+    return written_money(own.amount, own.currency, locale) if own is not None and own.amount else None
 
 
 _ABSENT = {

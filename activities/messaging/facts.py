@@ -15,7 +15,7 @@ def handed_over(facts: MessageFacts) -> Mapping[str, object]:
     """How its goods are handed over, what is still waited for, and what of it needs no handing over."""
     kinds = [LineKind(line.kind) for line in facts.lines]
     way = handover(channel=facts.channel, kinds=kinds, collected=facts.collected)
-    over = facts.cancelled or (facts.refunded is not None and 0 < facts.total <= facts.refunded)
+    over = facts.cancelled or facts.all_back
     there = [parcel for parcel in facts.parcels if parcel.status != ParcelStatus.CANCELLED]
     ready = any(not parcel.pickup or parcel.status != ParcelStatus.PENDING for parcel in there)
     return {

@@ -6,7 +6,8 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
 - `Incomplete` and `Pending` are checkouts that nobody finished (…/orders/order-status). An archived order
   (`is_deleted`) says nothing.
 - Amounts have four decimals and are in the currency that the customer paid in, `default_currency_code`. V2's own
-  `refunded_amount` is always zero, so refunds are V3's. What the provider declined (`is_declined`) is no money.
+  `refunded_amount` is always zero, so refunds are V3's. What the provider declined (`is_declined`) is no money, also
+  where that is known only later. `Refunded` is a status that staff may set without any.
 - A pick-up is known by the status `Awaiting Pickup`, or by `consignments.pickups` where the order was asked for with
   `include=consignments`; only the latter tells, once the order is `Completed`, that the pick-up was collected.
 - The shipments are one list, of which nothing tells what was deleted or put right: it holds as of its reading. An
@@ -30,6 +31,7 @@ from pydantic import BeforeValidator
 from activities.shops.bigcommerce_delivery import delivery, is_collected, ships
 from activities.shops.bigcommerce_sums import Summed, sums
 from activities.shops.payloads import (
+    ALL_BACK,
     At,
     Count,
     Id,
@@ -223,7 +225,7 @@ def order_events(
     names = _NAMES | {"lines": "products", "at": "date_created"}
     later = names | {"at": "date_modified"}
     refunded = read_each(_Refund, refunds, "refunds")
-    paid_back = list(_refunds(refunded, facts, sold, changed, full=known.status_id == _REFUNDED))
+    paid_back = list(_refunds(refunded, facts | {"said_at": read_at}, sold, changed, full=known.status_id == _REFUNDED))
     if not sold and known.status_id not in _CALLED_OFF | {_REFUNDED} and changed != known.date_created:
         return [build(OrderEdited, {**facts, "at": changed, "lines": []}, names=later), *paid_back]
     if not sold:
@@ -367,23 +369,27 @@ def _refunds(
 ) -> Iterator[Event]:
     skus = {product.id: _sku(product) for product in sold if product.id}
     names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
-    amounts = [(refund, rounded(_paid(refund), order["currency"])) for refund in refunds]
-    paid_back = [(refund, amount) for refund, amount in amounts if amount > 0]
-    for position, (refund, amount) in enumerate(paid_back, start=1):
+    amounts = [(refund, rounded(_paid(refund), order["currency"])) for refund in refunds if refund.total_amount]
+    last = max((position for position, (_, amount) in enumerate(amounts) if amount > 0), default=None)
+    about = {name: order[name] for name in ("shop", "order_id", "currency", "said_at")}
+    for position, (refund, amount) in enumerate(amounts):
         values = {
-            "shop": order["shop"],
-            "order_id": order["order_id"],
+            **about,
             "at": refund.created or changed,
             "refund_id": refund.id,
-            "amount": amount,
-            "currency": order["currency"],
+            # One that was declined keeps the sum that was asked for: it may have been told as paid.
+            "amount": amount or refund.total_amount,
+            "status": "paid" if amount else "failed",
             "units": [
                 (skus.get(item.item_id or "") if item.item_type == "PRODUCT" else None, item.quantity)
                 for item in refund.items
             ],
-            "full": full and position == len(paid_back),
+            "full": full and position == last,
         }
         yield build(OrderRefunded, values, prefix="refunds.", names=names)
+    if full and last is None and not refunds:
+        values = {**about, "at": changed, "refund_id": ALL_BACK, "amount": 0, "full": True}
+        yield build(OrderRefunded, values, names=_NAMES | {"at": "date_modified"})
 
 
 def _paid(refund: _Refund) -> Decimal:

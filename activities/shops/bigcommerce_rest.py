@@ -122,7 +122,7 @@ class BigCommerceRest:
             raise
         if not isinstance(found, Mapping):
             raise VendorGarbledError(self.name, "order_malformed")
-        return await self._told(found, waits=False)
+        return await self._told(found, waits=False, refunds_too=True)
 
     async def reserve(self, wanted: Wanted) -> Outcome:
         """See `ShopApi.reserve`: BigCommerce sets nothing aside, so that the stock is looked at."""
@@ -215,14 +215,18 @@ class BigCommerceRest:
             )
             return None
 
-    async def _told(self, order: Mapping[str, Any], *, waits: bool = True) -> Sequence[Event]:
+    async def _told(
+        self, order: Mapping[str, Any], *, waits: bool = True, refunds_too: bool = False
+    ) -> Sequence[Event]:
         # What is asked for from here on is at least so new.
         read_at = self._clock()
         path = f"/orders/{order.get('id')}"
         products = _line_items(order) or await self._all(f"/v2{path}/products", waits=waits)
         shipments = await self._all(f"/v2{path}/shipments", waits=waits) if order.get("items_shipped") else []
         refunds: Sequence[Mapping[str, Any]] = []
-        if order.get("status_id") in _REFUNDED or "refunded" in str(order.get("payment_status")):
+        # An order whose only refund was declined later says no more of it: where the quota allows, it is asked for.
+        refunds_too = refunds_too and (self._left is None or self._left > _LEFT_TO_OTHERS)
+        if refunds_too or order.get("status_id") in _REFUNDED or "refunded" in str(order.get("payment_status")):
             refunds = objects(data(await self.call("GET", f"/v3{path}/payment_actions/refunds", waits=waits)))
         events = order_events(
             order,

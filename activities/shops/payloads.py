@@ -19,6 +19,7 @@ from store.money import rounded
 from store.reading import Lenient, Malformed, Many, Reading, blank, listed
 
 __all__ = [
+    "ALL_BACK",
     "At",
     "Code",
     "Count",
@@ -42,6 +43,8 @@ __all__ = [
     "written",
 ]
 
+ALL_BACK: Final = "all"
+"""The id of a refund that a shop's order only says has been: all was paid back, and nobody says how much that was."""
 _MOST: Final = 1_000_000
 _WORD: Final = re.compile(r"[^a-z]+")
 _P = TypeVar("_P", bound=Lenient)

@@ -33,7 +33,7 @@ from activities.shops.payloads import read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
 from activities.shops.shopify_parcels import over_the_counter, parcels, sku
-from activities.shops.shopify_refunds import of_order, refunded, taken_off
+from activities.shops.shopify_refunds import moves_money, of_order, refunded, total_now
 from activities.shops.shopify_sums import sums
 from activities.shops.signatures import check_hmac
 from journey.order import LineKind
@@ -171,18 +171,13 @@ class Shopify:
         if not lines and (order.cancelled_at or not order.line_items):
             why = "no lines left: the cancellation speaks for itself" if order.cancelled_at else "no lines"
             return told or Ignored(why)
-        # What the order came to after its edits. Refunds lower Shopify's current total too, but they tell their own
-        # story, so they are added again.
-        total, off = order.total_price, taken_off(order, order.currency)
-        if order.current_total_price is not None and off is not None:
-            total = order.current_total_price + off
         values = {
             "shop": shop,
             "order_id": order.id,
             "number": order.name,
             "at": order.updated_at or order.created_at,
             "currency": order.currency,
-            "total": total,
+            "total": total_now(order),
             "email": order.email or order.contact_email,
             "phone": order.phone,
             "lines": lines,
@@ -241,9 +236,12 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
 
 
 def _bought(order: payloads.Order) -> list[tuple[payloads.Line, int]]:
-    """Each line and how many of it are left by edits; what refunds took away counts, since those tell it themselves."""
+    """Each line and how many of it are left by edits.
+
+    What was paid back counts, since refunds tell it themselves; what was taken out of an unpaid order is left no more.
+    """
     back: Counter[str] = Counter()
-    for refund in order.refunds:
+    for refund in filter(moves_money, order.refunds):
         for one in refund.refund_line_items:
             back[one.line_item_id or ""] += one.quantity
     bought = [(line, min(line.now + back[line.id or ""], line.quantity)) for line in order.line_items]

@@ -29,7 +29,7 @@ def sums(order: Order, bought: Sequence[tuple[Line, int]], *, edited: bool = Fal
         return None
     currency = paid_in if read is _paid else placed.shop_money.currency_code or order.currency
     edited = edited and now is not None
-    if edited and now is not None and order.refunds:
+    if edited and now is not None and now != total and order.refunds:
         off = taken_off(order, currency)
         if off is None or now + off != total:
             return None if off is None else {"currency": currency, "total": now + off}

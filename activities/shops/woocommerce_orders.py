@@ -15,7 +15,7 @@ https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 - The billing address was given for this order; an account's own comes with its customer. A guest has no other.
 - A replacement that a remedy had made bears `MARK` in its meta data, and names the order it replaces as its parent.
 - Refunds have neither a date nor a status of their own there: they are paid, by the gateway or by hand, and the order's
-  last change stands for when.
+  last change stands for when. The newest stands first. An order may be `refunded` without any, by hand.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from activities.shops import woocommerce_payloads as payloads
-from activities.shops.payloads import at_a_till, read, rounded
+from activities.shops.payloads import ALL_BACK, at_a_till, read, rounded
 from activities.shops.protocol import Ignored
 from activities.shops.woocommerce_parcels import has_parcels, is_pickup, parcels, sku_of, status_of
 from activities.shops.woocommerce_payloads import utc
@@ -113,6 +113,10 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
 def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | None) -> list[Event]:
     """Each refund that moved money; with the last one of an order that is `refunded` all was paid back."""
     paid = [(refund, amount) for refund in order.refunds if (amount := rounded(-refund.total, order.currency)) > 0]
+    whole = status_of(order) == "refunded"
+    if whole and not paid:
+        values = {**facts, "at": changed, "refund_id": ALL_BACK, "amount": 0, "full": True}
+        return [build(OrderRefunded, values, names=_CHANGED)]
     names = _CHANGED | {"refund_id": "refunds.id", "amount": "refunds.total"}
     return [
         build(
@@ -122,11 +126,12 @@ def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | Non
                 "at": changed,
                 "refund_id": refund.id,
                 "amount": amount,
-                "full": status_of(order) == "refunded" and place == len(paid),
+                "full": whole and place == 0,
+                "said_at": changed,
             },
             names=names,
         )
-        for place, (refund, amount) in enumerate(paid, start=1)
+        for place, (refund, amount) in enumerate(paid)
     ]
 
 

@@ -36,6 +36,10 @@ _ANSWERED = frozenset({"http_401", "http_403", "http_425", "http_429"})
 """What a vendor says that is there and well: it wants another token, or a pause. No failure that opens the circuit."""
 
 
+_NEVER_TAKEN = frozenset({400, 408, 413, 414, 425, 429, 431})
+"""What a server says of a request that it could not even take in, or not yet, be it on a page: nothing came of it."""
+
+
 class VendorError(Exception):
     """Something went wrong at a vendor. The message names the vendor and a rule, never an address or a secret.
 
@@ -146,7 +150,8 @@ class Vendor:
         Raises:
             VendorBusyError: away, slow, rate limited (429) or its circuit open; also 401 and 403, which somebody mends.
             VendorUnclearError: only with `changes`: the answer to a change never came, or is a page about it.
-            VendorRefusedError: any other 4xx; with status 0, what was asked cannot be written as a request.
+            VendorRefusedError: any other 4xx, of a change in the vendor's words (JSON, or none); with status 0, what
+                was asked cannot be written as a request.
             VendorGarbledError: 2xx without the JSON it should hold, a redirect, or too much of it; also `path` on
                 another host.
         """
@@ -213,7 +218,11 @@ class Vendor:
         wait = retry_after(answer.headers)
         # A page of a firewall or a gateway, which may be about the answer to what was done.
         page = changes and document is None and bool(body.strip()) and wait is None
-        if status in {401, 403, 503} and page:
+        if (
+            page
+            and status not in _NEVER_TAKEN
+            and (answer.is_client_error or status == httpx.codes.SERVICE_UNAVAILABLE)
+        ):
             raise VendorUnclearError(self.name, rule)
         if status in {401, 403, 408, 425, 429}:
             raise VendorBusyError(self.name, rule, wait)

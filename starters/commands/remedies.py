@@ -25,7 +25,7 @@ from starters.commands.support import (
 from starters.journeys import TemporalJourneys
 from store import order_numbers, remedies
 from store.pool import Pool
-from store.remedies import Remedy
+from store.remedy_rows import Remedy
 from workers.settings import Settings
 from workflows.remedy_case import TYPE, RemedySaga
 

@@ -123,7 +123,6 @@ def _as_read(event: OrderCreated, locale: str) -> MessageFacts:
             for line in event.lines
         ),
         parcels=(),
-        refunded=None,
         number=event.number or "",
         contact_email=event.email,
         contact_phone=event.phone,

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from starters.demo.calendar import Diary
 from starters.demo.play import Progress
-from store.remedies import Remedy
+from store.remedy_rows import Remedy
 from workers.mail_catcher import CaughtMail
 
 _DIVIDES: Final = " · "

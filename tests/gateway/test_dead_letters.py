@@ -68,7 +68,12 @@ class Post:
         self.mailbox = Mailbox()
         alerts = Alerts("mailto:ops@shop.example", sender="hello@shop.example", email=self.mailbox)
         self.relay = Relay(
-            gate.pool, self.journeys, clock=gate.clock, buried=dead_letters.to_people(alerts), poll=gate.relay._poll
+            gate.pool,
+            self.journeys,
+            clock=gate.clock,
+            buried=dead_letters.to_people(alerts),
+            concerned=dead_letters.of_orders(alerts),
+            poll=gate.relay._poll,
         )
 
     async def deliver(self, *, minutes=0):
@@ -281,3 +286,19 @@ async def test_an_order_that_cannot_be_reached_holds_up_its_own_facts(gate, post
     post.journeys.broken.clear()
     await post.deliver(minutes=2)
     assert post.journeys.kinds("acme", "1001") == ["ReviewPosted", "OrderCancelled"]
+
+
+async def test_sums_that_do_not_add_up_are_said_to_people_once(gate, post):
+    """Once for an order, by id and number, when people can be told; its customer's journey goes on."""
+    post.mailbox.busy = True
+    odd = {"shipping": "4.00", "tax": "0"}
+    await gate.send.order(number="#7", sums=odd)
+    await post.deliver(minutes=2)
+    assert not post.mailbox.mails
+    post.mailbox.busy = False
+    await post.deliver(minutes=2)
+    await gate.send.order(number="#7", sums=odd | {"shipping": "5.00"})
+    await post.deliver(minutes=2)
+    (subject,) = post.mailbox.subjects
+    assert "sums do not add up" in subject
+    assert "acme/1001 #7" in subject

@@ -13,7 +13,8 @@ from activities.messaging.templates import Templates
 from activities.shops.bigcommerce_orders import order_events
 from journey.base import workflow_id
 from journey.events import OrderRefunded
-from store import inbox, messages
+from store import concerns, inbox, messages
+from store.remedy_books import books_of
 from tests.gateway.kit import order_data
 from tests.gateway.shopfront import SHOPIFY, WOO, ago, gmt, numeric_id, of_shopify, of_woo, opened
 from tests.journey.stories import PLAYBOOK
@@ -260,7 +261,163 @@ async def test_what_is_told_adds_up_to_what_was_paid(gate, vendor):
         # Said again only where with it everything is paid back: a journey tells each refund once, by its id.
         assert max(Counter(one.refund_id for one in events if not one.full).values(), default=1) == 1, seed
         assert {one.refund_id: one.amount for one in events} == {key: amount for key, (amount, _) in paid.items()}, seed
-        assert dict(facts.refunds) == {
+        assert {key: (one.amount, one.currency) for key, one in facts.refunds.items()} == {
             key: (amount, "EUR" if vendor == "woo" else facts.currency if vendor == "bigcommerce" else currency)
             for key, (amount, currency) in paid.items()
         }, seed
+
+
+def abroad(number, **changes):
+    """An order of 100 dollars, which are 92 euros for its shop."""
+    line = of_shopify(number)["line_items"][0] | {"price": "92.00", "price_set": moneys("92.00", "100.00")}
+    total = moneys("92.00", "100.00")
+    sums = {"total_price_set": total, "current_total_price_set": total, "presentment_currency": "USD"}
+    prices = {"total_price": "92.00", "current_total_price": "92.00", "line_items": [line]}
+    return of_shopify(number, created_at=AT, updated_at=AT) | sums | prices | changes
+
+
+def moneys(own, paid):
+    """An amount in euros for the shop, and in dollars as it was paid."""
+    return {
+        "shop_money": {"amount": own, "currency_code": "EUR"},
+        "presentment_money": {"amount": paid, "currency_code": "USD"},
+    }
+
+
+async def page(gate, shop, order_id):
+    return (await gate.client.get(gate.links.order(shop, order_id))).text
+
+
+async def test_all_is_paid_back_in_the_currency_that_was_paid_in(gate):
+    """Two parts of a total in dollars come to it, though the shop counts in euros; nothing is packed any more."""
+    await gate.send.shopify("orders/create", abroad(7))
+    for number, at in ((1, "2026-11-22T10:01:00Z"), (2, "2026-11-22T10:02:00Z")):
+        await gate.relay.drain()
+        assert "We are packing it" in await page(gate, SHOPIFY, "7")
+        back = paid_back(number, ("success", "50.00", "USD"), order_id=7, at=at)
+        await gate.send.shopify("refunds/create", back)
+    await gate.relay.drain()
+    assert [(one.refund_id, one.full) for one in told(gate, SHOPIFY, "7")] == [("1", False), ("2", True)]
+    shown = await page(gate, SHOPIFY, "7")
+    assert "$100.00 went back" in shown
+    assert "packing" not in shown
+    async with gate.pool.acquire() as connection:
+        books = await books_of(connection, SHOPIFY, "7", "P")
+    assert sum(one.amount for one in books.given) == 92
+
+
+async def test_each_currency_that_went_back_is_shown(gate):
+    """A refund in a third currency completes nothing and is shown beside the other."""
+    await gate.send.shopify("orders/create", abroad(7))
+    for number, (amount, currency) in enumerate((("40.00", "USD"), ("200.00", "GBP")), start=1):
+        await gate.send.shopify("refunds/create", paid_back(number, ("success", amount, currency), order_id=7, at=AT))
+    await gate.relay.drain()
+    assert "£200.00" in (shown := await page(gate, SHOPIFY, "7"))
+    assert "$40.00" in shown
+    assert not any(one.full for one in told(gate, SHOPIFY, "7"))
+
+
+async def test_an_edit_counts_beside_refunds_in_dollars(gate):
+    """A shop that counts in euros knows what an edited order comes to, whatever of it was paid back in dollars."""
+    await gate.send.shopify("orders/create", abroad(7))
+    tea = {"id": 2, "sku": "TEA", "title": "Tea", "quantity": 1, "current_quantity": 1, "price": "9.20"}
+    lines = [*abroad(7)["line_items"], tea | {"price_set": moneys("9.20", "10.00")}]
+    for back, own, paid in (("5.00", "96.60", "105.00"), ("15.00", "87.40", "95.00")):
+        refunds = [paid_back(1, ("success", back, "USD"), at=AT)]
+        now = {"current_total_price": own, "current_total_price_set": moneys(own, paid), "line_items": lines}
+        await gate.send.shopify("orders/updated", abroad(7, **now, refunds=refunds, updated_at=ago(0)))
+        await gate.relay.drain()
+        assert await gate.pool.fetchval("SELECT total FROM orders") == Decimal("101.20")
+
+
+@pytest.mark.parametrize("second", ["refunds/create", "orders/updated"])
+async def test_a_refund_that_grows_has_its_newest_sum(gate, second):
+    """What is paid over a second gateway later belongs to it; a word that came late does not make it less."""
+    await gate.send.shopify("orders/create", of_shopify(7, created_at=AT, updated_at=AT))
+    part = paid_back(1, ("success", "20.00", "EUR"), ("failure", "29.90", "EUR"), order_id=7, at=AT)
+    whole = paid_back(1, ("success", "20.00", "EUR"), ("success", "29.90", "EUR"), order_id=7, at=AT)
+    await gate.send.shopify("refunds/create", part)
+    await gate.relay.drain()
+    body = whole if second == "refunds/create" else of_shopify(7, created_at=AT, updated_at=ago(0), refunds=[whole])
+    await gate.send.shopify(second, body)
+    await gate.send.shopify("refunds/create", part | {"note": "late"})
+    await gate.relay.drain()
+    known = [(one.amount, one.full) for one in told(gate, SHOPIFY, "7")]
+    assert (known[0], known[-1]) == ((Decimal("20.00"), False), (Decimal("49.90"), True))
+    assert await gate.pool.fetchval("SELECT sum(amount) FROM refunds") == Decimal("49.90")
+
+
+async def bigcommerce(gate, order, refunds, read_at):
+    """An order of BigCommerce's as it was read."""
+    events = order_events(order, test_bigcommerce.PRODUCTS, [], refunds, shop=STORE, secret_key="key", read_at=read_at)
+    name, now = str(read_at), gate.clock.now
+    await inbox.keep(gate.pool, source="b", event_id=name, topic="t", body=b"{}", events=events, received_at=now)
+    await gate.relay.drain()
+
+
+async def test_a_refund_that_is_declined_later_is_said_to_people(gate):
+    """What was told as paid and is declined counts no more, whatever was read before; people are told once."""
+    order, read_at = test_bigcommerce.ORDER | {"id": 9}, datetime(2026, 11, 23, tzinfo=UTC)
+    known = test_bigcommerce.REFUND | {
+        "id": 1,
+        "total_amount": 5.0,
+        "payments": [{"amount": 5.0, "is_declined": False}],
+    }
+    declined = known | {"payments": [{"amount": 5.0, "is_declined": True}]}
+    await bigcommerce(gate, order, [known], read_at)
+    assert len(told(gate, STORE, "9")) == 1
+    for later, words in ((2, [declined]), (1, [known]), (3, [declined])):
+        await bigcommerce(gate, order, words, read_at + timedelta(hours=later))
+    assert (await messages.load(gate.pool, STORE, "9")).paid_back == {}
+    (concern,) = await concerns.take_untold(gate.pool, now=gate.clock.now)
+    assert (concern.order_id, concern.kind, concern.subject) == ("9", concerns.Kind.DECLINED, "1")
+    assert not await concerns.take_untold(gate.pool, now=gate.clock.now)
+
+
+@pytest.mark.parametrize("vendor", ["shopify", "woo", "bigcommerce"])
+async def test_an_order_that_only_says_that_it_was_refunded(gate, templates, vendor):
+    """Without any refund listed its journey ends by it, and nobody is told a sum."""
+    shop = {"shopify": SHOPIFY, "woo": WOO, "bigcommerce": STORE}[vendor]
+    if vendor == "shopify":
+        await gate.send.shopify("orders/create", of_shopify(9, created_at=AT, updated_at=AT))
+        await gate.send.shopify(
+            "orders/updated", of_shopify(9, created_at=AT, updated_at=ago(0), financial_status="refunded")
+        )
+    elif vendor == "woo":
+        body = of_woo(9, date_created_gmt=AT[:-1], date_modified_gmt=AT[:-1])
+        await gate.send.woo("order.created", body, shop=f"https://{WOO}/")
+        await gate.send.woo(
+            "order.updated", body | {"status": "refunded", "date_modified_gmt": gmt(0)}, shop=f"https://{WOO}/"
+        )
+    else:
+        order, read_at = test_bigcommerce.ORDER | {"id": 9}, datetime(2026, 11, 23, tzinfo=UTC)
+        await bigcommerce(gate, order, [], read_at)
+        await bigcommerce(gate, order | {"status_id": 4}, [], read_at + timedelta(hours=1))
+    await gate.relay.drain()
+    (only,) = told(gate, shop, "9")
+    assert (only.full, only.amount) == (True, 0)
+    shown = await page(gate, shop, "9")
+    assert "packing" not in shown
+    assert "went back" not in shown
+    await gate.pool.execute("UPDATE customers SET locale = 'en'")
+    facts = await messages.load(gate.pool, shop, "9")
+    touch, key = PLAYBOOK.by_id["order_refunded"], f"order_refunded:{only.refund_id}"
+    now = gate.clock.now
+    mail = build_message(
+        templates, gate.links, facts, touch, parcels=(), subject=key, key="k", message_id="<m@x>", now=now
+    )
+    assert "your money back" in mail.text
+    assert "0.00" not in mail.subject
+
+
+async def test_lines_taken_out_of_an_unpaid_order(gate):
+    """A refund without any money takes lines out, as an edit does; nothing is told as paid."""
+    await gate.send.shopify("orders/create", of_shopify(7, created_at=AT, updated_at=AT))
+    gone = of_shopify(7)["line_items"][0] | {"current_quantity": 0}
+    taken = paid_back(1, at=AT) | {"refund_line_items": [{"quantity": 1, "line_item_id": 1, "line_item": gone}]}
+    update = {"line_items": [gone], "refunds": [taken], "current_total_price": "0.00", "updated_at": ago(0)}
+    await gate.send.shopify("orders/updated", of_shopify(7, created_at=AT) | update)
+    await gate.relay.drain()
+    assert not told(gate, SHOPIFY, "7")
+    assert await gate.pool.fetchval("SELECT count(*) FROM lines") == 0
+    assert await gate.pool.fetchval("SELECT total FROM orders") == 0

@@ -99,6 +99,7 @@ async def ada(pool: Pool) -> Pool:
             json.dumps({"name": f"{NAME} Lovelace" if order_id == "1001" else "Bob"}),
         )
         await pool.execute("INSERT INTO refunds VALUES ('acme', $1, 'r', 5, $2)", order_id, NOON)
+        await pool.execute("INSERT INTO concerns VALUES ('acme', $1, 'sums do not add up', '', $2)", order_id, NOON)
         await pool.execute(
             "INSERT INTO reviews (shop, order_id, rating, body, at) VALUES ('acme', $1, 5, 'Augusta loves it', $2)",
             order_id,

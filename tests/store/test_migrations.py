@@ -9,7 +9,7 @@ import pytest
 from journey.carriers import normal
 from store import ledger_rows, ledger_sql
 from store.migrate import migrations
-from store.refunds import PAID
+from store.refunds import OF_ORDER, of_row, paid_back
 from workers.embedded import EmbeddedStack
 
 SPELLINGS = (
@@ -115,8 +115,8 @@ async def test_refunds_of_before_were_paid_in_their_orders_currency(before) -> N
             await before.execute(sql)
     assert tuple(await before.fetchrow("SELECT currency, status, whole FROM refunds")) == ("JPY", "paid", False)
     await before.execute(older, "b")
-    of_order = f"SELECT sum(amount) FROM refunds r JOIN orders o USING (shop, order_id) WHERE {PAID}"  # noqa: S608  a constant
-    assert await before.fetchval(of_order) == 2000
+    both = of_row(await before.fetchval(f"SELECT {OF_ORDER} FROM orders o"))  # noqa: S608  a constant
+    assert paid_back(both) == {"JPY": 2000}
 
 
 async def test_devices_of_before_are_kept_for_each_order_of_their_customer(stack: EmbeddedStack) -> None:

@@ -154,6 +154,22 @@ async def test_a_refusal_says_what_the_vendor_said(server, vendor):
     assert [(error.status, error.body) for error in errors] == [(422, {"errors": ["sku"]}), (404, None), (400, None)]
 
 
+@pytest.mark.parametrize("status", [401, 403, 404, 405, 409, 410, 422, 503])
+async def test_a_page_says_nothing_of_a_change(server, vendor, status):
+    """It may be a proxy's, about an answer that was no page; of what was only asked for nothing is unclear."""
+    server.then(Said(status, b"<html>blocked</html>"), Said(status, b"<html>blocked</html>"))
+    error = await _failed(vendor, changes=True)
+    assert (type(error), error.rule) == (VendorUnclearError, f"http_{status}")
+    assert not isinstance(await _failed(vendor), VendorUnclearError)
+
+
+@pytest.mark.parametrize("status", [400, 413, 414, 431])
+async def test_what_was_never_taken_in_is_refused(server, vendor, status):
+    """A server that could not even read the request made nothing of it, whatever its page looks like."""
+    server.then(Said(status, b"<html>Bad Request</html>"))
+    assert isinstance(await _failed(vendor, changes=True), VendorRefusedError)
+
+
 async def test_errors_say_no_secret(server, vendor):
     """Neither the message nor what is shown of the error names the address or the key."""
     server.then(Said(500, b"the-secret"))
