@@ -23,6 +23,7 @@ So `tracker` is `shippo:{carrier}/{number}`, with the carrier in Shippo's own wo
 """
 
 import hmac
+import re
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -106,6 +107,7 @@ _CARRIERS = (
     "rr_donnelley russian_post shippo skypostal stuart uds ups usps veho"
 )
 _TOKENS = {normal(token): token for token in _CARRIERS.split()}
+_SECONDS = re.compile("[0-9]{1,20}")
 _BY_TOKEN = "token:"  # noqa: S105  # what stands before one
 
 
@@ -177,7 +179,9 @@ class Shippo:
             return
         fields = dict(part.strip().partition("=")[::2] for part in _signature(delivery).split(","))
         at, given = fields.get("t", ""), fields.get("v1", "")
-        signed = at.encode("utf-8", "replace") + b"." + delivery.body
+        if _SECONDS.fullmatch(at) is None:
+            raise SignatureError("Malformed timestamp" if at else "Missing Shippo-Auth-Signature")
+        signed = at.encode() + b"." + delivery.body
         if not same(given, hmac.new(self._key, signed, sha256).hexdigest()):
             raise SignatureError("No matching signature found" if given else "Missing Shippo-Auth-Signature")
 

@@ -1,11 +1,13 @@
 """Mailgun, which signs inside the body: hex HMAC-SHA256 over timestamp and token, and nothing else.
 
 https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks and …/webhook-payloads. The
-signature does not cover what is said, so a token counts once: it is the event's name in the inbox. The user variable
-`postlude` is our key.
+signature does not cover what is said, so a token counts once: it is the event's name in the inbox. Timestamp and token
+are joined with nothing in between, so each has its length: else one could lend the other a digit, and one signature
+would vouch for another token. The user variable `postlude` is our key.
 """
 
 import hmac
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -29,6 +31,8 @@ from store.intake import MessageFeedback
 # It tries for eight hours (https://documentation.mailgun.com/docs/mailgun/user-manual/events/webhooks) and does not
 # say whether it signs each attempt anew.
 _WITHIN = timedelta(hours=9)
+# "Randomly generated string with length 50"; so far in hexadecimal digits.
+_TOKEN = re.compile("[0-9A-Za-z]{50}")
 _KINDS = {
     "delivered": "delivered",
     "opened": "opened",
@@ -57,11 +61,12 @@ class MailgunEvents:
         """See `Source.verify`."""
         signed = table(signed_object(delivery).get("signature"))
         timestamp, token = str(signed.get("timestamp", "")), word(signed.get("token"))
-        try:
-            expected = hmac.new(self._secret, f"{timestamp}{token}".encode(), sha256).hexdigest()
-        except UnicodeEncodeError:
-            raise SignatureError("Malformed signature") from None
-        if not token or not same(word(signed.get("signature")), expected):
+        if _TOKEN.fullmatch(token) is None:
+            raise SignatureError("Malformed token")
+        if not timestamp.isascii():
+            raise SignatureError("Malformed timestamp")
+        expected = hmac.new(self._secret, f"{timestamp}{token}".encode(), sha256).hexdigest()
+        if not same(word(signed.get("signature")), expected):
             raise SignatureError("No matching signature found")
         check_fresh(timestamp, now=self._clock(), within=_WITHIN)
 

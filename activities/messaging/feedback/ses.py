@@ -6,6 +6,10 @@
   topic: only the topics of POSTLUDE_SES_TOPICS are taken. Certificates and confirmations are fetched from the SNS
   host of the topic's own region and from nowhere else: `sns.` before `.amazonaws.com` is also what an S3 bucket of
   that name answers to.
+- Whatever can be judged without asking is judged first: topic, address of the certificate, shape of the signature. A
+  certificate that is known is asked for no more, each address is asked once at a time and briefly, and one that holds
+  none is not asked again for some minutes. So forgeries, however many, do not keep a genuine message waiting.
+- What is signed is lines of names and values, so no value but the message has a line end.
 - No window for timestamps: the MessageId is under the signature and names the event in the inbox, so a replay is a
   repeat for ever.
 - Tags keep letters, digits, `_` and `-` only, so the tag `postlude` is the UUID made of our key.
@@ -15,9 +19,10 @@ import asyncio
 import base64
 import json
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -42,6 +47,7 @@ from activities.shops.protocol import Delivery, Ignored, Malformed, SignatureErr
 from journey.playbook import Channel
 from store.intake import MessageFeedback
 
+_T = TypeVar("_T")
 _TOPIC = re.compile(r"arn:(aws|aws-cn|aws-us-gov):sns:([a-z0-9-]+):\d{12}:[A-Za-z0-9_.-]{1,256}")
 _CERTIFICATE = re.compile(r"/SimpleNotificationService-[A-Za-z0-9]+\.pem")
 _SIGNED = {
@@ -59,8 +65,14 @@ _SIGNED = {
 _SIGNED["UnsubscribeConfirmation"] = _SIGNED["SubscriptionConfirmation"]
 _HASHES = {"1": SHA1, "2": SHA256}
 # SNS waits for 15 seconds.
-_PATIENCE = 8.0
+_PATIENCE = 5.0
 _CERTIFICATES_KEPT = 8
+_ASKED_AT_ONCE = 64
+_TOO_MANY = 429
+_REFUSALS_KEPT = 1024
+_REFUSED_FOR = timedelta(minutes=5)
+# Of keys with 2048 to 4096 bits.
+_SIGNATURE_SIZES = frozenset({256, 384, 512})
 _KINDS = {
     "Delivery": "delivered",
     "Bounce": "bounced",
@@ -86,6 +98,10 @@ _PLACES = {
 }
 
 
+class _NotThereError(UnreachableError):
+    """SNS knows nothing under this address."""
+
+
 class SesEvents:
     """Verifies and translates what SNS sends of SES, and confirms its subscriptions.
 
@@ -106,27 +122,54 @@ class SesEvents:
             raise ValueError("POSTLUDE_SES_TOPICS must name at least one SNS topic by its ARN")
         self._clock = clock
         self._transport = transport
-        self._certificates: dict[str, x509.Certificate] = {}
-        self._fetching = asyncio.Lock()
+        # Those that have verified a message are kept apart, so that no other pushes them out.
+        self._trusted: OrderedDict[str, x509.Certificate] = OrderedDict()
+        self._fetched: OrderedDict[str, x509.Certificate] = OrderedDict()
+        self._refused: OrderedDict[str, datetime] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[x509.Certificate]] = {}
 
     async def inquire(self, delivery: Delivery) -> None:
         """See `Inquiring.inquire`: have the certificate that the message names, fetched once and kept."""
-        url = self._certificate_url(self._envelope(delivery))
-        async with self._fetching:
-            if url in self._certificates:
-                return
-            try:
-                certificate = x509.load_pem_x509_certificate(await self._get(url))
-            except ValueError:
-                raise UnreachableError("what SNS answered is no certificate") from None
-            if len(self._certificates) >= _CERTIFICATES_KEPT:
-                self._certificates.clear()
-            self._certificates[url] = certificate
+        envelope = self._envelope(delivery)
+        url = self._certificate_url(envelope)
+        _signature(envelope)
+        if url in self._trusted or url in self._fetched:
+            return
+        refused = self._refused.get(url)
+        if refused is not None and self._clock() < refused + _REFUSED_FOR:
+            raise SignatureError("There is no certificate")
+        asking = self._asking.get(url)
+        if asking is None:
+            if len(self._asking) >= _ASKED_AT_ONCE:
+                raise UnreachableError("too many certificates are asked for at once")
+            asking = asyncio.create_task(self._certificate(url))
+            self._asking[url] = asking
+            asking.add_done_callback(lambda done: self._asked(url, done))
+        # Whoever waits may go away; the others still get their answer.
+        await asyncio.shield(asking)
+
+    async def _certificate(self, url: str) -> x509.Certificate:
+        try:
+            found = x509.load_pem_x509_certificate(await self._get(url))
+        except ValueError:
+            _keep(self._refused, url, self._clock(), _REFUSALS_KEPT)
+            raise UnreachableError("what SNS answered is no certificate") from None
+        except _NotThereError:
+            _keep(self._refused, url, self._clock(), _REFUSALS_KEPT)
+            raise SignatureError("There is no certificate") from None
+        _keep(self._fetched, url, found, _CERTIFICATES_KEPT)
+        return found
+
+    def _asked(self, url: str, done: "asyncio.Task[x509.Certificate]") -> None:
+        del self._asking[url]
+        if not done.cancelled():
+            done.exception()
 
     def verify(self, delivery: Delivery) -> None:
         """See `Source.verify`; `inquire` comes first."""
         envelope = self._envelope(delivery)
-        certificate = self._certificates.get(self._certificate_url(envelope))
+        url = self._certificate_url(envelope)
+        certificate = self._trusted.get(url) or self._fetched.get(url)
         algorithm = _HASHES.get(word(envelope.get("SignatureVersion")))
         if certificate is None or algorithm is None:
             raise SignatureError("Unknown certificate" if certificate is None else "Unknown SignatureVersion")
@@ -134,13 +177,13 @@ class SesEvents:
             raise SignatureError("The certificate is not valid now")
         key = certificate.public_key()
         try:
-            signature = base64.b64decode(word(envelope.get("Signature")), validate=True)
             if not isinstance(key, rsa.RSAPublicKey):
                 raise SignatureError("The certificate's key is not RSA")
             # SHA-1 is what SNS signs with unless a topic is set to version 2.
-            key.verify(signature, _signed_text(envelope), padding.PKCS1v15(), algorithm())
+            key.verify(_signature(envelope), _signed_text(envelope), padding.PKCS1v15(), algorithm())
         except (ValueError, InvalidSignature):
             raise SignatureError("No matching signature found") from None
+        _keep(self._trusted, url, certificate, _CERTIFICATES_KEPT)
 
     async def confirm(self, delivery: Delivery) -> None:
         """See `Inquiring.confirm`: visit the address that a new subscription is confirmed at."""
@@ -227,6 +270,8 @@ class SesEvents:
                 answer = await http.get(url)
         except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
             raise UnreachableError(f"SNS: {type(error).__name__}") from None
+        if answer.is_client_error and answer.status_code != _TOO_MANY:
+            raise _NotThereError(f"SNS: http_{answer.status_code}")
         if not answer.is_success:
             raise UnreachableError(f"SNS: http_{answer.status_code}")
         return bytes(answer.content)
@@ -240,8 +285,36 @@ def _host(arn: str) -> str:
     return f"sns.{region}.amazonaws.com" + (".cn" if partition == "aws-cn" else "")
 
 
+def _keep(kept: "OrderedDict[str, _T]", url: str, value: _T, most: int) -> None:
+    kept[url] = value
+    kept.move_to_end(url)
+    while len(kept) > most:
+        kept.popitem(last=False)
+
+
+def _signature(envelope: Mapping[str, Any]) -> bytes:
+    """The signature's bytes.
+
+    Raises:
+        SignatureError: it cannot be one, or the message is not made as SNS makes them.
+    """
+    try:
+        found = base64.b64decode(word(envelope.get("Signature")), validate=True)
+    except ValueError:
+        raise SignatureError("No matching signature found") from None
+    if len(found) not in _SIGNATURE_SIZES:
+        raise SignatureError("No matching signature found")
+    _signed_text(envelope)
+    return found
+
+
 def _signed_text(envelope: Mapping[str, Any]) -> bytes:
-    pairs = [(name, envelope[name]) for name in _SIGNED[envelope["Type"]] if envelope.get(name) is not None]
+    names = _SIGNED[envelope["Type"]]
+    if any(envelope.get(name) is None for name in names if name != "Subject"):
+        raise SignatureError("A signed field is missing")
+    pairs = [(name, envelope[name]) for name in names if envelope.get(name) is not None]
+    if not all(isinstance(value, str) and (name == "Message" or "\n" not in value) for name, value in pairs):
+        raise SignatureError("A field is no line of text")
     return "".join(f"{name}\n{value}\n" for name, value in pairs).encode()
 
 

@@ -2,6 +2,7 @@
 
 - The signature: https://www.twilio.com/docs/usage/webhooks/webhooks-security: base64 HMAC-SHA1, keyed with the auth
   token, over the address just as Twilio called it and every form field, sorted by name, names and values joined.
+  Nothing stands between them, so `_check_shape` sees that they can be read in one way only.
 - Status: https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks. The callback's
   address brings our key (`?key=`), and it is under the signature.
 - Incoming: https://www.twilio.com/docs/messaging/guides/webhook-request; `OptOutType` where the sender is one with
@@ -12,6 +13,7 @@
 
 import base64
 import hmac
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import sha1
@@ -34,6 +36,24 @@ _CODES = {
 }
 _WHATSAPP = "whatsapp:"
 _FIELDS = 500
+_NAME = re.compile("[A-Z][A-Za-z0-9]{1,63}")
+_SID = re.compile("(?:SM|MM)[0-9a-f]{32}")
+_STATUS = re.compile("[a-z_-]{1,30}")
+_SHAPES = {
+    "AccountSid": re.compile("AC[0-9a-f]{32}"),
+    "MessageSid": _SID,
+    "SmsSid": _SID,
+    "MessageStatus": _STATUS,
+    "SmsStatus": _STATUS,
+    "ErrorCode": re.compile("[0-9]{0,6}"),
+    "OptOutType": re.compile("[A-Z]{0,10}"),
+}
+_FIELD_INSIDE = re.compile(
+    "AccountSidAC[0-9a-f]{32}|(?:SmsSid|MessageSid)(?:SM|MM)[0-9a-f]{32}|(?:From|To)(?:[a-z]+:)?[+][0-9]"
+    "|(?:MessageStatus|SmsStatus)[a-z]|ErrorCode[0-9]|OptOutType[A-Z]"
+)
+# Our own key as it stands in the address: see `store.claims.message_key`.
+_KEY = re.compile(r"[A-Za-z0-9._~%-]{1,580}%2F[0-9]{1,3}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _PORTS = {"https": 443, "http": 80}
 
 
@@ -65,6 +85,7 @@ class TwilioEvents:
             for url in _spellings(f"{self._base}{delivery.target}"):
                 digest = hmac.new(self._secret, (url + signed).encode(), sha1).digest()
                 if same(given, base64.b64encode(digest).decode()):
+                    _check_shape(delivery.target, fields)
                     return
         except ValueError:
             raise SignatureError("Malformed form") from None
@@ -124,6 +145,28 @@ class TwilioEvents:
             "event_id": self.event_id(delivery),
         }
         return [feedback(values)]
+
+
+def _check_shape(target: str, fields: Sequence[tuple[str, str]]) -> None:
+    """Refuse what was perhaps signed as other fields: the end of one may be the beginning of the next.
+
+    Raises:
+        SignatureError: naming the field.
+    """
+    names = sorted(name for name, _ in fields)
+    if not all(_NAME.fullmatch(name) for name in names):
+        raise SignatureError("Malformed name of a field")
+    form = dict(fields)
+    if {"MessageSid", "SmsSid"} & set(names) and (names[0] != "AccountSid" or "MessageSid" not in form):
+        raise SignatureError("A message has its account, before all else, and its name")
+    for name, shape in _SHAPES.items():
+        if names.count(name) > 1 or (name in form and shape.fullmatch(form[name]) is None):
+            raise SignatureError(f"Malformed {name}")
+    if any(_FIELD_INSIDE.search(value) for value in form.values()):
+        raise SignatureError("One field within another")
+    keys = [part.partition("=")[2] for part in urlsplit(target).query.split("&") if part.startswith("key=")]
+    if len(keys) > 1 or any(_KEY.fullmatch(key) is None for key in keys):
+        raise SignatureError("Malformed key")
 
 
 def _form(delivery: Delivery) -> list[tuple[str, str]]:
