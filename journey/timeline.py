@@ -3,6 +3,7 @@
 from journey.base import Frozen, Instant
 from journey.facts import attention, delivery_state, order_delivered_at
 from journey.itinerary import Deliver, FindOut, Finish, Step, next_step, outlook, phase
+from journey.markdown import code, shown
 from journey.mending import Mend
 from journey.order import OrderFacts
 from journey.outcomes import Why, unsaid
@@ -156,57 +157,53 @@ def markdown(timeline: Timeline) -> str:
     """The timeline as Markdown, for the workflow's current details in the Temporal UI."""
     # About the order first: its static summary belongs to the first run and is not carried into later ones.
     lines = [
-        f"**{timeline.order}**{f' `{as_code(timeline.number)}`' if timeline.number else ''}: {timeline.about}",
+        f"**{shown(timeline.order)}**{f' {code(timeline.number)}' if timeline.number else ''}: {timeline.about}",
         "",
         f"**{timeline.status.capitalize()}**, phase *{timeline.phase}*, {timeline.delivery}",
         "",
     ]
     if timeline.attention:
-        lines += [f"**Wants a look:** {', '.join(timeline.attention)}", ""]
+        lines += [f"**Wants a look:** {', '.join(map(shown, timeline.attention))}", ""]
     following = timeline.next
     if following.at is not None:
-        what = f"`{following.touch}`" if following.touch else "look again"
-        lines.append(f"**Next:** {what} at {_clock(following.at)} UTC: {following.why}")
+        what = code(following.touch) if following.touch else "look again"
+        lines.append(f"**Next:** {what} at {_clock(following.at)} UTC: {shown(following.why)}")
     else:
-        lines.append(f"**Next:** {following.why}")
+        lines.append(f"**Next:** {shown(following.why)}")
     if timeline.notes:
         lines += ["", *(f"- {note}" for note in timeline.notes)]
     if timeline.parcels:
         lines += ["", "| Parcel | Carrier | Status | Expected |", "| --- | --- | --- | --- |"]
         lines += [
-            f"| `{p.tracking_number}` | {p.carrier or '?'} | {p.status}{f' ({p.reason})' if p.reason else ''}"
+            f"| {code(p.tracking_number)} | {shown(p.carrier or 'unknown')} | {shown(p.status)}"
+            f"{f' ({shown(p.reason)})' if p.reason else ''}"
             f" | {p.estimated_delivery or '-'} |"
             for p in timeline.parcels
         ]
     if timeline.remedies:
         lines += ["", "| Remedy for | Because | Stands | Choice | Until |", "| --- | --- | --- | --- | --- |"]
         lines += [
-            f"| `{r.part}` | {r.reason} | {r.stand} | {f'{r.choice} by {r.by}' if r.choice else '-'}"
+            f"| {code(r.part)} | {shown(r.reason)} | {r.stand} | {f'{r.choice} by {r.by}' if r.choice else '-'}"
             f" | {_clock(r.choose_by)} |"
             for r in timeline.remedies
         ]
     if timeline.past:
         lines += ["", "| Touch | What became of it | When (UTC) |", "| --- | --- | --- |"]
         lines += [
-            f"| {p.touch} | {_became(p)} | {'until ' if p.status == 'held' else ''}{_clock(p.at)} |"
+            f"| {shown(p.touch)} | {shown(_became(p))} | {'until ' if p.status == 'held' else ''}{_clock(p.at)} |"
             for p in timeline.past
         ]
     if timeline.ahead:
-        lines += ["", "**Ahead:** " + " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.ahead)]
+        lines += ["", "**Ahead:** " + " · ".join(f"{shown(stop.touch)} {_clock(stop.at)}" for stop in timeline.ahead)]
     if timeline.watching:
-        watched = " · ".join(f"{stop.touch} {_clock(stop.at)}" for stop in timeline.watching)
+        watched = " · ".join(f"{shown(stop.touch)} {_clock(stop.at)}" for stop in timeline.watching)
         lines += ["", f"**Only if nothing comes before:** {watched}"]
     return "\n".join(lines)
 
 
-def as_code(text: str) -> str:
-    """A text from outside as it may stand between back quotes in Markdown, where only they have a meaning."""
-    return text.replace("`", "'")
-
-
 def about(order: OrderFacts) -> str:
     """An order in one line: goods, money, and what kind of buyer."""
-    goods = ", ".join(f"{line.quantity} x `{line.sku}`" for line in order.lines)
+    goods = ", ".join(f"{line.quantity} x {code(line.sku)}" for line in order.lines)
     return f"{goods}, {order.total} {order.currency}, {order.buyer} buyer, {order.country or 'country unknown'}"
 
 
@@ -227,7 +224,7 @@ def _notes(state: JourneyState) -> list[str]:
     }
     notes = [f"{fact} {_clock(at)}" for fact, at in facts.items() if at is not None]
     notes += [f"{way} is away: messages wait for it" for way, at in state.ways.items() if at is None]
-    notes += [f"`{kept.name}` is kept until a worker knows its words" for kept in state.unread]
+    notes += [f"{code(kept.name)} is kept until a worker knows its words" for kept in state.unread]
     return notes
 
 

@@ -62,7 +62,8 @@ def run(arguments: list[str]) -> int:
         message = importlib.import_module("starters.commands.failures").what_to_do(error)
         if message is None:
             raise  # a mistake of ours: the traceback is what helps then
-        sys.stderr.write(f"postlude: {message.strip()}\n")
+        visible = importlib.import_module("starters.terminal").visible
+        sys.stderr.write(f"postlude: {visible(message.strip())}\n")
         return 1
     return 0
 

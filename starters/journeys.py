@@ -10,10 +10,11 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from journey.base import cut, workflow_id
 from journey.events import FACTS, Event
+from journey.markdown import code, shown
 from journey.order import OrderFacts
 from journey.remedies import RemedyRequest
 from journey.state import RULES, JourneyState
-from journey.timeline import about, as_code
+from journey.timeline import about
 from starters.ports import JourneyMissingError
 from workflows.journey_input import JourneyInput, search_attributes
 from workflows.order_journey import OrderJourney
@@ -116,12 +117,12 @@ class TemporalJourneys:
 
 def _named(shop: str, order_id: str, number: str | None) -> str:
     """An order in one line of the UI, by its number too: what is in back quotes is shown as it is."""
-    return f"Order {shop}/{order_id}" + (f" `{as_code(number)}`" if number and number != order_id else "")
+    return f"Order {shown(f'{shop}/{order_id}')}" + (f" {code(number)}" if number and number != order_id else "")
 
 
 def _summary(request: RemedyRequest) -> str:
     order = _named(request.shop, request.order_id, request.number)
-    return cut(f"Remedy for {request.part} of {order[0].lower()}{order[1:]}")
+    return cut(f"Remedy for {shown(request.part)} of {order[0].lower()}{order[1:]}")
 
 
 async def _closed(handle: WorkflowHandle[Any, Any]) -> bool:

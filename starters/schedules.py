@@ -21,6 +21,7 @@ from temporalio.client import (
 from temporalio.common import SearchAttributeKey
 
 from activities.shop_sync import SyncRequest
+from journey.markdown import shown
 from starters.ending import end_running
 from workflows.book_closing import BookClosing
 from workflows.lane_learning import LaneLearning
@@ -100,7 +101,7 @@ def _reading(shop: str, task_queue: str) -> ScheduleActionStartWorkflow:
         SyncRequest(shop=shop),
         id=sync_id(shop),
         task_queue=task_queue,
-        static_summary=f"Read {shop}",
+        static_summary=f"Read {shown(shop)}",
     )
 
 

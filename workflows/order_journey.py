@@ -24,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from journey.facts import attention
     from journey.intervals import ATTEMPT, CLOSING, HEARTBEAT, MENDING, QUEUED
     from journey.itinerary import Deliver, FindOut, Finish, Step, Wait, left_over, next_step, request_for
+    from journey.markdown import summary
     from journey.mending import Mend
     from journey.outcomes import CloseRequest, DeliverAnswer, DeliverRequest, FindOutRequest, WaitRequest
     from journey.playbook import ABSENCES, touch_id
@@ -162,7 +163,7 @@ class OrderJourney(Facts, Operators):
                 start_to_close_timeout=ATTEMPT,
                 heartbeat_timeout=HEARTBEAT,
                 retry_policy=RETRIES,
-                summary=cut(step.stop.key),
+                summary=summary(step.stop.key),
             )
         return workflow.start_activity(
             "deliver",
@@ -174,7 +175,7 @@ class OrderJourney(Facts, Operators):
             heartbeat_timeout=HEARTBEAT,
             retry_policy=ONCE,
             cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-            summary=cut(step.stop.key),
+            summary=summary(step.stop.key),
         )
 
     @property
@@ -204,7 +205,7 @@ class OrderJourney(Facts, Operators):
             result_type=DeliverAnswer,
             start_to_close_timeout=MENDING,
             retry_policy=RETRIES,
-            summary=cut(step.key),
+            summary=summary(step.key),
         )
         while not asking.done():
             await workflow.wait_condition(
@@ -232,7 +233,7 @@ class OrderJourney(Facts, Operators):
                 schedule_to_start_timeout=QUEUED if again else None,
                 start_to_close_timeout=MENDING,
                 retry_policy=ONCE if again else RETRIES,
-                summary=cut(f"{step.action} {step.part}"),
+                summary=summary(f"{step.action} {step.part}"),
             )
         except ActivityError as error:
             if isinstance(error.cause, failures.CancelledError):
@@ -263,7 +264,7 @@ class OrderJourney(Facts, Operators):
             if step.until is not None:
                 self._deadline = step.until
                 self._timer = asyncio.create_task(
-                    workflow.sleep(step.until - workflow.now(), summary=cut(step.key or step.why))
+                    workflow.sleep(step.until - workflow.now(), summary=summary(step.key or step.why))
                 )
         self._wait_for_ways()
         self._tell(step)
@@ -327,7 +328,7 @@ class OrderJourney(Facts, Operators):
         )
         try:
             await workflow.execute_activity(
-                "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=cut(why)
+                "close", request, start_to_close_timeout=CLOSING, retry_policy=RETRIES, summary=summary(why)
             )
         except ActivityError as error:
             # It is retried for ever, so only the cancel button ends it: the books are then closed with that reason.

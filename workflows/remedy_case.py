@@ -12,6 +12,7 @@ from temporalio.exceptions import ActivityError, FailureError
 with workflow.unsafe.imports_passed_through():
     from journey.base import Frozen, TrackingNumber, workflow_id
     from journey.events import RemedySettled
+    from journey.markdown import shown
     from journey.remedies import RemedyRequest
     from journey.remedy_steps import Answer, RemedyDid, RemedyEnd, RemedyLook
     from journey.saga.kinds import (
@@ -198,6 +199,6 @@ class RemedySaga(Steered):
             doing = f"\n\n{move.step.replace('_', ' ')}"
         elif isinstance(move, Wait):
             doing = f"\n\n{move.why}, next at {move.until:%Y-%m-%d %H:%M:%S} UTC"
-        seen = "".join(f"\n\n- {one}" for one in look.concerns) if look is not None else ""
+        seen = "".join(f"\n\n- {shown(one)}" for one in look.concerns) if look is not None else ""
         details = f"**{self._saga.choice}{sum_of}**\n\n{where(self._saga)}{doing}{seen}"
         workflow.set_current_details(details)

@@ -7,6 +7,7 @@ from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from activities.shop_sync import ShopSyncs, SyncReport, SyncRequest
+    from journey.markdown import summary
 
 # The activity beats while it waits for the shop; a worker that died is found by its silence.
 HEARTBEAT = timedelta(seconds=30)
@@ -34,5 +35,5 @@ class ShopSync:
             start_to_close_timeout=ATTEMPT,
             heartbeat_timeout=HEARTBEAT,
             retry_policy=RETRIES,
-            summary=request.shop,
+            summary=summary(request.shop),
         )

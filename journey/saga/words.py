@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Final
 
+from journey.markdown import shown
 from journey.remedies import Choice, Stand
 from journey.remedy_steps import Asked, RemedyNote
 from journey.saga.requests import Request, There
@@ -65,11 +66,11 @@ def where(saga: Saga) -> str:
     if saga.result is not None:
         return f"it has ended: {saga.result}"
     if saga.end is not None:
-        return f"{saga.end.stand}" + (f": {saga.end.rule}" if saga.end.rule else "")
+        return f"{saga.end.stand}" + (f": {shown(saga.end.rule)}" if saga.end.rule else "")
     if _early(saga):
         return "what was asked for may still be carried out; people look at the shop then"
     if saga.asked is not None and not saga.undoing:
-        return _WAITS[saga.asked].format(choice=saga.choice) + (f" ({saga.refused})" if saga.refused else "")
+        return _WAITS[saga.asked].format(choice=saga.choice) + (f" ({shown(saga.refused)})" if saga.refused else "")
     begun = {
         "what was begun is being undone": saga.undoing,
         "the refund was asked for": not saga.money.clear,

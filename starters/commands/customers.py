@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 from typing import Annotated, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from starters.commands.naming import label
 from starters.commands.support import (
@@ -19,6 +18,7 @@ from starters.commands.support import (
 )
 from starters.customer_account import Contact, CustomerAccount, Evidence, customer_account
 from starters.reasons import in_words
+from starters.terminal import Screen, echo, styled
 from store import cleaning, history
 from store.history import Place
 from store.pool import Pool
@@ -51,9 +51,9 @@ def show(
     """
     found = run_async(_show(settings_from_environment(), (customer, email, phone), limit, _place(after)))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        echo(found.model_dump_json(indent=2))
     else:
-        _print(found, Console(highlight=False))
+        _print(found, Screen())
 
 
 async def _show(
@@ -107,18 +107,19 @@ def _place(after: str | None) -> Place | None:
         raise typer.BadParameter("write what the page before said", param_hint="--after") from error
 
 
-def _print(found: CustomerAccount, console: Console) -> None:
-    console.print(f"[bold]{escape(found.customer)}[/]  {found.country or 'country unknown'}, {found.locale}")
-    console.print(f"\n[bold]Marketing, at {clock(found.now)}[/]")
+def _print(found: CustomerAccount, console: Screen) -> None:
+    about = f"  {found.country or 'country unknown'}, {found.locale}"
+    console.print(styled(found.customer, "bold"), about, sep="")
+    console.print(styled(f"\nMarketing, at {clock(found.now)}", "bold"))
     console.print(_channels(found))
     for line in _wishes(found):
         console.print(line)
     console.print("What is about an order needs no consent; a bounced address stops that too, STOP its texts.")
-    console.print("\n[bold]What was said, newest first[/]")
+    console.print(styled("\nWhat was said, newest first", "bold"))
     console.print(_answers(found.evidence) if found.evidence else "Nothing was ever said.")
     if len(found.evidence) > _ANSWERS_SHOWN:
         console.print(f"… and {len(found.evidence) - _ANSWERS_SHOWN} older: --json has them all")
-    console.print("\n[bold]Messages and non-sends, newest first[/]")
+    console.print(styled("\nMessages and non-sends, newest first", "bold"))
     console.print(_messages(found.messages) if found.messages else "None.")
     if found.next is not None:
         console.print(f"Older ones: --after {found.next}", soft_wrap=True)
@@ -140,7 +141,7 @@ def _channels(found: CustomerAccount) -> Table:
         if devices is not None:
             reasons.append(f"devices: {devices.living}" + (f", {devices.dead} gone" if devices.dead else ""))
         goes = one.allowed and one.addressed and one.suppressed is None
-        table.add_row(one.channel, "[green]yes[/]" if goes else "[red]no[/]", escape("\n".join(reasons)))
+        table.add_row(one.channel, _yes(goes), "\n".join(reasons))
     return table
 
 
@@ -167,13 +168,17 @@ def _answers(evidence: list[Evidence]) -> Table:
         source = f"from {one.source_hash}" if one.source_hash else ""
         table.add_row(
             _when(one.at),
-            escape(about if one.purpose == "marketing" else f"{about} ({one.purpose})"),
-            "[green]yes[/]" if one.granted else "[red]no[/]",
-            escape(one.how + (", confirmed" if one.confirmed else "") + _upheld(one)),
+            about if one.purpose == "marketing" else f"{about} ({one.purpose})",
+            _yes(one.granted),
+            one.how + (", confirmed" if one.confirmed else "") + _upheld(one),
             one.jurisdiction or "?",
-            escape("; ".join(part for part in (shown, one.reference or "", source) if part)),
+            "; ".join(part for part in (shown, one.reference or "", source) if part),
         )
     return table
+
+
+def _yes(so: bool) -> Text:
+    return styled("yes", "green") if so else styled("no", "red")
 
 
 def _upheld(one: Evidence) -> str:
@@ -186,7 +191,7 @@ def _messages(messages: list[Contact]) -> Table:
     for one in messages:
         via = f"{one.channel}\n{one.provider}" if one.provider else one.channel
         what = f"{label(one.order, one.number)}\n{one.touch}"
-        table.add_row(_when(one.at), escape(what), escape(via), one.status, escape("\n".join(_story(one))))
+        table.add_row(_when(one.at), what, via, one.status, "\n".join(_story(one)))
     return table
 
 

@@ -7,13 +7,12 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from journey.durations import parse_duration
 from starters.commands.naming import label
 from starters.commands.support import CommandError, clock, connected_database, run_async, settings_from_environment
+from starters.terminal import Screen, echo, styled
 from store import letters
 from store.letters import STATUSES, Chosen, Letter
 from store.pool import Pool
@@ -56,13 +55,13 @@ def list_letters(
     chosen = _chosen(tuple(status or _OPEN), shop, subject, older_than)
     found, total, numbers = run_async(_list(settings_from_environment(), chosen, after, limit))
     if as_json:
-        typer.echo(json.dumps([_as_json(one, numbers) for one in found], indent=2))
+        echo(json.dumps([_as_json(one, numbers) for one in found], indent=2))
     elif not found:
-        typer.echo("Nothing of that kind is in the inbox.")
+        echo("Nothing of that kind is in the inbox.")
     else:
         _console().print(_table(found, numbers))
         if total > len(found):
-            typer.echo(f"{len(found)} of {total}; go on with --after {found[-1].id}")
+            echo(f"{len(found)} of {total}; go on with --after {found[-1].id}")
 
 
 @app.command()
@@ -78,17 +77,17 @@ def show(
     (found, beside, came), numbers = run_async(_show(settings_from_environment(), letter, body))
     if as_json:
         said = _as_json(found, numbers) | {"beside": [_as_json(one, numbers) for one in beside]}
-        typer.echo(json.dumps(said if came is None else said | came, indent=2, ensure_ascii=False))
+        echo(json.dumps(said if came is None else said | came, indent=2, ensure_ascii=False))
         return
     console = _console()
     for name, value in _account(found, numbers):
         if value:
-            console.print(f"{name}: {escape(value)}")
+            console.print(f"{name}: {value}")
     if beside:
         console.print(f"\non the same subject, {len(beside)}:")
         console.print(_table(beside, numbers))
     if came is not None:
-        typer.echo(f"\n{came['body']}\n\n{json.dumps(came['event'], indent=2, ensure_ascii=False)}")
+        echo(f"\n{came['body']}\n\n{json.dumps(came['event'], indent=2, ensure_ascii=False)}")
 
 
 @app.command()
@@ -107,7 +106,7 @@ def retry(
         raise CommandError("filters go with --all-dead: ids alone say which rows")
     chosen = _chosen(None, shop, subject, older_than)
     asked, done = run_async(_retry(settings_from_environment(), rows, chosen))
-    typer.echo(f"{_rows(len(done))} given to the relays again")
+    echo(f"{_rows(len(done))} given to the relays again")
     _refuse_rest(asked, done, "not dead or waiting, or blanked, so that nothing is left to deliver")
 
 
@@ -129,7 +128,7 @@ def drop(
             _console().print(_table(found, numbers))
         typer.confirm(f"Drop {_rows(len(rows))} for good?", abort=True)
     done = run_async(_drop(settings, rows, f"by {by.strip()}: {reason.strip()}"))
-    typer.echo(f"{_rows(len(done))} dropped")
+    echo(f"{_rows(len(done))} dropped")
     _refuse_rest(rows, done, "delivered, in a relay's hands, or not there")
 
 
@@ -228,10 +227,10 @@ def _table(found: list[Letter], numbers: Numbers) -> Table:
     for one in found:
         subject = label(one.subject or "-", numbers.get(one.subject or ""))
         cells = (f"{one.topic} by {one.source}", subject, str(one.attempts), one.note or "-")
-        shown = f"[red]{one.status}[/]" if one.status == "dead" else one.status
-        table.add_row(str(one.id), shown, clock(one.received_at), *map(escape, cells))
+        shown = styled(one.status, "red") if one.status == "dead" else one.status
+        table.add_row(str(one.id), shown, clock(one.received_at), *cells)
     return table
 
 
-def _console() -> Console:
-    return Console(highlight=False)
+def _console() -> Screen:
+    return Screen()

@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from activities.messaging.push.subscription import base64url
 from activities.messaging.push.web_push import WebPush
 from starters.commands.support import CommandError, settings_from_environment
+from starters.terminal import echo
 
 app = typer.Typer(help="Keys.", no_args_is_help=True)
 _KEY_BYTES: Final = 32
@@ -38,8 +39,8 @@ def vapid(
             str(error).replace("POSTLUDE_WEB_PUSH_URL: needs ?subject=", "the subject must be ")
         ) from None
     if given is None:
-        typer.echo(f"POSTLUDE_WEB_PUSH_URL={url}")
-    typer.echo(f"applicationServerKey: {public}")
+        echo(f"POSTLUDE_WEB_PUSH_URL={url}")
+    echo(f"applicationServerKey: {public}")
 
 
 def _new(subject: str) -> str:

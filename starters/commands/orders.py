@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -33,6 +31,7 @@ from starters.commands.support import (
 from starters.dispatch import COMMAND
 from starters.fast_forward import Clocks
 from starters.local import resolved
+from starters.terminal import Screen, echo, styled
 from store import accounts, inbox
 from workers.settings import SettingMissingError, Settings
 from workflows.order_journey import OrderJourney
@@ -59,7 +58,7 @@ def start(
     file: Annotated[Path, typer.Argument(help="An order.created event, or its data alone, as JSON.", dir_okay=False)],
 ) -> None:
     """Start an order's journey from a file: it goes through the inbox, as a webhook would."""
-    typer.echo(run_async(_start(settings_from_environment(), file)))
+    echo(run_async(_start(settings_from_environment(), file)))
 
 
 async def _start(settings: Settings, file: Path) -> str:
@@ -93,7 +92,7 @@ def show(order: Order, *, as_json: AsJson = False) -> None:
     """Show what happened to an order, what is next, and every message with the rule of each that did not go."""
     found = run_async(_show(settings_from_environment(), order))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        echo(found.model_dump_json(indent=2))
     else:
         _print_account(found)
 
@@ -126,8 +125,8 @@ def list_orders(
     for row in rows:
         state = "finished" if row.ended_at else "running"
         table.add_row(
-            escape(f"{row.shop}/{row.order_id}"),
-            escape(row.number),
+            f"{row.shop}/{row.order_id}",
+            row.number,
             f"{row.placed_at.astimezone(UTC):%Y-%m-%d %H:%M}",
             f"{state}, cancelled" if row.status == "cancelled" else state,
             row.country or "-",
@@ -151,7 +150,7 @@ def fast_forward(order: Order, span: Annotated[str, typer.Argument(help="How lon
         length = parse_duration(span)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="SPAN") from error
-    typer.echo(run_async(_fast_forward(settings_from_environment(), order, length)))
+    echo(run_async(_fast_forward(settings_from_environment(), order, length)))
 
 
 async def _fast_forward(settings: Settings, order: str, span: timedelta) -> str:
@@ -189,7 +188,7 @@ def send_now(
 
 
 def _steer(order: str, update: Any, touch: str | None = None) -> None:
-    typer.echo(run_async(_update(settings_from_environment(), order, update, [] if touch is None else [touch])))
+    echo(run_async(_update(settings_from_environment(), order, update, [] if touch is None else [touch])))
 
 
 async def _update(settings: Settings, order: str, update: Any, arguments: list[str]) -> str:
@@ -218,16 +217,17 @@ async def _update(settings: Settings, order: str, update: Any, arguments: list[s
 
 def _print_account(found: Account) -> None:
     console = _console()
-    name = escape(label(found.order, found.number))
-    console.print(f"[bold]{name}[/]  {found.status}, phase {found.phase}, its clock {clock(found.now)}")
+    name = label(found.order, found.number)
+    about = f"  {found.status}, phase {found.phase}, its clock {clock(found.now)}"
+    console.print(styled(name, "bold"), about, sep="")
     what = found.next.touch or found.next.why
     console.print(f"Next: {what}" + (f" at {clock(found.next.at)}" if found.next.at else ""))
     if found.money is not None:
-        console.print(escape(f"Money: {found.money}"))
+        console.print(f"Money: {found.money}")
     if found.delivery:
         console.print(f"Delivery: {found.delivery}")
     if found.attention:
-        console.print(f"[yellow]Wants a look: {', '.join(found.attention)}[/]")
+        console.print(styled(f"Wants a look: {', '.join(found.attention)}", "yellow"))
     for parcel in found.parcels:
         console.print(_parcel(parcel))
     for remedy in found.remedies:
@@ -243,7 +243,7 @@ def _print_account(found: Account) -> None:
     table.add_column("Rule, and what was heard of it", overflow="fold")
     for message in found.messages:
         cells = (message.touch, message.channel, message.status, "\n".join(_story(message)))
-        table.add_row(f"{message.at:%Y-%m-%d %H:%M}", *map(escape, cells))
+        table.add_row(f"{message.at:%Y-%m-%d %H:%M}", *cells)
     console.print(table if found.messages else "No messages yet.")
 
 
@@ -270,5 +270,5 @@ def _story(message: Message) -> Iterator[str]:
     yield from map(str, message.events)
 
 
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+def _console() -> Screen:
+    return Screen()

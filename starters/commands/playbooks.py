@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from journey.durations import parse_duration
@@ -18,6 +17,7 @@ from journey.zones import zone_named
 from starters.commands.files import read_order
 from starters.commands.support import CommandError, connected_database, run_async, settings_from_environment
 from starters.playbook_schema import playbook_schema
+from starters.terminal import Screen, echo, styled
 from store import accounts, playbooks
 from store.intake import OrderCreated
 from store.pool import Pool
@@ -39,12 +39,12 @@ def lint_file(file: File) -> None:
     """Check a playbook for the textbook mistakes, and that every mail it needs can be written."""
     found, broken = _findings(_read(file), settings_from_environment())
     for finding in found:
-        typer.echo(str(finding))
+        echo(str(finding))
     for problem in broken:
-        typer.echo(f"error: template {problem}")
+        echo(f"error: template {problem}")
     errors = sum(finding.level is Level.ERROR for finding in found) + len(broken)
     warnings = len(found) - (errors - len(broken))
-    typer.echo(f"{file.name}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
+    echo(f"{file.name}: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     if errors:
         raise typer.Exit(1)
 
@@ -68,7 +68,7 @@ def simulate_order(
     facts, recipient = _facts(event), _recipient(event)
     found = simulate(facts, rules, recipient, one_parcel(facts, takes))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        echo(found.model_dump_json(indent=2))
     else:
         _print(found, facts.placed_at, facts.zones[0])
 
@@ -85,27 +85,27 @@ def publish(
     if errors:
         raise CommandError(f"{file.name} is not published, it has {_count(len(errors), 'error')}: {errors[0]}")
     for line in run_async(_publish(settings, playbook, shop)):
-        typer.echo(line)
+        echo(line)
 
 
 @app.command("list")
 def list_published() -> None:
     """Show which playbooks are published, how many journeys follow each, and which this version cannot read."""
     for line in run_async(_published(settings_from_environment())):
-        typer.echo(line)
+        echo(line)
 
 
 @app.command()
 def diff(old: File, new: File) -> None:
     """Compare two playbooks touch by touch."""
     lines = _differences(_read(old), _read(new))
-    typer.echo("\n".join(lines or ["the two say the same"]))
+    echo("\n".join(lines or ["the two say the same"]))
 
 
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of playbooks, for editors."""
-    typer.echo(json.dumps(playbook_schema(), indent=2))
+    echo(json.dumps(playbook_schema(), indent=2))
 
 
 def _read(file: Path) -> Playbook:
@@ -239,8 +239,9 @@ def _recipient(event: OrderCreated) -> Recipient:
 
 def _print(found: Simulation, placed: datetime, zone: str) -> None:
     here = zone_named(zone)
-    console = Console(highlight=False)
-    console.print(f"[bold]{found.order}[/] under playbook {found.playbook}, by the customer's clock ({zone})")
+    console = Screen()
+    about = f" under playbook {found.playbook}, by the customer's clock ({zone})"
+    console.print(styled(found.order, "bold"), about, sep="")
     table = Table("Day", "When", "Touch", "What becomes of it", box=None, pad_edge=False)
     styles = {"sent": "green", "held": "yellow", "refused": "red"}
     for entry in found.entries:
@@ -254,7 +255,7 @@ def _print(found: Simulation, placed: datetime, zone: str) -> None:
             what += f", until {entry.until.astimezone(here):%a %d %b %H:%M}"
         day = (local.date() - placed.astimezone(here).date()).days
         style = "dim" if entry.rule == NOT_MEANT else styles.get(entry.status, "red")
-        table.add_row(str(day), f"{local:%a %d %b %H:%M}", entry.touch.partition(":")[0], f"[{style}]{what}[/]")
+        table.add_row(str(day), f"{local:%a %d %b %H:%M}", entry.touch.partition(":")[0], styled(what, style))
     console.print(table)
     sent = sum(entry.status == "sent" for entry in found.entries)
     console.print(f"{_count(sent, 'message')}; ended: {found.why}")

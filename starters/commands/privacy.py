@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from starters.commands.support import CommandError, clock, connected_database, run_async, settings_from_environment
 from starters.dev_mails import forget_erased_at
+from starters.terminal import Screen, echo, styled
 from store import privacy
 from store.erasure import Erased
 from store.privacy import Request
@@ -36,11 +35,11 @@ def open_requests(
     """Show the requests that nobody has answered yet, the most pressing first."""
     found, now = run_async(_open(settings_from_environment())), datetime.now(UTC)
     if as_json:
-        typer.echo(json.dumps([_as_json(one) for one in found], indent=2))
+        echo(json.dumps([_as_json(one) for one in found], indent=2))
     elif found:
-        Console(highlight=False).print(_table(found, now))
+        Screen().print(_table(found, now))
     else:
-        typer.echo("Nothing is open.")
+        echo("Nothing is open.")
 
 
 @app.command()
@@ -63,11 +62,11 @@ def export(
     head = {"shop": shop, "customer_id": customer_id, "exported_at": datetime.now(UTC).isoformat()}
     text = json.dumps(head | kept, indent=2, ensure_ascii=False) + "\n"
     if output is None:
-        typer.echo(text, nl=False)
+        echo(text, nl=False)
         return
     _write(output, text)
     rows = sum(len(rows) for rows in kept.values())
-    typer.echo(f"{rows} rows of {len([one for one in kept.values() if one])} tables written to {output}", err=True)
+    echo(f"{rows} rows of {len([one for one in kept.values() if one])} tables written to {output}", err=True)
 
 
 @app.command()
@@ -86,7 +85,7 @@ def erase(
     if not yes:
         raise CommandError(f"this forgets {customer} for good: say it again with --yes")
     gone = run_async(_erase(settings_from_environment(), shop, customer_id))
-    typer.echo(f"{customer}: {gone}")
+    echo(f"{customer}: {gone}")
 
 
 @app.command()
@@ -96,7 +95,7 @@ def done(
     """Mark a request as answered."""
     if not run_async(_done(settings_from_environment(), request)):
         raise CommandError(f"there is no open request {request}: see `postlude privacy list`")
-    typer.echo(f"request {request} is done")
+    echo(f"request {request} is done")
 
 
 def split_customer(customer: str) -> tuple[str, str]:
@@ -161,7 +160,7 @@ def _table(found: list[Request], now: datetime) -> Table:
     for title in ("ID", "Who", "Asked", "Due", "What"):
         table.add_column(title, overflow="fold")
     for one in found:
-        due = f"[red]{clock(one.due_at)}[/]" if one.due_at <= now else clock(one.due_at)
+        due = styled(clock(one.due_at), "red") if one.due_at <= now else clock(one.due_at)
         who = f"{one.shop}/{one.customer_id}" if one.customer_id else one.shop
-        table.add_row(str(one.id), escape(who), clock(one.requested_at), due, _WHAT[one.kind])
+        table.add_row(str(one.id), who, clock(one.requested_at), due, _WHAT[one.kind])
     return table

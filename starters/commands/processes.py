@@ -7,6 +7,7 @@ from starters.local import SECRETS_FILE, configured_temporal, resolved, temporal
 from starters.publishing import bring_shops, publish_if_none
 from starters.serving import run_gateway
 from starters.stack import Stack, stopped, whole_stack
+from starters.terminal import echo
 from store.migrate import migrate
 from workers.logs import configure
 from workers.loop import run
@@ -24,7 +25,7 @@ def migrate_database() -> None:
     if settings.database_url is None:
         raise CommandError("no database is known: set POSTLUDE_DATABASE_URL")
     for line in run_async(_migrate(settings, settings.database_url)):
-        typer.echo(line)
+        echo(line)
 
 
 async def _migrate(settings: Settings, dsn: str) -> list[str]:
@@ -61,10 +62,10 @@ def up() -> None:
 
 async def _up(settings: Settings) -> None:
     async with whole_stack(settings) as stack:
-        typer.echo(_welcome(stack))
+        echo(_welcome(stack))
         await stopped()
-        typer.echo("Stopping.")
-    typer.echo("Stopped. Everything is kept; `postlude up` finds it again.")
+        echo("Stopping.")
+    echo("Stopped. Everything is kept; `postlude up` finds it again.")
 
 
 def _welcome(stack: Stack) -> str:

@@ -5,8 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 from temporalio.client import Client, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.exceptions import ApplicationError
@@ -23,6 +21,7 @@ from starters.commands.support import (
     settings_from_environment,
 )
 from starters.journeys import TemporalJourneys
+from starters.terminal import Screen, echo
 from store import order_numbers, remedies
 from store.pool import Pool
 from store.remedy_rows import Remedy
@@ -58,7 +57,7 @@ def list_remedies(
     for row in rows:
         order = label_in(numbers, row.shop, row.order_id)
         cells = (order, row.part, f"{row.offered_at.astimezone(UTC):%Y-%m-%d %H:%M}", row.reason)
-        table.add_row(*map(escape, cells), f"{row.amount} {row.currency}", row.status, row.choice or "-")
+        table.add_row(*cells, f"{row.amount} {row.currency}", row.status, row.choice or "-")
     _console().print(table if rows else "no such remedies")
 
 
@@ -75,13 +74,13 @@ def show(order: Order, *, part: Part = None) -> None:
     console = _console()
     for name, said in _account(named, row):
         if said:
-            console.print(f"{name}: {escape(said)}")
+            console.print(f"{name}: {said}")
 
 
 @app.command()
 def choose(order: Order, choice: Annotated[Choice, typer.Argument()], *, by: ByName, part: Part = None) -> None:
     """Choose for the customer, or something else than was chosen, as long as nothing was made."""
-    typer.echo(run_async(_choose(settings_from_environment(), order, part, choice, by)))
+    echo(run_async(_choose(settings_from_environment(), order, part, choice, by)))
 
 
 async def _choose(settings: Settings, order: str, part: str | None, choice: Choice, by: str) -> str:
@@ -155,7 +154,7 @@ def restart(
     if (order is None) is not all_open:
         raise CommandError("say which order, or --all-open")
     for said in run_async(_restart(settings_from_environment(), order, part)):
-        typer.echo(said)
+        echo(said)
 
 
 async def _restart(settings: Settings, order: str | None, part: str | None) -> list[str]:
@@ -201,7 +200,7 @@ def _say(order: str, part: str | None, update: Any, arguments: list[Any]) -> Non
     async def work() -> str:
         return await _update(settings, *await _find(settings, order, part), update, arguments)
 
-    typer.echo(run_async(work()))
+    echo(run_async(work()))
 
 
 async def _numbers(pool: Pool, rows: list[Remedy]) -> Numbers:
@@ -264,5 +263,5 @@ def _account(named: Named, row: Remedy) -> list[tuple[str, str | None]]:
     ]
 
 
-def _console() -> Console:
-    return Console(highlight=False, soft_wrap=False)
+def _console() -> Screen:
+    return Screen()

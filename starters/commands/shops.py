@@ -8,8 +8,6 @@ from typing import Annotated, Final
 
 import typer
 from pydantic import BaseModel
-from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -18,6 +16,7 @@ from activities.shops.apis import ShopApis
 from activities.vendors.http import VendorBusyError, VendorError
 from starters.commands.support import CommandError, clock, connected_database, run_async, settings_from_environment
 from starters.local import resolved
+from starters.terminal import Screen, echo, styled
 from store import privacy, shop_sync
 from store.shop_sync import Run, ShopErasedError, Standing
 from workers.settings import Settings
@@ -65,11 +64,11 @@ def sync(
     request = SyncRequest(shop=shop, since=since.replace(tzinfo=UTC)) if since else SyncRequest(shop=shop)
     report = run_async(_sync(settings_from_environment(), request))
     if as_json:
-        typer.echo(report.model_dump_json(indent=2))
+        echo(report.model_dump_json(indent=2))
     else:
         gaps = f"{report.gaps} of them nobody had told of" if report.gaps else "all of them known"
         bad = f" {report.unreadable} could not be read: see the log." if report.unreadable else ""
-        typer.echo(f"{report.shop}: {report.orders} orders changed since {clock(report.since)}, {gaps}.{bad}")
+        echo(f"{report.shop}: {report.orders} orders changed since {clock(report.since)}, {gaps}.{bad}")
 
 
 @app.command("list")
@@ -77,11 +76,11 @@ def list_shops(*, as_json: AsJson = False) -> None:
     """List the shops whose APIs are configured, how far each was read, and what keeps one standing still."""
     found = run_async(_list(settings_from_environment()))
     if as_json:
-        typer.echo(found.model_dump_json(indent=2))
+        echo(found.model_dump_json(indent=2))
     elif not found.shops:
-        typer.echo("No shop's API is configured: set POSTLUDE_SHOP_URLS.")
+        echo("No shop's API is configured: set POSTLUDE_SHOP_URLS.")
     else:
-        Console(highlight=False).print(_table(found.shops))
+        Screen().print(_table(found.shops))
 
 
 @app.command()
@@ -91,7 +90,7 @@ def readmit(
     """Take a shop in again that had left and was forgotten. Those who were its customers stay forgotten."""
     if not run_async(_readmit(settings_from_environment(), shop)):
         raise CommandError(f"{shop} has not left, or is being forgotten still: see `postlude privacy list`")
-    typer.echo(f"{shop} is taken in again")
+    echo(f"{shop} is taken in again")
 
 
 async def _readmit(settings: Settings, shop: str) -> bool:
@@ -118,13 +117,13 @@ def _table(shops: list[_Shop]) -> Table:
         if sync is not None and sync.running_since is not None:
             orders += f" of {'?' if sync.total is None else sync.total}, under way or stopped"
         table.add_row(
-            escape(one.shop),
+            one.shop,
             one.platform or "not configured",
             clock(sync.changed_until if sync else None),
             clock(sync.finished_at if sync else None),
             orders,
             str(sync.unreadable) if sync and sync.unreadable else "",
-            f"[red]{escape(sync.failure)}[/]" if sync and sync.failure else "",
+            styled(sync.failure if sync and sync.failure else "", "red"),
         )
     return table
 
@@ -137,7 +136,7 @@ async def _sync(settings: Settings, request: SyncRequest) -> SyncReport:
             TextColumn("{task.completed:.0f} of {task.fields[total_text]} orders, {task.fields[gaps]} gaps closed"),
             TextColumn("{task.fields[rate]}"),
             TimeRemainingColumn(),
-            console=Console(stderr=True),
+            console=Screen(stderr=True),
             transient=True,
         ) as progress:
             bar = _Bar(progress, request.shop)

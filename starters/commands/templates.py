@@ -12,6 +12,7 @@ from journey.playbook import Channel, PlaybookError, Touch, load_playbook
 from starters.commands.files import read_order
 from starters.commands.support import CommandError, settings_from_environment
 from starters.gallery import Card, card, example_order, text_page
+from starters.terminal import echo
 from store.intake import OrderCreated
 from store.messages import MessageFacts, MessageLine
 from workers.services import load_templates
@@ -50,10 +51,10 @@ def preview(
         file.write_text(shown.mail.html if shown.mail else text_page(shown), encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{file} cannot be written: {error.strerror}") from error
-    typer.echo(_summary(shown))
-    typer.echo(str(file))
+    echo(_summary(shown))
+    echo(str(file))
     if show and not webbrowser.open(file.absolute().as_uri()):
-        typer.echo("no browser was found: open the file by hand", err=True)
+        echo("no browser was found: open the file by hand", err=True)
 
 
 @app.command()
@@ -62,9 +63,9 @@ def check() -> None:
     templates = load_templates(settings_from_environment())
     problems = templates.check()
     for problem in problems:
-        typer.echo(f"error: {problem}")
+        echo(f"error: {problem}")
     errors = f"{len(problems)} error{'' if len(problems) == 1 else 's'}"
-    typer.echo(f"{len(templates.names)} templates in {', '.join(templates.languages)}: {errors}")
+    echo(f"{len(templates.names)} templates in {', '.join(templates.languages)}: {errors}")
     if problems:
         raise typer.Exit(1)
 

@@ -1,13 +1,15 @@
 """What the journey's query and its current details say of what did not go."""
 
+import re
 from datetime import datetime
 
 from journey.answers import settle
 from journey.base import TouchKey
 from journey.outcomes import DeliverAnswer, DeliverRequest, Held, Outcome, Refused
+from journey.parcels import ParcelStatus
 from journey.state import JourneyState
 from journey.timeline import PastTouch, Timeline, markdown, tell
-from tests.journey.makers import after, begun, default_playbook
+from tests.journey.makers import after, begun, default_playbook, folded, line, order, scan
 
 
 def told(outcome: Outcome) -> tuple[JourneyState, Timeline]:
@@ -59,3 +61,17 @@ def test_a_history_from_before_says_the_rule_alone() -> None:
     assert "why" not in outcome.model_dump(exclude_unset=True)
     _, timeline = told(outcome)
     assert past(timeline).rule == "cap_per_day"
+
+
+def test_nothing_from_outside_is_markup() -> None:
+    """Ids, numbers, SKUs and carriers full of Markdown make no link, no picture and no row of their own."""
+    evil = "[x](https://evil.example)|\n# ![y](https://evil.example/z.png)"
+    facts = order(line(evil)).but(order_id=evil, number=evil)
+    moment = after(1)
+    state = folded(scan(moment, ParcelStatus.IN_TRANSIT, carrier=evil), facts=facts)
+    said = markdown(tell(state, default_playbook(), now=moment))
+    assert "evil.example" in said
+    outside_of_code = re.sub(r"`[^`\n]*`", "", said)
+    assert not re.search(r"evil|\]\(|^#", outside_of_code, re.MULTILINE)
+    rows = [row for row in said.splitlines() if row.startswith("| `T1`")]
+    assert [row.count("|") for row in rows] == [5]
