@@ -28,7 +28,7 @@ from activities.shops.protocol import (
 from starters import clicks, notes, portal, preferences, remedies
 from starters.doors import Door, Doors, WrongShopError
 from starters.limits import PostsOfALink
-from starters.metrics import Metrics
+from starters.metrics import CountedFailures, Metrics
 from starters.operations import database_answers
 from starters.relay import Relay
 from starters.services import Front, Services
@@ -98,6 +98,8 @@ def create_app(services: Services, metrics: Metrics | None = None) -> FastAPI:
     if services.fronts:
         own = {shop: _shop_pages(services, front, clicked) for shop, front in services.fronts.items()}
         app.add_middleware(ShopPages, shops=own)
+    # The last that is added is the first that is asked.
+    app.add_middleware(CountedFailures, metrics=counted)
     return app
 
 

@@ -14,7 +14,16 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import PydanticSerializationError
 
 from journey.order import LineKind
@@ -112,6 +121,8 @@ class Consent(_Edge):
 class Customer(_Edge):
     """A person as the shop knows them. `notes` names what was given but could not be used, never the value.
 
+    `notes` are ours alone: what a sender puts there is about a person in somebody's own words, and goes no further.
+
     `locale` None is one that was not said or means nothing, so that a known one stays. `region` is the part of ISO
     3166-2 after the hyphen (`CA` of `US-CA`), taken with its country in front, too; what is none becomes None.
     """
@@ -130,7 +141,7 @@ class Customer(_Edge):
 
     @model_validator(mode="before")
     @classmethod
-    def _usable(cls, given: Any) -> Any:
+    def _usable(cls, given: Any, info: ValidationInfo) -> Any:
         """Turn what cannot be used into None, and note that it was there."""
         if not isinstance(given, Mapping):
             return given
@@ -141,7 +152,11 @@ class Customer(_Edge):
             "time_zone": zone if isinstance(zone, str) and is_zone(zone) else None,
         }
         notes = [f"{name}_invalid" for name, value in usable.items() if value is None and _said(given.get(name))]
-        kept = [note for note in given.get("notes") or () if isinstance(note, str) and note.endswith("_invalid")]
+        # Read back from the inbox, where the values themselves are gone; a sender has no say in it.
+        outside, before = isinstance(info.context, Reading), given.get("notes")
+        known = {f"{name}_invalid" for name in usable}
+        told = before if isinstance(before, list | tuple) and not outside else ()
+        kept = [note for note in told if isinstance(note, str) and note in known]
         return {
             **given,
             **usable,

@@ -30,12 +30,12 @@ ODD = st.sampled_from(
 )
 
 
-def _places(value, path=()):
+def places(value, path=()):
     """Every place in a JSON value, the value itself first."""
     yield path
     children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, part in children:
-        yield from _places(part, (*path, key))
+        yield from places(part, (*path, key))
 
 
 @st.composite
@@ -43,7 +43,7 @@ def holes(draw, value):
     """The same JSON with one to three of its parts replaced by something else, or left out."""
     body = {"": copy.deepcopy(value)}
     for _ in range(draw(st.integers(1, 3))):
-        *way, last = draw(st.sampled_from(list(_places(body))[1:]))
+        *way, last = draw(st.sampled_from(list(places(body))[1:]))
         inside = body
         for key in way:
             inside = inside[key]
