@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 
-from journey.awaited import awaits_dispatch
 from journey.base import LONGEST
 from journey.lanes import USUAL, Expectation
 from journey.order import OrderFacts
@@ -32,7 +31,7 @@ Deadline = tuple[Anchor, datetime]
 
 
 def deadlines(
-    order: OrderFacts, parcels: Sequence[Parcel], *, dispatch: timedelta, keeps: timedelta
+    order: OrderFacts, parcels: Sequence[Parcel], *, dispatch: timedelta, keeps: timedelta, awaited: bool
 ) -> list[tuple[Parcel | None, list[Deadline]]]:
     """Every deadline that is open, whether it lies ahead or has passed, by the parcel it is of; None: the order's own.
 
@@ -41,15 +40,14 @@ def deadlines(
         parcels: all that are known of.
         dispatch: how long a shop may take to hand an order over, where nothing was learnt.
         keeps: how long the shop's own store keeps an order ready.
+        awaited: whether the order still has to leave, see `journey.awaited`.
     """
     found: list[tuple[Parcel | None, list[Deadline]]] = []
     if not order.physical:
         return found
-    dispatched = False
     for parcel in parcels:
         if parcel.void:
             continue
-        dispatched = True
         if parcel.unnumbered:
             # No carrier tells of it: that nothing is heard means nothing.
             continue
@@ -61,7 +59,7 @@ def deadlines(
             found.append((parcel, _of_parcel(parcel, order.zones)))
     within = order.dispatch_within or dispatch
     # A shop that tells of no parcels is given for ever: nothing is missed there, and nothing is announced.
-    if within < LONGEST and awaits_dispatch(order.handover, over=False, sent=dispatched):
+    if within < LONGEST and awaited:
         found.append((None, [(Anchor.ORDER_NOT_DISPATCHED, order.placed_at + within)]))
     return found
 
@@ -73,7 +71,7 @@ def promised_until(parcel: Parcel, day: date | None, zones: Sequence[str]) -> da
     """
     if day is not None:
         return _end_of(day, tuple(zones))
-    began = parcel.first_scan_at or parcel.shipped_at
+    began = parcel.first_scan_at or parcel.expected_since
     return None if began is None else began + timedelta(days=_expected(parcel).transit[-1][1])
 
 
@@ -133,7 +131,7 @@ def _silence(parcel: Parcel) -> Deadline | None:
     if parcel.status is _WAITING:
         return None
     if parcel.last_scan_at is None:
-        began = parcel.shipped_at or parcel.label_at
+        began = parcel.expected_since or parcel.label_at
         waits = parcel.status in _STILL_TO_BE_SCANNED and began is not None
         return (_NOT_SCANNED, began + expected.first_scan) if waits and began is not None else None
     if parcel.status is _OUT_FOR_DELIVERY:

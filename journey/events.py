@@ -53,6 +53,17 @@ class OrderRefunded(Frozen):
     full: bool = False
 
 
+class GoodsTakenOff(Frozen):
+    """Goods that are to be sent no more: a refund, be it paid yet or not, is of these `units`, each SKU with how many.
+
+    The latest word of each `refund_id` counts; of one that failed it is of none.
+    """
+
+    at: Instant
+    refund_id: str
+    units: tuple[tuple[str, int], ...] = ()
+
+
 class ShipmentCreated(Frozen):
     """The shop handed a parcel over, or keeps one ready in its store (`method` pickup).
 
@@ -178,6 +189,7 @@ Event = (
     | OrderNumbered
     | AddressGiven
     | OrderRefunded
+    | GoodsTakenOff
     | ShipmentCreated
     | ShipmentCancelled
     | ShipmentUpdated
@@ -199,6 +211,7 @@ FACTS: Mapping[str, type[Event]] = {
     "order_numbered": OrderNumbered,
     "address_given": AddressGiven,
     "order_refunded": OrderRefunded,
+    "goods_taken_off": GoodsTakenOff,
     "shipment_created": ShipmentCreated,
     "shipment_cancelled": ShipmentCancelled,
     "shipment_updated": ShipmentUpdated,

@@ -39,7 +39,7 @@ def order_delivered_at(state: JourneyState, *, told: bool = False) -> datetime |
                 latest = arrived
         # A parcel whose contents the shop did not name is taken to carry what is missing.
         carried = None if carried is None or parcel.skus is None else carried.union(parcel.skus)
-    if latest is None or (carried is not None and not order.goods <= carried):
+    if latest is None or (carried is not None and not state.goods <= carried):
         return None
     return latest
 
@@ -72,7 +72,11 @@ def deadlines(
             found if everything else [one for one in found if one[0] in watched and (until is None or one[1] <= until)],
         )
         for parcel, found in all_deadlines(
-            state.order, state.parcels, dispatch=playbook.dispatch_within, keeps=playbook.store_keeps
+            state.order,
+            state.parcels,
+            dispatch=playbook.dispatch_within,
+            keeps=playbook.store_keeps,
+            awaited=state.to_be_sent,
         )
         if parcel is None or not state.remedies or not state.written_off(parcel)
     ]
@@ -108,12 +112,20 @@ def delivery_state(state: JourneyState) -> str:
     if not state.order.physical:
         return "handed over"
     if not live:
-        return "to be collected" if state.order.handover is Handover.COLLECTED else "not dispatched"
+        return _unsent(state)
     return "delivered" if order_delivered_at(state, told=True) is not None else _under_way(state, live)
 
 
+def _unsent(state: JourneyState) -> str:
+    if not state.goods:
+        return "nothing left of it"
+    if any(parcel.arrived_at is not None for parcel in state.left_out):
+        return "delivered, then called off"
+    return "to be collected" if state.order.handover is Handover.COLLECTED else "not dispatched"
+
+
 def _under_way(state: JourneyState, live: Sequence[Parcel]) -> str:
-    goods, there = state.order.goods, [parcel for parcel in live if parcel.arrived_at is not None]
+    goods, there = state.goods, [parcel for parcel in live if parcel.arrived_at is not None]
     sent = {sku for parcel in live for sku in (goods if parcel.skus is None else parcel.skus)}
     said = []
     if not goods <= sent:
@@ -139,7 +151,8 @@ def attention(state: JourneyState, playbook: Playbook, now: datetime) -> tuple[s
         elif parcel.disputed:
             found.add("delivery_disputed")
         elif parcel.troubled:
-            found.add(str(parcel.reason or parcel.status))
+            back = parcel.going_back and parcel.status_at is not None and parcel.back_by(parcel.status_at)
+            found.add("returning" if back else str(parcel.reason or parcel.status))
     found |= {str(anchor) for anchor in overdue(state, playbook, now)}
     found |= {f"remedy_{remedy.stand}" for remedy in state.remedies.values() if remedy.open or remedy.stand in _STUCK}
     return tuple(sorted(found))

@@ -45,10 +45,16 @@ def dispatched(
     service: str | None = None,
     method: Method = Method.DELIVERY,
     expected: Expectation | None = None,
+    named_at: datetime | None = None,
 ) -> Parcel:
-    """The parcel after the shop said it sent it; scans that came first are kept."""
+    """The parcel after the shop said it sent it; scans that came first are kept.
+
+    `named_at` is since when the shop says so of this number, None where that does not matter.
+    """
     base = _as_told(parcel or Parcel(tracking_number=tracking_number))
     changes: dict[str, object] = {"shipped_at": _earlier(base.shipped_at, at)}
+    if named_at is not None:
+        changes["named_at"] = _earlier(base.named_at, named_at)
     if carrier:
         changes |= _with_carrier(base, carrier, by_shop=True, at=at)
     if service:
@@ -74,11 +80,12 @@ def scanned(
     expected: Expectation | None = None,
     by_shop: bool = False,
     to_sender: bool = True,
+    returns: bool = True,
 ) -> Parcel:
     """The parcel after one more scan; the very same one when the scan says nothing new.
 
     `to_sender`: whether what was on its way back and is then delivered came to its sender; a journey by older rules
-    takes it for delivered.
+    takes it for delivered. `returns`: likewise whether what is scanned in between is of its way back.
     """
     base = _as_told(parcel or Parcel(tracking_number=tracking_number))
     status, at, reason, estimate, estimated_at = scan
@@ -93,7 +100,7 @@ def scanned(
         changes |= {"status": status, "status_at": at, "reason": reason}
     changes |= _moments(base, status, at)
     if to_sender:
-        changes |= _ends(base, status, at, by_shop=by_shop)
+        changes |= _ends(base, status, at, by_shop=by_shop, returns=returns)
     if status is not ParcelStatus.DELIVERED:
         problem = reason or PROBLEM_OF.get(status)
         if problem is not None:
@@ -134,7 +141,7 @@ def _concluded(parcel: Parcel) -> Parcel:
     return parcel
 
 
-def _ends(parcel: Parcel, status: ParcelStatus, at: datetime, *, by_shop: bool) -> dict[str, object]:
+def _ends(parcel: Parcel, status: ParcelStatus, at: datetime, *, by_shop: bool, returns: bool) -> dict[str, object]:
     """The moments that tell a delivery from one to the sender: all minima."""
     fields = ["returning_at"] if status in _GOING_BACK else []
     if status is ParcelStatus.DELIVERED:
@@ -144,6 +151,8 @@ def _ends(parcel: Parcel, status: ParcelStatus, at: datetime, *, by_shop: bool) 
         known: datetime | None = getattr(parcel, field)
         if known is None or at < known:
             found[field] = at
+    if returns and status in _GOING_BACK and not parcel.returns:
+        found["returns"] = True
     return found
 
 

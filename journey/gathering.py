@@ -17,7 +17,7 @@ def complete(state: JourneyState) -> bool:
     if len(state.parcels) != 1:
         return not state.parcels
     skus = state.parcels[0].skus
-    return skus is None or state.order.goods.issubset(skus)
+    return skus is None or state.goods.issubset(skus)
 
 
 def alone(touches: Sequence[Touch], state: JourneyState, fact: Moment) -> bool:

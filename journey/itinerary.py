@@ -280,7 +280,7 @@ def _made_good_at(state: JourneyState) -> datetime | None:
     if not state.remedies or not all(parcel.void or state.written_off(parcel) for parcel in state.parcels):
         return None
     carried = [parcel.skus for parcel in state.parcels if not parcel.void]
-    if None not in carried and not state.order.goods <= {sku for skus in carried for sku in skus or ()}:
+    if None not in carried and not state.goods <= {sku for skus in carried for sku in skus or ()}:
         # The rest of the order is still to be sent, and to be told of.
         return None
     return max((remedy.settled_at for remedy in state.remedies.values() if remedy.settled_at is not None), default=None)

@@ -138,8 +138,11 @@ def _sent_back_at(parcel: Parcel) -> datetime | None:
 def still_gone(state: JourneyState, parcel: Parcel, terms: RemedyTerms) -> datetime | None:
     """Since when nobody waits for the parcel, as things stand, be it in the future.
 
-    Money is not sent after a parcel that moves again, or is on the van.
+    Money is not sent after a parcel that moves again, or is on the van. Where the shop says that it was delivered, and
+    the carrier that it went back, a person says whether.
     """
+    if state.rules > 4 and parcel.disputed:  # noqa: PLR2004  the fifth of the RULES
+        return None
     given_up = _given_up(state, parcel, terms)
     return None if given_up is None or parcel.status is ParcelStatus.OUT_FOR_DELIVERY else given_up[1]
 

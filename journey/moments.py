@@ -28,7 +28,10 @@ def _problems(state: JourneyState, playbook: Playbook) -> Sequence[Moment]:
         (f"{parcel.tracking_number}:{reason}", at, parcel)
         for parcel in state.parcels
         for reason, at in (() if parcel.pickup else parcel.problems)
-        if reason not in _TOLD_BY_OTHERS and not (reason in offered and _offered(state, parcel))
+        if reason not in _TOLD_BY_OTHERS
+        and not (reason in offered and _offered(state, parcel))
+        # Nobody waits at home for what is on its way back.
+        and (reason in _TOLD_BY_OFFER or not parcel.back_by(at))
     ]
 
 
@@ -136,12 +139,14 @@ MOMENTS: dict[Anchor, Callable[[JourneyState, Playbook], Sequence[Moment]]] = {
     Anchor.NEGATIVE_REVIEW: lambda state, playbook: _of_order(negative_review_at(state, playbook)),
     Anchor.PARCEL_SHIPPED: lambda state, _: _shipments(state),
     Anchor.PARCEL_OUT_FOR_DELIVERY: lambda state, _: [
-        (p.tracking_number, p.out_for_delivery_at, p) for p in state.parcels if p.out_for_delivery_at
+        (p.tracking_number, at, p) for p in state.parcels if (at := p.out_for_delivery_at) and not p.back_by(at)
     ],
     Anchor.PARCEL_DELIVERED: lambda state, _: [
         (p.tracking_number, p.delivered_at, p) for p in state.parcels if p.delivered_at and not p.pickup
     ],
-    Anchor.PARCEL_DELAYED: lambda state, _: [(p.tracking_number, at, p) for p in state.parcels if (at := p.delayed_at)],
+    Anchor.PARCEL_DELAYED: lambda state, _: [
+        (p.tracking_number, at, p) for p in state.parcels if (at := p.delayed_at) and not p.back_by(at)
+    ],
     Anchor.PARCEL_LOST: _losses,
     Anchor.PARCEL_PROBLEM: _problems,
     Anchor.LINES_DELIVERED: lambda state, _: _lines_delivered(state),

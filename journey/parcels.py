@@ -67,6 +67,21 @@ def pickup_number(shop: str, order_id: str) -> TrackingNumber:
     return TrackingNumber(number)
 
 
+SLIP = timedelta(days=1)
+"""By how much an estimate must move before the customer is told of a delay."""
+_AHEAD = timedelta(days=400)
+
+
+def meant(promised: date | None, placed_at: datetime) -> date | None:
+    """A day of delivery that somebody promised, or None for one that nobody can mean.
+
+    Nothing comes before it was ordered, and nobody promises it for the year after next.
+    """
+    if promised is None or not placed_at.date() - SLIP <= promised <= placed_at.date() + _AHEAD:
+        return None
+    return promised
+
+
 PROBLEM_OF = {
     ParcelStatus.EXCEPTION: Reason.OTHER,
     ParcelStatus.ATTEMPT_FAILED: Reason.ATTEMPT_FAILED,
@@ -80,8 +95,6 @@ _CANCELLED, _WAITING, _PICKUP = ParcelStatus.CANCELLED, ParcelStatus.AVAILABLE_F
 _GOING_BACK = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED})
 _TROUBLED = PROBLEM_OF.keys() | {ParcelStatus.EXPIRED}
 _NEVER = frozenset({Reason.LOST, Reason.DAMAGED})
-SLIP = timedelta(days=1)
-"""By how much an estimate must move before the customer is told of a delay."""
 
 
 _BEFORE_THE_FIRST = frozenset(
@@ -122,6 +135,9 @@ class Parcel(Frozen):
     scans proper, see `seen`; `waiting_at` is when it first waited to be picked up. Of the customer's words that it
     never came, and that it was found, the last one counts. `tracking_number` is the parcel's key.
 
+    `named_at` is since when the shop has named it, where that was asked. `returns`: what is scanned once it went back
+    is of its way back to the sender.
+
     `handed_over_at` is when it was first said to be delivered, to whomever, and `returning_at` when it was first said
     to go back: delivered after that it came to its sender, and `delivered_at` is None. `handed_over_by_shop_at` is when
     the shop itself said so first.
@@ -135,6 +151,7 @@ class Parcel(Frozen):
     method: Method = Method.DELIVERY
     skus: tuple[str, ...] | None = None
     shipped_at: Instant | None = None
+    named_at: Instant | None = None
     label_at: Instant | None = None
     status: ParcelStatus = ParcelStatus.PENDING
     status_at: Instant | None = None
@@ -147,6 +164,7 @@ class Parcel(Frozen):
     handed_over_at: Instant | None = None
     handed_over_by_shop_at: Instant | None = None
     returning_at: Instant | None = None
+    returns: bool = False
     denied_at: Instant | None = None
     found_at: Instant | None = None
     problems: tuple[tuple[Reason, Instant], ...] = ()
@@ -197,6 +215,23 @@ class Parcel(Frozen):
         """Whether the shop says that it was delivered where the carrier had it on its way back before."""
         back, shop = self.returning_at, self.handed_over_by_shop_at
         return self.to_sender and back is not None and shop is not None and shop > back
+
+    @property
+    def expected_since(self) -> datetime | None:
+        """From when on something is expected of it: when it was sent, or when its number was put right later."""
+        if self.shipped_at is None or self.named_at is None:
+            return self.shipped_at
+        return max(self.shipped_at, self.named_at)
+
+    def back_by(self, at: datetime) -> bool:
+        """Whether what happened to it at that moment happened on its way back to the sender.
+
+        What nobody collects in the shop's own store does not travel back, and who found a parcel knows better.
+        """
+        back = self.returning_at
+        if not self.returns or back is None or at <= back or self.method is _PICKUP:
+            return False
+        return self.found_at is None or self.found_at < back
 
     @property
     def assumed_at(self) -> datetime | None:
@@ -250,12 +285,14 @@ class Parcel(Frozen):
             return False
         if self.status is _WAITING and self.pickup:
             return False
-        return self.status in _TROUBLED or self.reason is Reason.LOST
+        return self.status in _TROUBLED or self.reason is Reason.LOST or self.going_back
 
     @property
     def going_back(self) -> bool:
         """Whether it is on its way back to the sender, or there."""
-        return self.delivered_at is None and self.status in _GOING_BACK
+        if self.delivered_at is not None or self.status in _GOING_BACK:
+            return self.delivered_at is None
+        return not self.void and self.status_at is not None and self.back_by(self.status_at)
 
     @property
     def void(self) -> bool:

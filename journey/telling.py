@@ -10,6 +10,7 @@ from journey.events import (
     CustomerReordered,
     DeliveryDenied,
     Event,
+    GoodsTakenOff,
     OrderCancelled,
     OrderEdited,
     OrderNumbered,
@@ -29,12 +30,14 @@ from journey.folding import denied, dispatched, scanned
 from journey.fulfilments import Fulfilment, left_out, with_word
 from journey.order import OrderFacts
 from journey.outcomes import Status
-from journey.parcels import Parcel, Scan
+from journey.parcels import Parcel, Scan, meant
 from journey.remedies import Stand
-from journey.state import SKIPPED, JourneyState, Remedy, Settled, changed, unreached, with_remedy, without
+from journey.state import SKIPPED, JourneyState, Remedy, Settled, TakenOff, changed, unreached, with_remedy, without
 
 REUSED_NUMBER = timedelta(days=1)
 """A scan this long before the order was placed tells of another parcel: carriers use their numbers again."""
+_FOURTH = 4
+"""The number of the `RULES` before those of named numbers, ways back and days that nobody means."""
 _NOT_OFFERED = "operator"
 """The reason of a remedy that somebody chose unasked."""
 
@@ -57,6 +60,9 @@ def apply(state: JourneyState, event: Event, *, now: datetime) -> JourneyState:
         event = event.but(at=now)
     if isinstance(event, ShipmentUpdated) and event.estimated_at is not None and event.estimated_at > now:
         event = event.but(estimated_at=now)
+    if state.rules > _FOURTH and isinstance(event, ShipmentCreated | ShipmentUpdated):
+        promise = meant(event.estimated_delivery, placed_at)
+        event = event if promise == event.estimated_delivery else event.but(estimated_delivery=promise)
     return _FOLDS[type(event)](state, event)
 
 
@@ -98,10 +104,21 @@ def _refunded(state: JourneyState, event: OrderRefunded) -> JourneyState:
     return changed(state, refunds=tuple(sorted(first.items())), fully_refunded_at=full)
 
 
+def _taken_off(state: JourneyState, event: GoodsTakenOff) -> JourneyState:
+    known = next((one for one in state.taken_off if one.refund_id == event.refund_id), None)
+    if known is not None and (event.at, event.units) <= (known.at, known.units):
+        return state
+    others = [one for one in state.taken_off if one is not known]
+    said = TakenOff(refund_id=event.refund_id, at=event.at, units=event.units)
+    return changed(state, taken_off=tuple(sorted((*others, said), key=lambda one: one.refund_id)))
+
+
 def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
+    named_at = None
     if event.fulfilment is not None:
         said_at = event.said_at or event.at
         named = (event.tracking_number,)
+        named_at = said_at if state.rules > _FOURTH else None
         words = with_word(state.fulfilments, event.fulfilment, event.parcels, said_at=said_at, named=named)
         state = _with_fulfilments(state, words)
     before = _known(state, event.tracking_number)
@@ -115,6 +132,7 @@ def _shipped(state: JourneyState, event: ShipmentCreated) -> JourneyState:
         service=event.service,
         method=event.method,
         expected=event.expected,
+        named_at=named_at,
     )
     return _with_parcel(state, before, parcel)
 
@@ -136,6 +154,7 @@ def _scanned(state: JourneyState, event: ShipmentUpdated) -> JourneyState:
         expected=event.expected,
         by_shop=event.by_shop,
         to_sender=state.rules > 2,  # noqa: PLR2004  the third of the RULES
+        returns=state.rules > _FOURTH,
     )
     return _with_parcel(state, before, parcel)
 
@@ -229,6 +248,7 @@ _FOLDS: dict[type, Callable[[JourneyState, Any], JourneyState]] = {
     OrderNumbered: _numbered,
     AddressGiven: _addressed,
     OrderRefunded: _refunded,
+    GoodsTakenOff: _taken_off,
     ShipmentCreated: _shipped,
     ShipmentCancelled: _called_back,
     ShipmentUpdated: _scanned,

@@ -12,7 +12,7 @@ from babel.dates import format_time
 from babel.numbers import format_decimal
 
 from activities.messaging.language import day as written_day
-from journey.awaited import awaits_dispatch, awaits_pickup
+from journey.awaited import awaits_dispatch, awaits_pickup, left_to_send
 from journey.estimates import Estimate, Why, estimate
 from journey.order import Handover, LineKind, handover
 from journey.parcels import ParcelStatus, Reason
@@ -190,8 +190,8 @@ def _footprint(parcel: ParcelView, reader: Reader) -> str | None:
 def still_to_come(order: OrderView) -> Mapping[str, Any]:
     """How the goods are handed over, and what of that is still waited for, by the rules of the journey."""
     way = _way(order)
-    over = order.status == "cancelled" or order.all_back
-    sent = any(parcel.status is not ParcelStatus.CANCELLED for parcel in order.parcels)
+    over = order.status == "cancelled" or order.all_back or not _left(order)
+    sent = order.came_before or any(parcel.status is not ParcelStatus.CANCELLED for parcel in order.parcels)
     return {
         "way": way.value,
         "awaits_dispatch": awaits_dispatch(way, over=over, sent=sent),
@@ -199,6 +199,12 @@ def still_to_come(order: OrderView) -> Mapping[str, Any]:
         "awaits_pickup": awaits_pickup(way, over=over, ready=sent),
         "service": way is Handover.NONE and all(line.kind is LineKind.SERVICE for line in order.lines),
     }
+
+
+def _left(order: OrderView) -> frozenset[str]:
+    """The SKUs that refunds have left to be sent, or to be collected."""
+    goods = [(line.sku, line.quantity) for line in order.lines if line.kind is LineKind.PHYSICAL]
+    return left_to_send(goods, order.taken_off)
 
 
 def _way(order: OrderView) -> Handover:
@@ -214,7 +220,8 @@ def still_to_be_sent(order: OrderView) -> list[str]:
     if not parcels or order.status == "cancelled" or any(parcel.skus is None for parcel in parcels):
         return []
     sent = {sku for parcel in parcels for sku in parcel.skus or ()}
-    return [line.title for line in order.lines if line.kind is LineKind.PHYSICAL and line.sku not in sent]
+    left = _left(order) - sent
+    return [line.title for line in order.lines if line.kind is LineKind.PHYSICAL and line.sku in left]
 
 
 def _news(parcel: ParcelView, reader: Reader) -> tuple[str, bool]:

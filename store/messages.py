@@ -18,7 +18,9 @@ from store.line_facts import NOTHING, LineFact, of
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 from store.refunds import OF_ORDER, Refund, all_back, of_row, paid_back, totals_of
+from store.shipments import CAME_BEFORE
 from store.sums import read as read_sums
+from store.taken_off import TAKEN_OFF, units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,8 @@ class MessageFacts:
     what the shop shows of the order, empty where that is its id. `revised` are the days by which overdue parcels may be
     expected, where somebody looked (`with_revised_days`). `locale` is BCP 47: the one the customer chose, else the one
     the shop knows. `collected`: it is kept ready in the shop's own store. `sums` is what the total is made of, in the
-    currency that was paid in.
+    currency that was paid in. `taken_off` is what refunds are of, paid or not, each SKU with how many; `came_before`
+    whether a parcel was delivered that is none of the order's any more.
     """
 
     shop: str
@@ -116,6 +119,8 @@ class MessageFacts:
     contact_phone: str | None = None
     revised: Mapping[str, date] = field(default_factory=dict)
     refunds: Mapping[str, Refund] = field(default_factory=dict)
+    taken_off: tuple[tuple[str, int], ...] = ()
+    came_before: bool = False
 
     @property
     def paid_back(self) -> Mapping[str, Decimal]:
@@ -151,7 +156,7 @@ SELECT o.*, c.email, c.phone, c.first_name, coalesce(p.locale, c.locale) AS loca
               WHERE d.shop = o.shop AND d.order_id = o.order_id AND d.dead_at IS NULL
               ORDER BY d.created_at DESC, d.address) AS devices,
        (SELECT row_to_json(d) FROM deliveries d WHERE (d.shop, d.order_id) = (o.shop, o.order_id)) AS delivery,
-       {OF_ORDER} AS refunds,
+       {OF_ORDER} AS refunds, {TAKEN_OFF} AS taken_off, {CAME_BEFORE} AS came_before,
        (SELECT array_agg(l ORDER BY position) FROM lines l
          WHERE l.shop = o.shop AND l.order_id = o.order_id) AS lines,
        (SELECT array_agg(s ORDER BY created_at, tracking_number) FROM shipments s
@@ -216,6 +221,8 @@ async def load(pool: Pool, shop: str, order_id: str) -> MessageFacts | None:
         phone=order["phone"],
         collected=order["collected"],
         cancelled=order["status"] == "cancelled",
+        taken_off=units_of(order["taken_off"]),
+        came_before=order["came_before"],
         number=order["number"] or "",
         promised=(order["promised_from"], order["promised_until"]),
         delivery=deliveries.read(order["delivery"], collected=order["collected"]),

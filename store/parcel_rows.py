@@ -1,5 +1,6 @@
 """The rows of an order's parcels: which one is meant, and how it is read and written as the core folds it."""
 
+from datetime import date
 from typing import Any
 
 import asyncpg
@@ -8,6 +9,7 @@ from journey.carriers import normal
 from journey.fulfilments import WHOLE_ORDER
 from journey.numbers import fulfilment_key, made_up, tracking_numbers
 from journey.parcels import Method, Parcel, ParcelStatus, Reason
+from journey.parcels import meant as meant_day
 from store import fulfilments, intake
 from store.pool import Connection
 
@@ -107,10 +109,18 @@ def parcel_of(row: asyncpg.Record) -> Parcel:
         handed_over_at=row["handed_over_at"],
         handed_over_by_shop_at=row["handed_over_by_shop_at"],
         returning_at=row["returning_at"],
+        returns=row["returning_at"] is not None,
         denied_at=row["denied_at"],
         found_at=row["found_at"],
         estimates=tuple(sorted(one for one in promised if one[1] is not None)),
     )
+
+
+async def promise_of(connection: Connection, place: Place, day: date | None) -> date | None:
+    """A day of delivery that somebody promised for an order's parcel; None for one that nobody can mean."""
+    query = "SELECT placed_at FROM orders WHERE shop = $1 AND order_id = $2"
+    placed_at = None if day is None else await connection.fetchval(query, *place)
+    return day if placed_at is None else meant_day(day, placed_at)
 
 
 async def keep(

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from journey import events
 from journey.sums import Sums, all_paid_back
-from store import concerns, intake, sums
+from store import concerns, intake, sums, taken_off
 from store.money import in_currency, rounded
 from store.pool import Connection
 
@@ -109,14 +109,15 @@ async def write(
     if before is not None and before.status == "paid" and now.status != "paid" and before.amount:
         kind = concerns.Kind.DECLINED
         await concerns.note(connection, event.shop, event.order_id, kind, subject=event.refund_id, at=received_at)
+    off = await taken_off.told(connection, event, None if before is None else before.status, received_at=received_at)
     if now.status != "paid" or not (now.amount or now.whole):
-        return [], False
+        return off, bool(off) and (before is None or before.status != now.status)
     this = events.OrderRefunded(at=now.at, refund_id=event.refund_id, amount=now.amount, full=now.whole)
     news = before is None or (before.status, before.whole, before.amount) != (now.status, now.whole, now.amount)
     last = await completing(connection, event.shop, event.order_id)
     if last is None:
-        return [this], news
-    return ([last] if last.refund_id == this.refund_id else [this, last]), news
+        return [this, *off], news
+    return [*([last] if last.refund_id == this.refund_id else [this, last]), *off], news
 
 
 async def completing(connection: Connection, shop: str, order_id: str) -> events.OrderRefunded | None:

@@ -20,8 +20,12 @@ from journey.numbers import Number, made_up, normalised
 from journey.parcels import Method, Parcel, Scan
 from store import deliveries, intake, lanes
 from store.fulfilments import keys_of, say
-from store.parcel_rows import Place, find, find_number, keep, meant, parcel_of
+from store.parcel_rows import Place, find, find_number, keep, meant, parcel_of, promise_of
 from store.pool import Connection
+
+CAME_BEFORE = """EXISTS (SELECT FROM shipments s WHERE s.shop = o.shop AND s.order_id = o.order_id AND s.left_out
+    AND s.delivered_at IS NOT NULL AND s.denied_at IS NULL)"""
+"""Of an order `o`: whether a parcel was delivered that is none of its any more."""
 
 REUSED = timedelta(days=60)
 """Carriers give a number to another parcel after some months: what is further apart than this is not one parcel's."""
@@ -99,6 +103,7 @@ async def _sent(
     row = await find(connection, place, key)
     before = None if row is None else parcel_of(row)
     carrier, skus = shown(event.carrier), event.skus if alone else None
+    promise = await promise_of(connection, place, event.estimated_delivery)
     parcel = dispatched(
         before,
         tracking_number=key,
@@ -106,7 +111,7 @@ async def _sent(
         service=event.service,
         method=event.method,
         skus=skus,
-        estimated_delivery=event.estimated_delivery,
+        estimated_delivery=promise,
         at=event.at,
     )
     await keep(
@@ -202,7 +207,8 @@ async def _heard(
     """Write a word down with one parcel; what to tell its journey."""
     before = parcel_of(row)
     by_shop = event.order_id is not None
-    said = Scan(event.status, event.at, event.reason, event.estimated_delivery, event.estimated_at)
+    promise = await promise_of(connection, place, event.estimated_delivery)
+    said = Scan(event.status, event.at, event.reason, promise, event.estimated_at)
     number = before.tracking_number
     carrier = shown(event.carrier)
     parcel = scanned(before, said, tracking_number=number, carrier=carrier, service=event.service, by_shop=by_shop)

@@ -17,7 +17,9 @@ from store.delivery import UNSAID, Delivery
 from store.of_order import ITS_CUSTOMER
 from store.pool import Pool
 from store.refunds import OF_ORDER, all_back, of_row, paid_back, totals_of
+from store.shipments import CAME_BEFORE
 from store.sums import read as read_sums
+from store.taken_off import TAKEN_OFF, units_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,9 @@ class OrderView:
 
     `number` is what its customer knows it by, its id where that is all there is. `collected`: it is kept ready in the
     shop's own store. `sums` is what the total is made of, in the currency that was paid in, None where nobody said.
-    `paid_back` is what was paid back so far, by currency, `all_back` whether with it all was.
+    `paid_back` is what was paid back so far, by currency, `all_back` whether with it all was. `taken_off` is what
+    refunds are of, paid or not, each SKU with how many; `came_before` whether a parcel was delivered that is none of
+    the order's any more.
     """
 
     order_id: str
@@ -115,6 +119,8 @@ class OrderView:
     sums: Sums | None = None
     paid_back: Mapping[str, Decimal] = field(default_factory=dict)
     all_back: bool = False
+    taken_off: tuple[tuple[str, int], ...] = ()
+    came_before: bool = False
     lines: tuple[LineView, ...] = field(default=())
     parcels: tuple[ParcelView, ...] = field(default=())
 
@@ -123,13 +129,13 @@ _ORDER = f"""
 SELECT order_id, coalesce(number, order_id) AS number, status, placed_at, channel, currency, total,
     first_name, locale, time_zone, country, collected, promised_from, promised_until, sums,
     (SELECT row_to_json(d) FROM deliveries d WHERE d.shop = o.shop AND d.order_id = o.order_id) AS delivery,
-    {OF_ORDER} AS refunds
+    {OF_ORDER} AS refunds, {TAKEN_OFF} AS taken_off, {CAME_BEFORE} AS came_before
 FROM orders o {ITS_CUSTOMER} WHERE o.shop = $1 AND o.order_id = $2
 """  # noqa: S608  a constant
 _PARCELS = """
 SELECT tracking_number, carrier, service, method, status, status_at, reason, action_required, skus, estimated_delivery,
     first_estimate, created_at, first_scan_at, delivered_at, denied_at, found_at, written,
-    tracking_url, co2_grams, co2_source
+    tracking_url, co2_grams, co2_source, returning_at
 FROM shipments WHERE shop = $1 AND order_id = $2 AND NOT left_out ORDER BY created_at, tracking_number
 """
 
@@ -170,6 +176,7 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
             "all_back": all_back(refunds, totals_of(order["currency"], order["total"], sums)),
             "delivery": deliveries.read(order["delivery"], collected=order["collected"]),
             "sums": sums,
+            "taken_off": units_of(order["taken_off"]),
         },
         lines=tuple(LineView(**(dict(row) | {"kind": LineKind(row["kind"])})) for row in lines),
         parcels=tuple(_parcel(row, scans, expected.get(row["tracking_number"])) for row in parcels),
@@ -186,13 +193,14 @@ def _lane(row: asyncpg.Record, country: str | None) -> Lane:
 
 def _parcel(row: asyncpg.Record, scans: Iterable[asyncpg.Record], expected: Expectation | None) -> ParcelView:
     number = row["tracking_number"]
+    status, reason = _stands(row)
     return ParcelView(
         **(
-            dict(row)
+            {name: row[name] for name in row.keys() if name != "returning_at"}  # noqa: SIM118  a record's keys
             | {
                 "method": Method(row["method"]),
-                "status": ParcelStatus(row["status"]),
-                "reason": _reason(row),
+                "status": status,
+                "reason": reason,
                 "skus": None if row["skus"] is None else tuple(row["skus"]),
                 "scans": tuple(
                     ScanView(scan["occurred_at"], ParcelStatus(scan["status"]), _reason(scan), scan["location"])
@@ -203,6 +211,19 @@ def _parcel(row: asyncpg.Record, scans: Iterable[asyncpg.Record], expected: Expe
             }
         )
     )
+
+
+def _stands(row: asyncpg.Record) -> tuple[ParcelStatus, Reason | None]:
+    """Where it is: what a carrier scans on the way back to the sender is no news of its way to the customer."""
+    status, back, found, at = ParcelStatus(row["status"]), row["returning_at"], row["found_at"], row["status_at"]
+    known = found is not None and back is not None and found >= back
+    travels = row["method"] == Method.DELIVERY and row["delivered_at"] is None and status not in _ENDS
+    if back is None or at is None or at <= back or known or not travels:
+        return status, _reason(row)
+    return ParcelStatus.RETURNING, Reason.RETURNING
+
+
+_ENDS = frozenset({ParcelStatus.RETURNING, ParcelStatus.RETURNED, ParcelStatus.CANCELLED})
 
 
 def _reason(row: asyncpg.Record) -> Reason | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import date
 from decimal import Decimal
 
-from journey.awaited import awaits_dispatch, awaits_pickup
+from journey.awaited import awaits_dispatch, awaits_pickup, left_to_send
 from journey.order import LineKind, handover
 from journey.parcels import ParcelStatus
 from store.delivery import Address, PickupPoint
@@ -15,12 +15,13 @@ def handed_over(facts: MessageFacts) -> Mapping[str, object]:
     """How its goods are handed over, what is still waited for, and what of it needs no handing over."""
     kinds = [LineKind(line.kind) for line in facts.lines]
     way = handover(channel=facts.channel, kinds=kinds, collected=facts.collected)
-    over = facts.cancelled or facts.all_back
+    goods = [(line.sku, line.quantity) for line in facts.lines if line.kind == LineKind.PHYSICAL]
+    over = facts.cancelled or facts.all_back or not left_to_send(goods, facts.taken_off)
     there = [parcel for parcel in facts.parcels if parcel.status != ParcelStatus.CANCELLED]
     ready = any(not parcel.pickup or parcel.status != ParcelStatus.PENDING for parcel in there)
     return {
         "handover": way.value,
-        "awaits_dispatch": awaits_dispatch(way, over=over, sent=bool(there)),
+        "awaits_dispatch": awaits_dispatch(way, over=over, sent=bool(there) or facts.came_before),
         "awaits_pickup": awaits_pickup(way, over=over, ready=ready),
         "digital": LineKind.DIGITAL in kinds,
         "service": LineKind.SERVICE in kinds,

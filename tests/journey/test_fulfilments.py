@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from journey.base import TrackingNumber
 from journey.deadlines import deadlines
-from journey.events import DeliveryDenied, Event, OrderEdited, ShipmentCancelled, ShipmentCreated
+from journey.events import DeliveryDenied, Event, GoodsTakenOff, OrderEdited, ShipmentCancelled, ShipmentCreated
 from journey.facts import attention, delivery_state, order_delivered_at, overdue
 from journey.itinerary import next_step
 from journey.mending import mends
@@ -167,8 +167,8 @@ def test_a_parcel_without_a_number_is_never_made_good_for_being_late():
     state = folded(*fulfilled(1), moving)
 
     assert mends(state, PLAYBOOK, after(80)) == []
-    assert [found for parcel, found in deadlines(state.order, state.parcels, dispatch=timedelta(days=4),
-                                                 keeps=timedelta(days=7)) if found] == []  # fmt: skip
+    terms = {"dispatch": timedelta(days=4), "keeps": timedelta(days=7), "awaited": state.to_be_sent}
+    assert [found for _, found in deadlines(state.order, state.parcels, **terms) if found] == []
 
 
 def test_access_that_is_marked_as_fulfilled_was_sent_to_nobody():
@@ -259,6 +259,7 @@ class Orders(RuleBasedStateMachine):
         self.words: dict[str, tuple[int, tuple[str, ...]]] = {}
         self.named: set[str] = set()
         self.scans: dict[str, list[tuple[float, S]]] = {}
+        self.refunds: dict[str, tuple[int, int]] = {}
         self.told: list[Event] = []
 
     def tell(self, *facts: Event) -> None:
@@ -285,12 +286,20 @@ class Orders(RuleBasedStateMachine):
 
     @rule(
         number=st.sampled_from(_NUMBERS),
-        status=st.sampled_from([S.IN_TRANSIT, S.DELIVERED, S.RETURNING]),
+        status=st.sampled_from([S.IN_TRANSIT, S.OUT_FOR_DELIVERY, S.DELIVERED, S.RETURNING]),
         hours=st.integers(1, 200),
     )
     def scan(self, number: str, status: S, hours: int) -> None:
         self.scans.setdefault(number, []).append((hours, status))
         self.tell(scan(after(hours=hours), status, number))
+
+    @rule(refund=st.sampled_from(["R1", "R2"]), count=st.integers(0, 1))
+    def refund(self, refund: str, count: int) -> None:
+        """All of the order is refunded, or that comes to nothing."""
+        self.clock += 1
+        self.refunds[refund] = (self.clock, count)
+        units = (("MAT", count),) if count else ()
+        self.tell(GoodsTakenOff(at=after(self.clock / 24), refund_id=refund, units=units))
 
     @rule(data=st.data())
     def again(self, data: st.DataObject) -> None:
@@ -315,11 +324,28 @@ class Orders(RuleBasedStateMachine):
             assert parcel.delivered_at == (PLACED + timedelta(hours=came) if had and came is not None else None)
 
     @invariant()
+    def what_went_back_is_on_its_way_back(self) -> None:
+        """Whatever is scanned after that; until somebody has it."""
+        for parcel in self.state.parcels:
+            said = self.scans.get(parcel.tracking_number, [])
+            back = any(status is S.RETURNING for _, status in said)
+            assert parcel.going_back == (back and parcel.delivered_at is None)
+
+    @invariant()
     def nothing_is_expected_of_what_is_left_out(self) -> None:
-        waited = deadlines(self.state.order, self.state.parcels, dispatch=timedelta(days=4), keeps=timedelta(days=7))
+        state = self.state
+        waited = deadlines(
+            state.order,
+            state.parcels,
+            dispatch=timedelta(days=4),
+            keeps=timedelta(days=7),
+            awaited=state.to_be_sent,
+        )
         of = {parcel.tracking_number for parcel, _ in waited if parcel is not None}
         assert of <= set(live(self.state)) - {fulfilment_key(which) for which in _FULFILMENTS}
-        assert (None in [parcel for parcel, _ in waited]) == (not self.state.parcels)
+        came = any(parcel.delivered_at is not None for parcel in state.left_out)
+        refunded = any(count for _, count in self.refunds.values())
+        assert (None in [parcel for parcel, _ in waited]) == (not state.parcels and not came and not refunded)
 
 
 TestOrders = Orders.TestCase

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from journey import answers, gathering, mending, moments, stops
+from journey import answers, gathering, mending, moments, stops, telling
 from journey.outcomes import InDoubt
 from journey.parcels import Parcel
 from journey.state import JourneyState
@@ -76,6 +76,9 @@ MUTATIONS: Mapping[str, Mutation] = {
     "a group waits for no other parcel": Mutation(gathering, "_may_grow", _answers(value=False)),
     "a default is not put off for a parcel that moves": Mutation(
         mending, "still_gone", lambda _: lambda _state, parcel, _terms: _shipped(parcel)
+    ),
+    "what is expected of a number counts from when the parcel left": Mutation(
+        telling, "dispatched", lambda original: lambda *given, **named: original(*given, **named | {"named_at": None})
     ),
     "a number that is back is not offered again": Mutation(answers, "_without", _answers(value=False)),
     "a remedy's refund is told separately": Mutation(

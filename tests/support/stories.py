@@ -267,6 +267,22 @@ async def number_back(world: World, order: Order) -> None:
     await world.forward(order, 90)
 
 
+async def put_right(world: World, order: Order) -> None:
+    """Its number is put right almost three days after it left, and scanned almost three days after that."""
+    began = await world.now(order)
+    for number in ("T1", "T2"):
+        now = await world.now(order)
+        key = TrackingNumber(number)
+        await world.ship(order, number)
+        word = ShipmentCreated(at=began, tracking_number=key, fulfilment="F1", parcels=(key,), said_at=now)
+        await world.tell(order, word)
+        await world.forward(order, 2.8)
+    await scan(world, order, ParcelStatus.IN_TRANSIT, "T2")
+    await world.forward(order, 1)
+    await scan(world, order, ParcelStatus.DELIVERED, "T2")
+    await world.forward(order, 90)
+
+
 async def unanswered(world: World, order: Order) -> None:
     """The provider does not say whether it took a marketing message: it stays in doubt and does not go again."""
     await shipped(world, order, "T1")
@@ -293,6 +309,7 @@ STORIES: dict[str, Story] = {
         silent,
         turned_up,
         number_back,
+        put_right,
         unanswered,
     )
 }
