@@ -33,6 +33,7 @@ from store import (
     refunds,
     remedies,
     shipments,
+    withdrawals,
 )
 from store.inbox import Begun, Claimed
 from store.parcel_events import tracked
@@ -171,9 +172,8 @@ async def _order_fact(
             await inbox.lock(connection, subject)
         if not await erased.admit(connection, row, event, now=now):
             return "ignored"
-        if not await _has_journey(connection, event.shop, event.order_id):
-            await inbox.wait(connection, row, note="its order is not known yet")
-            return "waiting"
+        if aside := await _put_aside(connection, row, event, now):
+            return aside
         tell, changed = await _write(connection, event, again=row.attempts > 1, received_at=row.received_at)
     # A shop repeats itself with every update. On a second attempt the tables may know what the journey does not.
     if not changed and row.attempts == 1:
@@ -193,13 +193,24 @@ async def _order_fact(
     return "dispatched"
 
 
+async def _put_aside(connection: Connection, row: Claimed, event: intake.OrderEvent, now: datetime) -> str | None:
+    """What becomes of a fact about an order without a journey, None where it has one; a mere checkout is no order."""
+    if await _has_journey(connection, event.shop, event.order_id):
+        return None
+    if isinstance(event, intake.OrderWithdrawn) and not await orders.exists(connection, event.shop, event.order_id):
+        await inbox.done(connection, row, now=now, note="nothing is known of it")
+        return "dispatched"
+    await inbox.wait(connection, row, note="its order is not known yet")
+    return "waiting"
+
+
 def _waited_under(shop: str, numbers: Sequence[str]) -> list[str]:
     """The subjects under which scans of these numbers may wait, in a fixed order.
 
     A carrier names no shop; before subjects named any, they were the number alone.
     """
-    forms = [[f"tracking:{number}", tracked(None, number), tracked(shop, number)] for number in numbers if number]
-    return sorted({subject for form in forms for subject in form})
+    known = [number for number in numbers if number]
+    return sorted({one for n in known for one in (f"tracking:{n}", tracked(None, n), tracked(shop, n))})
 
 
 async def _write(  # noqa: PLR0911  one return a kind of event
@@ -214,6 +225,8 @@ async def _write(  # noqa: PLR0911  one return a kind of event
         return await shipments.call_off(connection, event)
     if isinstance(event, intake.OrderCancelled):
         return await orders.cancel(connection, event), True
+    if isinstance(event, intake.OrderWithdrawn):
+        return await withdrawals.withdraw(connection, event)
     if isinstance(event, intake.OrderRefunded):
         return await refunds.write(connection, event, received_at=received_at)
     if isinstance(event, intake.ReviewPosted):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo
 
@@ -186,6 +186,11 @@ def named(value: object) -> str:
     return text
 
 
+def _status(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(_status)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
 Email = Annotated[str | None, BeforeValidator(_email)]

@@ -45,6 +45,7 @@ from store.fields import (
     OrderId,
     OrderNumber,
     Phone,
+    RefundStatus,
     Shop,
     Units,
     one_line,
@@ -52,7 +53,14 @@ from store.fields import (
 from store.line_facts import AccessKey, Variant, WebAddress
 from store.message_feedback import MessageFeedback
 from store.money import in_currency
-from store.parcel_events import DeliveryDenied, RemedyChosen, ShipmentCancelled, ShipmentCreated, ShipmentUpdated
+from store.parcel_events import (
+    DeliveryDenied,
+    OrderWithdrawn,
+    RemedyChosen,
+    ShipmentCancelled,
+    ShipmentCreated,
+    ShipmentUpdated,
+)
 from store.reading import EXACT, TELLING, Lenient, Malformed, Reading, blank, listed
 from store.shop_events import CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
 from store.sums import SaidSums
@@ -73,6 +81,7 @@ __all__ = [
     "OrderEdited",
     "OrderEvent",
     "OrderRefunded",
+    "OrderWithdrawn",
     "RemedyChosen",
     "ReviewPosted",
     "ShipmentCancelled",
@@ -268,13 +277,6 @@ class OrderCancelled(_OrderEvent):
     type: Literal["order.cancelled"] = "order.cancelled"
 
 
-def _status(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(_status)]
-
-
 class OrderRefunded(_OrderEvent):
     """Money went back, or is to; `full` when the shop says that with it all of it did.
 
@@ -320,6 +322,7 @@ OrderEvent = (
     OrderCreated
     | OrderEdited
     | OrderCancelled
+    | OrderWithdrawn
     | OrderRefunded
     | ShipmentCreated
     | ShipmentCancelled

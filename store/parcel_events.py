@@ -38,6 +38,15 @@ class _OrderEvent(_Edge):
         return f"order:{self.shop}:{self.order_id}"
 
 
+class OrderWithdrawn(_OrderEvent):
+    """The shop took the order off its list, or never got its money: what has not left by now is not to be sent.
+
+    Nobody is told of that, and the shop may take it back by a later edit.
+    """
+
+    type: Literal["order.withdrawn"] = "order.withdrawn"
+
+
 class Footprint(_Edge):
     """What a parcel causes, in grams of CO2 equivalent, with who says so."""
 

@@ -4,7 +4,7 @@ The order, its products and its shipments are V2's, its refunds V3's payment act
 https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-management/order-transactions
 
 - `Incomplete` and `Pending` are checkouts that nobody finished (…/orders/order-status). An archived order
-  (`is_deleted`) says nothing.
+  (`is_deleted`) is to be sent no more, unless it left before.
 - Amounts have four decimals and are in the currency that the customer paid in, `default_currency_code`. V2's own
   `refunded_amount` is always zero, so refunds are V3's. What the provider declined (`is_declined`) is no money, also
   where that is known only later. `Refunded` is a status that staff may set without any.
@@ -58,6 +58,7 @@ from store.intake import (
     OrderCreated,
     OrderEdited,
     OrderRefunded,
+    OrderWithdrawn,
     ShipmentCancelled,
     ShipmentCreated,
     ShipmentUpdated,
@@ -209,7 +210,8 @@ def order_events(
     """
     known = read(_Order, order)
     if known.is_deleted:
-        return Ignored("the order is archived")
+        # That it was archived is said by no moment of its own.
+        return [build(OrderWithdrawn, {"shop": shop, "order_id": known.id, "at": read_at}, names=_NAMES)]
     if known.status_id in _NOT_PLACED:
         return Ignored("not placed: the checkout was not finished")
     sold = [product for product in read_each(_Product, products, "products") if _sold(product)]

@@ -43,6 +43,7 @@ from store.intake import (
     OrderChanged,
     OrderCreated,
     OrderEdited,
+    OrderWithdrawn,
     build,
 )
 
@@ -60,7 +61,6 @@ _SPLIT = "fulfillments/create"
 _PRIVACY: Final = frozenset({"customers/data_request", "customers/redact", "shop/redact"})
 _IGNORED: Final = {
     "orders/paid": "orders/create told it",
-    "orders/delete": "taken off the shop's list: a cancellation says so before",
     "customers/delete": "an account was closed: customers/redact says when it is to be forgotten",
     "fulfillment_orders/line_items_prepared_for_pickup": "names no order: its fulfilment tells when it is ready",
 }
@@ -82,7 +82,7 @@ class Shopify:
         Args:
             secret: the app's client secret.
             secret_key: keys the ids of guests.
-            clock: UTC, for the privacy topics, which may come without any moment.
+            clock: UTC, for the privacy topics and what is deleted, which come without any moment.
 
         Raises:
             ValueError: the secret is empty.
@@ -97,6 +97,7 @@ class Shopify:
             "orders/updated": self._updated,
             "orders/edited": self._edited,
             "orders/cancelled": self._cancelled,
+            "orders/delete": self._deleted,
             "orders/fulfilled": self._sent,
             "orders/partially_fulfilled": self._sent,
             _SPLIT: self._fulfilled,
@@ -199,6 +200,10 @@ class Shopify:
         order = read(payloads.Cancelled, payload)
         values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at, "test": order.test}
         return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"}), *of_order(shop, order)]
+
+    def _deleted(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
+        order = read(payloads.Deleted, payload)
+        return [build(OrderWithdrawn, {"shop": shop, "order_id": order.id, "at": self._clock()}, names=_NAMES)]
 
     def _refunded(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         refund = read(payloads.Refund, payload)

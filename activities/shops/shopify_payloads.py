@@ -250,6 +250,12 @@ class Cancelled(Payload):
     refunds: Many[Refunded]
 
 
+class Deleted(Payload):
+    """`orders/delete`."""
+
+    id: Id
+
+
 class Refund(Refunded):
     """`refunds/create`."""
 

@@ -14,7 +14,8 @@ What its documents leave open is read off its own code, `includes/class-wc-webho
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -24,18 +25,22 @@ from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.signatures import check_hmac
 from activities.shops.woocommerce_orders import customer_of, order_events
 from activities.shops.woocommerce_payloads import utc
-from store.intake import CustomerUpdated, Event, build
+from store.intake import CustomerUpdated, Event, OrderWithdrawn, build
 
 _SIGNATURE: Final = "X-WC-Webhook-Signature"
 _PING: Final = re.compile(rb"webhook_id=[0-9]{1,20}")
 PING: Final = "ping"
 _ORDERS: Final = frozenset({"order.created", "order.updated", "order.restored"})
 _CUSTOMERS: Final = frozenset({"customer.created", "customer.updated"})
+_DELETED: Final = "order.deleted"
 _IGNORED: Final = {
     PING: "a ping",
-    "order.deleted": "taken off the shop's list: a cancellation says so before",
     "customer.deleted": "an account was closed: whoever asks to be forgotten is erased by their id",
 }
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 class WooCommerce:
@@ -43,12 +48,13 @@ class WooCommerce:
 
     name = "woocommerce"
 
-    def __init__(self, secret: str, *, secret_key: str) -> None:
+    def __init__(self, secret: str, *, secret_key: str, clock: Callable[[], datetime] = _now) -> None:
         """Prepare the adapter.
 
         Args:
             secret: shared with the shop's webhooks.
             secret_key: keys the ids of guests.
+            clock: UTC, for what is deleted, which comes without any moment.
 
         Raises:
             ValueError: the secret is empty.
@@ -57,6 +63,7 @@ class WooCommerce:
             raise ValueError("the WooCommerce secret may not be empty")
         self._secret = secret.encode()
         self._secret_key = secret_key
+        self._clock = clock
 
     def verify(self, delivery: Delivery) -> None:
         """See `Source.verify`; a ping is unsigned and passes."""
@@ -80,9 +87,17 @@ class WooCommerce:
         topic = self.topic(delivery)
         if topic in _ORDERS:
             return order_events(delivery.payload, shop=_shop(delivery), secret_key=self._secret_key)
+        if topic == _DELETED:
+            return [_withdrawn(delivery.payload, _shop(delivery), self._clock())]
         if topic in _CUSTOMERS:
             return [_customer(delivery.payload, _shop(delivery))]
         return Ignored(_IGNORED.get(topic, "unknown topic"))
+
+
+def _withdrawn(payload: Mapping[str, Any], shop: str, at: datetime) -> Event:
+    """An order in the trash: of it WooCommerce says its id alone."""
+    values = {"shop": shop, "order_id": read(payloads.Deleted, payload).id, "at": at}
+    return build(OrderWithdrawn, values, names={"order_id": "id"})
 
 
 def _is_ping(delivery: Delivery) -> bool:

@@ -2,8 +2,9 @@
 
 https://developer.woocommerce.com/docs/apis/rest-api/v3/orders/
 
-- An order is placed when its customer has paid or promised to: `pending` waits for the checkout's payment and `failed`
-  did not get it. One that was cancelled without a payment may never have been placed, so only its end is told.
+- An order is placed when its customer has paid or promised to: `pending` waits for the checkout's payment. `failed` did
+  not get it: an order that was placed before, by invoice say, is then not to be sent; nor is one in the trash. One that
+  was cancelled without a payment may never have been placed, so only its end is told.
 - A price of a line is what was paid for one, tax and discounts in it, since that is what a refund pays back.
 - Parcels are what extensions keep of them, see `woocommerce_parcels`.
 - An order whose every shipping line is a local pick-up (`local_pickup`, `pickup_location`, `local_pickup_plus`) is
@@ -35,11 +36,13 @@ from store.intake import (
     OrderCreated,
     OrderEdited,
     OrderRefunded,
+    OrderWithdrawn,
     build,
 )
 
 MARK: Final = "_postlude"
-_NOT_PLACED: Final = frozenset({"pending", "failed", "checkout-draft", "auto-draft", "draft", "new", "trash"})
+_NOT_PLACED: Final = frozenset({"pending", "checkout-draft", "auto-draft", "draft", "new"})
+_WITHDRAWN: Final = frozenset({"failed", "trash"})
 _CALLED_OFF: Final = frozenset({"cancelled", "refunded"})
 _NAMES: Final = {
     "email": "billing.email",
@@ -65,6 +68,9 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
     """
     order = read(payloads.Order, payload)
     status = status_of(order)
+    if status in _WITHDRAWN:
+        changed = utc(order.date_modified_gmt) or utc(order.date_created_gmt)
+        return [build(OrderWithdrawn, {"shop": shop, "order_id": order.id, "at": changed}, names=_CHANGED)]
     if status in _NOT_PLACED:
         return Ignored(f"not placed: the order is {status}")
     changed = utc(order.date_modified_gmt) or utc(order.date_created_gmt)

@@ -162,6 +162,12 @@ class Order(Payload):
     shipping_status: Text = None
 
 
+class Deleted(Payload):
+    """`order.deleted`."""
+
+    id: Id
+
+
 class Customer(Payload):
     """An account."""
 

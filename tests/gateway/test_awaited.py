@@ -1,12 +1,13 @@
 """What is still waited for, through the real endpoints: refunds before it left, ways back, days that nobody means."""
 
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from journey.facts import attention, delivery_state
 from journey.parcels import ParcelStatus
 from store import views
+from tests.gateway.shopfront import of_woo
 from tests.gateway.test_fulfilments import SHOP, fulfilment, journey, order, shown, told
 from tests.journey.stories import PLAYBOOK
 
@@ -33,8 +34,8 @@ def refund(number, *lines, amount="49.90", status="success", **changes):
     } | changes
 
 
-async def page(gate, number):
-    return (await gate.client.get(gate.links.order(SHOP, str(number)))).text
+async def page(gate, number, shop=SHOP):
+    return (await gate.client.get(gate.links.order(shop, str(number)))).text
 
 
 @pytest.mark.parametrize("status", ["success", "pending"])
@@ -102,6 +103,58 @@ async def test_what_is_scanned_on_the_way_back_is_no_news_for_its_customer(gate)
     played = journey(gate, 65, days=1)
     assert not [key for key in played.sent if key.startswith("out_for_delivery")]
     assert "returning" in attention(played.state, PLAYBOOK, played.now)
+
+
+async def woo(gate, topic, body):
+    answer = await gate.send.woo(topic, body)
+    assert answer.is_success, answer.text
+    await gate.relay.drain()
+    gate.clock.forward(minutes=1)
+
+
+@pytest.mark.parametrize(
+    ("topic", "gone"),
+    [("order.deleted", {"id": 70}), ("order.updated", {"status": "trash"}), ("order.updated", {"status": "failed"})],
+)
+async def test_an_order_that_its_shop_took_off_its_list_is_not_waited_for(gate, topic, gone):
+    """WooCommerce tells no cancellation then; nobody is told anything, and a restored order is waited for again."""
+    await woo(gate, "order.created", woo_order())
+    body = gone if topic == "order.deleted" else woo_order(date_modified_gmt="2026-11-22T09:58:00") | gone
+    await woo(gate, topic, body)
+
+    played = journey(gate, 70, shop="woo.example")
+    assert set(played.sent) <= {"order_confirmation", "welcome"}
+    assert attention(played.state, PLAYBOOK, played.now) == ()
+    assert "We are packing it" not in await page(gate, 70, shop="woo.example")
+
+    # A deletion has no moment of its own: it is of when it came, by the clock on the wall.
+    restored = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%S")
+    await woo(gate, "order.restored", woo_order(date_modified_gmt=restored))
+    assert journey(gate, 70, shop="woo.example").state.to_be_sent
+
+
+async def test_an_order_that_left_stays_sent_where_its_shop_tidies_up(gate):
+    """What travels is followed on."""
+    await woo(gate, "order.created", woo_order())
+    await woo(gate, "order.updated", woo_order(status="completed", date_modified_gmt="2026-11-22T09:58:00"))
+    await woo(gate, "order.deleted", {"id": 70})
+    await told(gate, ("orders/create", order(71)), ("fulfillments/create", fulfilment(71, "JJD7100")))
+    await told(gate, ("orders/delete", {"id": 71}))
+
+    assert delivery_state(journey(gate, 70, days=1, shop="woo.example").state) == "dispatched"
+    assert delivery_state(journey(gate, 71, days=1).state) == "dispatched"
+
+
+async def test_a_checkout_that_nobody_finished_waits_for_nothing(gate):
+    """A failed payment of an order that never was."""
+    await woo(gate, "order.updated", woo_order(status="failed"))
+    await told(gate, ("orders/delete", {"id": 72}))
+
+    assert {(row["status"], row["note"]) for row in await gate.rows()} == {("dispatched", "nothing is known of it")}
+
+
+def woo_order(**changes):
+    return of_woo(70, date_created_gmt="2026-11-22T09:50:00", date_modified_gmt="2026-11-22T09:50:00") | changes
 
 
 @pytest.mark.parametrize("day", ["0001-01-01T00:00:00Z", "2020-01-01", "2199-12-31", "9999-12-31T00:00:00Z", "soon", 7])

@@ -188,13 +188,18 @@ def test_an_order():
     [
         ({"status_id": 0}, "not placed: the checkout was not finished"),
         ({"status_id": 1}, "not placed: the checkout was not finished"),
-        ({"is_deleted": True}, "the order is archived"),
         ({"products": [], "date_modified": ORDER["date_created"]}, "no lines"),
     ],
 )
 def test_what_is_no_order_is_ignored(changes, reason):
-    """An unfinished checkout and an archived order tell a journey nothing."""
+    """An unfinished checkout tells a journey nothing."""
     assert _said(**changes) == Ignored(reason)
+
+
+def test_an_archived_order_is_not_to_be_sent():
+    """As of when it was read: nothing says when it was archived."""
+    (gone,) = _said(is_deleted=True)
+    assert (gone.type, gone.order_id, gone.at) == ("order.withdrawn", "250", READ)
 
 
 @pytest.mark.parametrize("status", [5, 6])

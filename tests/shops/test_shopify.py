@@ -337,7 +337,7 @@ def test_what_does_not_say_how_the_order_stands_is_read_from_the_api(topic, payl
 
 @pytest.mark.parametrize(
     "topic",
-    ["orders/paid", "orders/delete", "customers/delete", "fulfillment_orders/line_items_prepared_for_pickup"],
+    ["orders/paid", "customers/delete", "fulfillment_orders/line_items_prepared_for_pickup"],
 )
 def test_topics_that_tell_nothing_of_their_own_are_ignored_with_a_reason(topic):
     """They are rightly sent; what they mean is told by another topic."""
@@ -357,6 +357,12 @@ CUSTOMER = {
     "email_marketing_consent": {"state": "subscribed", "consent_updated_at": "2026-11-01T00:00:00Z"},
     "sms_marketing_consent": {"state": "unsubscribed", "consent_updated_at": None},
 }
+
+
+def test_an_order_that_is_deleted_is_not_to_be_sent():
+    """Shopify says its id alone."""
+    (gone,) = _said("orders/delete", {"id": 42})
+    assert (gone.type, gone.order_id) == ("order.withdrawn", "42")
 
 
 def test_an_account_and_its_consents_each_since_their_own_moment():

@@ -165,7 +165,7 @@ def test_an_order():
     assert _said(customer_id=26)[0].customer.customer_id == "26"
 
 
-@pytest.mark.parametrize("status", ["pending", "failed", "checkout-draft", "trash"])
+@pytest.mark.parametrize("status", ["pending", "checkout-draft", "draft"])
 def test_what_was_not_paid_or_promised_is_no_order_yet(status):
     """A checkout that waits for its payment, or did not get it, is confirmed to nobody."""
     assert _said(status=status) == Ignored(f"not placed: the order is {status}")
@@ -344,7 +344,15 @@ def test_a_customer():
     assert caught.value.field == "id"
 
 
-@pytest.mark.parametrize("topic", ["order.deleted", "customer.deleted", "product.updated", "action.woocommerce_x"])
+@pytest.mark.parametrize("status", ["failed", "trash"])
+def test_what_failed_or_was_thrown_away_is_not_to_be_sent(status):
+    """Of what is deleted WooCommerce says the id alone."""
+    (gone,) = _said(status=status)
+    (deleted,) = _said({"id": 727}, "order.deleted")
+    assert (gone.type, deleted.type, gone.order_id, deleted.order_id) == (*["order.withdrawn"] * 2, "727", "727")
+
+
+@pytest.mark.parametrize("topic", ["customer.deleted", "product.updated", "action.woocommerce_x"])
 def test_other_topics_are_taken_and_ignored(topic):
     """A webhook that is refused too often is switched off, so what means nothing here is taken."""
     assert isinstance(_said({"id": 1}, topic), Ignored)
