@@ -1,7 +1,12 @@
 # syntax=docker/dockerfile:1
 
-FROM python:3.13-slim-trixie AS build
-COPY --from=ghcr.io/astral-sh/uv:0.13 /uv /bin/uv
+# By name here; by digest in a build of yours: --build-arg PYTHON=python:3.13-slim-trixie@sha256:…
+ARG PYTHON=python:3.13-slim-trixie
+ARG UV=ghcr.io/astral-sh/uv:0.13
+FROM ${UV} AS uv
+
+FROM ${PYTHON} AS build
+COPY --from=uv /uv /bin/uv
 ENV UV_COMPILE_BYTECODE=1 \
     UV_CACHE_DIR=/cache/uv \
     UV_LINK_MODE=copy \
@@ -20,9 +25,11 @@ RUN --mount=type=cache,target=/cache/uv \
 COPY . .
 RUN --mount=type=cache,target=/cache/uv \
     uv sync --locked --no-dev --no-editable ${WITHOUT}
+# What is in it, as CycloneDX.
+RUN .ci/sbom > /opt/postlude/sbom.cdx.json
 
 
-FROM python:3.13-slim-trixie
+FROM ${PYTHON}
 RUN useradd --uid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin postlude
 COPY --from=build /opt/postlude /opt/postlude
 ENV PATH=/opt/postlude/bin:$PATH \

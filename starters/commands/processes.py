@@ -8,6 +8,7 @@ from starters.publishing import bring_shops, publish_if_none
 from starters.serving import run_gateway
 from starters.stack import Stack, stopped, whole_stack
 from starters.terminal import echo
+from store import roles
 from store.migrate import migrate
 from workers.logs import configure
 from workers.loop import run
@@ -28,9 +29,21 @@ def migrate_database() -> None:
         echo(line)
 
 
+@database.command("roles")
+def print_roles() -> None:
+    """Print the SQL that makes the roles of gateway and workers; `db migrate` then gives them their rights.
+
+    For the owner, such as `postlude db roles | psql URL`, who then gives each a password.
+    """
+    echo(roles.creation())
+
+
 async def _migrate(settings: Settings, dsn: str) -> list[str]:
     applied = await migrate(dsn)
     lines = [f"applied {name}" for name in applied] or ["the database is up to date"]
+    granted = await roles.grant(dsn)
+    if granted:
+        lines.append(f"rights given to {', '.join(granted)}")
     published = await publish_if_none(dsn, settings.playbook_path)
     brought = await bring_shops(dsn, load_shops(settings).values())
     lines += [f"published the playbook of {shop}, since it had none" for shop in brought]

@@ -25,8 +25,10 @@ from starters.fast_forward import Clocks
 from starters.journeys import TemporalJourneys
 from store import playbooks
 from store.pool import Pool
+from store.roles import WORKER
 from tests.support.counter import Unasked
 from tests.support.orders import Order, put, put_parcel
+from tests.support.roles import running_as
 from workers.settings import Settings
 from workers.worker import build_worker, playbooks_kept_fresh
 from workflows.order_journey import OrderJourney
@@ -118,14 +120,14 @@ async def world(
         Clocks(client),
     )
     links = Links("test-secret-key", "http://shop.test")
-    async with playbooks_kept_fresh(pool, PLAYBOOKS):
+    async with playbooks_kept_fresh(pool, PLAYBOOKS), running_as(pool.dsn, WORKER) as own:
         if not with_worker:
             yield made
             return
         senders = Senders.of(provider)
         worker = build_worker(
             client,
-            pool,
+            own,
             settings,
             senders=senders,
             templates=templates,
