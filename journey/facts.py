@@ -136,7 +136,9 @@ def _under_way(state: JourneyState, live: Sequence[Parcel]) -> str:
     if made_good:
         said.append(f"{made_good} made good")
     if not said:
-        said.append("ready in the store" if all(parcel.pickup for parcel in live) else "dispatched")
+        collected = all(parcel.pickup for parcel in live)
+        ready = any(parcel.waiting_at is not None for parcel in live)
+        said.append("dispatched" if not collected else "ready in the store" if ready else "to be collected")
     return ", ".join(said)
 
 

@@ -33,6 +33,8 @@ _PARCEL_STATUS = {
     "failure": ParcelStatus.EXCEPTION,
 }
 _PICKUP: Final = frozenset({"ready_for_pickup", "picked_up"})
+_CALLED_OFF: Final = frozenset({"cancelled", "error", "failure"})
+"""Of a fulfilment: what failed was not sent, whatever was said of it before."""
 
 
 def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ignored:
@@ -41,12 +43,10 @@ def parcels(shop: str, fulfilment: payloads.Fulfilment) -> Sequence[Event] | Ign
     One that was sent without a number is a parcel of its own; so is whatever stands in a number's place.
     """
     texts = [text for text in (*fulfilment.tracking_numbers, fulfilment.tracking_number) if text and text.strip()]
-    if fulfilment.status in {"error", "failure"}:
-        return Ignored("the fulfilment failed")
     numbers = [number.written for number in tracking_numbers("\n".join(texts))]
     said_at = fulfilment.said_at or fulfilment.updated_at or fulfilment.created_at
     about = {"shop": shop, "order_id": fulfilment.order_id, "fulfilment_id": fulfilment.id}
-    if fulfilment.status == "cancelled":
+    if fulfilment.status in _CALLED_OFF:
         gone = {**about, "fulfilment_id": fulfilment.id or WHOLE_ORDER, "at": said_at, "tracking_numbers": texts}
         return [build(ShipmentCancelled, gone, names=_NAMES | {"at": "updated_at"})]
     pickup = not numbers and fulfilment.shipment_status in _PICKUP

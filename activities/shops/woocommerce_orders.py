@@ -117,13 +117,19 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
 
 
 def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | None) -> list[Event]:
-    """Each refund that moved money; with the last one of an order that is `refunded` all was paid back."""
+    """Each refund that moved money; with the last one of an order that is `refunded` all was paid back.
+
+    They do not say what they are of: only where they come to all that the goods cost, the last is of all goods.
+    """
     paid = [(refund, amount) for refund in order.refunds if (amount := rounded(-refund.total, order.currency)) > 0]
     whole = status_of(order) == "refunded"
     if whole and not paid:
         values = {**facts, "at": changed, "refund_id": ALL_BACK, "amount": 0, "full": True}
         return [build(OrderRefunded, values, names=_CHANGED)]
     names = _CHANGED | {"refund_id": "refunds.id", "amount": "refunds.total"}
+    bought = [line for line in order.line_items if line.quantity > 0]
+    worth = rounded(sum((line.total + line.total_tax for line in bought), Decimal(0)), order.currency)
+    goods = [(sku_of(line), line.quantity) for line in bought] if sum(amount for _, amount in paid) >= worth > 0 else []
     return [
         build(
             OrderRefunded,
@@ -133,6 +139,7 @@ def _refunds(order: payloads.Order, facts: Mapping[str, Any], changed: str | Non
                 "refund_id": refund.id,
                 "amount": amount,
                 "full": whole and place == 0,
+                "units": goods if place == 0 else [],
                 "said_at": changed,
             },
             names=names,

@@ -145,6 +145,26 @@ async def test_an_order_that_left_stays_sent_where_its_shop_tidies_up(gate):
     assert delivery_state(journey(gate, 71, days=1).state) == "dispatched"
 
 
+async def test_woocommerces_refund_of_all_that_the_goods_cost_is_of_all_goods(gate):
+    """Its refunds say no more than their sums: with the shipping kept, nothing is left to be sent."""
+    await woo(gate, "order.created", woo_order(total="35.00"))
+    part = {"id": 1, "reason": "", "total": "-12.00"}
+    later = {"total": "35.00", "date_modified_gmt": "2026-11-22T09:58:00"}
+    await woo(gate, "order.updated", woo_order(refunds=[part], **later))
+    assert journey(gate, 70, days=1, shop="woo.example").state.to_be_sent
+    await woo(gate, "order.updated", woo_order(refunds=[{"id": 2, "reason": "", "total": "-18.00"}, part], **later))
+
+    assert not journey(gate, 70, days=1, shop="woo.example").state.to_be_sent
+
+
+async def test_a_fulfilment_that_failed_was_not_sent(gate):
+    """Whatever was said of it before: it has still to leave, and its customer is told if it does not."""
+    await told(gate, ("orders/create", order(73)), ("fulfillments/create", fulfilment(73, "JJD7300")))
+    await told(gate, ("fulfillments/update", fulfilment(73, "JJD7300", minute=57, status="failure")))
+
+    assert (journey(gate, 73, days=1).state.to_be_sent, await shown(gate, 73)) == (True, [])
+
+
 async def test_a_checkout_that_nobody_finished_waits_for_nothing(gate):
     """A failed payment of an order that never was."""
     await woo(gate, "order.updated", woo_order(status="failed"))

@@ -5,7 +5,7 @@ import pytest
 from journey.facts import attention, delivery_state
 from journey.parcels import ParcelStatus as S
 from tests.journey.driver import Drive
-from tests.journey.makers import after, delivered, order, pickup, scan, shipped
+from tests.journey.makers import after, delivered, folded, order, pickup, scan, shipped
 from tests.journey.stories import PLAYBOOK, story
 
 PACKED = pickup(after(0.5))
@@ -58,6 +58,7 @@ def test_what_nobody_collects_is_told_when_its_time_is_over():
     assert after(8) == journey.sent_at("pickup_not_collected:P1")
     assert attention(journey.state, PLAYBOOK, journey.now) == ("pickup_not_collected",)
     assert delivery_state(journey.state) == "ready in the store"
+    assert delivery_state(folded(pickup(after(1)))) == "to be collected"
 
 
 @pytest.mark.parametrize("status", [S.RETURNING, S.RETURNED])

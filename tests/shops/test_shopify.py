@@ -204,6 +204,8 @@ def test_a_fulfilment_update_tells_the_parcels_state():
     """Shopify's own tracking is a word about this order's parcel; a cancelled fulfilment has none any more."""
     _, delivered = _said("fulfillments/update", FULFILMENT, shipment_status="delivered")
     (cancelled,) = _said("fulfillments/update", FULFILMENT, status="cancelled")
+    for status in ("error", "failure"):
+        assert _said("fulfillments/update", FULFILMENT, status=status) == [cancelled]
     assert (delivered.status, delivered.at.day) == (ParcelStatus.DELIVERED, 24)
     assert delivered.subject == "order:acme.myshopify.com:820982911946154508"
     assert (cancelled.type, cancelled.fulfilment_id, cancelled.at.day) == ("shipment.cancelled", "123456", 24)
