@@ -4,6 +4,7 @@ A shop's secret proves that shop and no other: what a body or an unsigned header
 deployment's own secrets speak for every shop that has no file, and its carriers for the parcels of all.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from activities.shops.protocol import (
 )
 from store import intake
 
+_KEY_LENGTH = 255
 _OWN: frozenset[str] = frozenset({"events", "shopify", "woocommerce", "bigcommerce"})
 """The endpoints of shops; all others are of those who carry parcels or messages."""
 
@@ -41,8 +43,19 @@ class Door:
     names: frozenset[str] = frozenset()
 
     def key(self, event_id: str) -> str:
-        """The event's id in the inbox: a shop cannot take the place of another's by guessing its id."""
-        return event_id if self.shop is None else f"{self.shop}\n{event_id}"
+        """The event's id in the inbox, see `key_of`."""
+        return key_of(self.shop, event_id)
+
+
+def key_of(shop: str | None, event_id: str) -> str:
+    """An event's id in the inbox, fit for the database's unique key: as it is, or hashed when it is long or odd.
+
+    A shop's is its own: it cannot take the place of another's event by guessing its id.
+    """
+    if shop is None and len(event_id) <= _KEY_LENGTH and event_id.isprintable():
+        return event_id
+    said = event_id if shop is None else f"{shop}\n{event_id}"
+    return "sha256:" + hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class Doors:

@@ -5,7 +5,6 @@ so the answer depends on the database alone. While Temporal is away webhooks are
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -46,7 +45,6 @@ _log = structlog.get_logger(__name__)
 BODY_LIMIT = 1024 * 1024
 """Bytes of a webhook's body; Shopify's largest orders stay well below."""
 _DISCARDED = 4 * BODY_LIMIT
-_KEY_LENGTH = 255
 _TOPIC_LENGTH = 100
 _RETRY = {"Retry-After": "5"}
 
@@ -167,7 +165,7 @@ async def _taken(services: Services, doors: Doors, door: Door, delivery: Deliver
         topic = cleaning.plain(source.topic(delivery), _TOPIC_LENGTH)
         with noticing() as lost:
             translated = doors.for_its_shop(door, source.translate(delivery))
-        key = _key(door.key(source.event_id(delivery)))
+        key = door.key(source.event_id(delivery))
         outcome = await _keep(services, delivery, translated, source=source.name, key=key, topic=topic, lost=lost)
     except Malformed as error:
         _log.warning("malformed", source=source.name, topic=topic, field=error.field, problem=error.problem)
@@ -262,10 +260,3 @@ async def _read(request: Request) -> bytes | None:
         elif size > BODY_LIMIT + _DISCARDED:
             return None
     return bytes(body) if size <= BODY_LIMIT else None
-
-
-def _key(event_id: str) -> str:
-    """An event id fit for the database's unique key: as it is, or hashed when it is long or odd."""
-    if len(event_id) <= _KEY_LENGTH and event_id.isprintable():
-        return event_id
-    return "sha256:" + hashlib.sha256(event_id.encode("utf-8", "surrogatepass")).hexdigest()

@@ -45,7 +45,8 @@ _TEMPORAL_PORTS: Final = (7233, 8233)
 class Stack:
     """What is up. `mail`, `dev_url` and `ui_url` are None where the part is not embedded; `settings` are complete.
 
-    `operations_url` has figures and readiness, `dev_url` the mails that were caught. `playbook` finds a published
+    `operations_url` has figures and readiness, `dev_url` the mails that were caught. `links_of` makes the links of a
+    shop, `playbook` finds a published
     playbook by its digest.
     """
 
@@ -55,7 +56,7 @@ class Stack:
     pool: Pool
     client: Client
     templates: Templates
-    links: Links
+    links_of: Callable[[str], Links]
     playbook: Callable[[str], Playbook]
     mail: MailCatcher | None
     dev_url: str | None
@@ -161,7 +162,7 @@ async def whole_stack(
             pool=pool,
             client=client,
             templates=templates,
-            links=parts.rest.links,
+            links_of=lambda shop: parts.of(shop).links,
             playbook=PLAYBOOKS.get,
             mail=embedded.catcher,
             dev_url=dev_url,

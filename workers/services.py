@@ -128,8 +128,6 @@ async def shop_parts(
     """
     channels = tuple(channels)
     keys = settings.keys_of_links
-    # Where several share an address the shop stands in the path; one alone has the short one.
-    sharing = sum(not shop.own_address for shop in shops)
     async with AsyncExitStack() as open_parts:
 
         def made(own: Settings, its: Templates, links: Links) -> ShopParts:
@@ -142,7 +140,7 @@ async def shop_parts(
         rest = made(settings, templates, Links(keys, settings.public_url))
         parts: dict[str, ShopParts] = {}
         for shop in shops:
-            path = f"/s/{shop.id}" if sharing > 1 and not shop.own_address else ""
+            path = "" if shop.own_address else f"/s/{shop.id}"
             links = Links(keys, shop.settings.public_url, shop=shop.id, path=path)
             try:
                 its = load_templates(shop.settings, shop.brand)

@@ -14,7 +14,7 @@ def demo(
     leave: Annotated[bool, typer.Option("--exit", help="End by itself instead of staying up.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="With --exit: print one JSON object, nothing else.")] = False,
 ) -> None:
-    """Run a sample shop: ten orders, from checkout to win-back, each on a clock of its own."""
+    """Run two sample shops: eleven orders, from checkout to win-back, each on a clock of its own."""
     if as_json and not leave:
         raise typer.BadParameter("--json needs --exit: the object is printed at the end", param_hint="--json")
     code = run(run_demo(settings_from_environment(), leave=leave, as_json=as_json))

@@ -19,7 +19,9 @@ from starters.local import resolved
 from starters.terminal import Screen, echo, styled
 from store import privacy, shop_sync
 from store.shop_sync import Run, ShopErasedError, Standing
+from workers.services import apis_of
 from workers.settings import Settings
+from workers.shops import load_shops
 
 app = typer.Typer(
     help="The shops whose own APIs are read, so that no order depends on a webhook.", no_args_is_help=True
@@ -213,10 +215,7 @@ async def _apis(settings: Settings) -> AsyncIterator[ShopApis]:
         SettingMissingError: the secret that keys guests' ids is not set.
     """
     settings = resolved(settings)
-    try:
-        apis = ShopApis.named_by(settings.given("shop_urls"), secret_key=settings.needed("secret_key"))
-    except ValueError as error:
-        raise CommandError(str(error)) from error
+    apis = apis_of(settings, load_shops(settings).values())
     try:
         yield apis
     finally:

@@ -1,4 +1,4 @@
-"""`postlude demo`: a sample shop's ten orders, from checkout to win-back in half a minute.
+"""`postlude demo`: eleven orders of two shops, from checkout to win-back in half a minute.
 
 Nothing here is special to the product: the orders come in through the real webhook endpoints with real signatures,
 remedies are chosen on the real page and made good by a shop's backend that is asked as any other, and only the

@@ -28,6 +28,7 @@ def scan(
             "carrier": carrier,
             "status": status,
             "status_detail": detail,
+            "updated_at": at.isoformat(),
             "est_delivery_date": None if estimate is None else estimate.isoformat(),
             "tracking_details": [
                 {

@@ -9,6 +9,7 @@ from rich.text import Text
 from journey.base import workflow_id
 from starters.account import Account
 from starters.demo.calendar import Diary, calendar, totals
+from starters.demo.second_shop import SHOP
 from starters.demo.sides import Sides, side_by_side
 from starters.demo.story import Presses, Story
 from starters.stack import Stack
@@ -30,9 +31,11 @@ class Report(BaseModel):
 def links_of(stack: Stack, played: list[Story]) -> dict[str, str]:
     """Of the pages those of the split order and of the remedy that was chosen, of the journeys that one's."""
     split, lost = (next(one for one in played if one.name == name) for name in ("split", "lost"))
-    links = {"order_page": stack.links.order(split.shop, split.order_id)}
+    links = {"order_page": stack.links_of(split.shop).order(split.shop, split.order_id)}
     part = next(beat.does.part for beat in lost.beats if isinstance(beat.does, Presses))
-    links["remedy_page"] = stack.links.remedy(lost.shop, lost.order_id, part)
+    links["remedy_page"] = stack.links_of(lost.shop).remedy(lost.shop, lost.order_id, part)
+    second = next(one for one in played if one.shop == SHOP)
+    links["second_shop"] = stack.links_of(SHOP).order(second.shop, second.order_id)
     if stack.dev_url is not None:
         links["mails"] = f"{stack.dev_url}/dev/mails"
     links["figures"] = f"{stack.operations_url}/metrics"
@@ -73,6 +76,7 @@ def show(
         "mails": "every mail",
         "order_page": "the page of the split order",
         "remedy_page": "the page of the lost parcel",
+        "second_shop": "the second shop's page",
         "temporal_ui": "Temporal UI",
         "workflow": "the lost order there",
         "figures": "figures for operators",

@@ -1,9 +1,10 @@
-"""The ten orders of the demo. Each run has ids of its own, so a home can be used again."""
+"""The eleven orders of the demo. Each run has ids of its own, so a home can be used again."""
 
 from journey.remedies import Choice
 from starters.demo.carriers import lost, moving, nearly, there
 from starters.demo.orders_shopify import cancelled, late, no_consent
 from starters.demo.payloads import OWN_SHOP, collected, line, ordered, person, ready, reviewed, shipped
+from starters.demo.second_shop import SHOP
 from starters.demo.story import Defaults, Presses, Story, beat
 
 
@@ -13,7 +14,7 @@ def own_id(run: int, number: int) -> str:
 
 
 def stories(run: int) -> list[Story]:
-    """The ten orders of that run (from 1)."""
+    """The eleven orders of that run (from 1)."""
     return [
         _first(run),
         _again(run),
@@ -25,6 +26,7 @@ def stories(run: int) -> list[Story]:
         _stuck(run),
         cancelled(run),
         no_consent(run),
+        _second_shops(run),
     ]
 
 
@@ -73,6 +75,34 @@ def _again(run: int) -> Story:
             beat(3, "21:40", there(parcel, "DHL")),
         ),
         follows="first",
+    )
+
+
+def _second_shops(run: int) -> Story:
+    """Under an id that the first shop has, too."""
+    order, parcel = own_id(run, 1), f"JD01{run:04d}0011"
+    who = {
+        "customer_id": f"wiebke-{run}",
+        "email": "wiebke@example.com",
+        "first_name": "Wiebke",
+        "consent": {"email_marketing": True},
+    }
+    lines = [line("AS-2", "Assam, zweite Pflückung", "18.00", "tea")]
+    return Story(
+        name="second_shop",
+        kind="second shop",
+        title="another shop, in German",
+        person="Wiebke",
+        city="Hamburg",
+        zone="Europe/Berlin",
+        shop=SHOP,
+        order_id=order,
+        place=ordered(order, "EUR", "18.00", who, lines, shop=SHOP),
+        beats=(
+            beat(1, "11:15", shipped(order, parcel, "DHL", days=2, shop=SHOP)),
+            beat(3, "08:40", nearly(parcel, "DHL")),
+            beat(3, "12:05", there(parcel, "DHL")),
+        ),
     )
 
 

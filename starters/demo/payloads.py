@@ -31,9 +31,17 @@ def line(sku: str, title: str, price: str, category: str, *, kind: str = "physic
     return {"sku": sku, "title": title, "quantity": 1, "unit_price": price, "category": category, "kind": kind}
 
 
-def ordered(order: str, currency: str, total: str, customer: Mapping[str, Any], lines: list[Mapping[str, Any]]) -> Said:
+def ordered(
+    order: str,
+    currency: str,
+    total: str,
+    customer: Mapping[str, Any],
+    lines: list[Mapping[str, Any]],
+    *,
+    shop: str = OWN_SHOP,
+) -> Said:
     """`order.created`."""
-    data = {"shop": OWN_SHOP, "order_id": order, "channel": "online", "currency": currency, "total": total}
+    data = {"shop": shop, "order_id": order, "channel": "online", "currency": currency, "total": total}
 
     def say(senders: Senders, at: datetime) -> Post:
         return senders.event(
@@ -43,12 +51,14 @@ def ordered(order: str, currency: str, total: str, customer: Mapping[str, Any], 
     return say
 
 
-def shipped(order: str, parcel: str, carrier: str, *, days: int, lines: list[str] | None = None) -> Said:
+def shipped(
+    order: str, parcel: str, carrier: str, *, days: int, lines: list[str] | None = None, shop: str = OWN_SHOP
+) -> Said:
     """`shipment.created`, promised in `days`; `lines` are the SKUs in it, None when the shop does not say."""
 
     def say(senders: Senders, at: datetime) -> Post:
         data: dict[str, Any] = {
-            "shop": OWN_SHOP,
+            "shop": shop,
             "order_id": order,
             "occurred_at": at.isoformat(),
             "tracking_number": parcel,

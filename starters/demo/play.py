@@ -160,7 +160,7 @@ class Player:
         """The remedy's page, out of its mail; where the mail went somewhere else, the one that it leads to."""
         caught = self.stack.mail.messages() if self.stack.mail is not None else []
         mail = next((mail for mail in caught if mail.order == story.order and mail.touch == key), None)
-        link = self.stack.links.remedy(story.shop, story.order_id, part)
+        link = self.stack.links_of(story.shop).remedy(story.shop, story.order_id, part)
         return page_of(mail) if mail is not None else f"/r/{link.rpartition('/')[2]}"
 
     async def _made_good(self, story: Story, http: Any, part: str, at: datetime) -> None:

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.live import Live
 
 from starters.account import Account, account
+from starters.demo import second_shop
 from starters.demo.backend import Backend
 from starters.demo.calendar import Diary, totals
 from starters.demo.ending import Report, links_of, show
@@ -33,6 +34,7 @@ from store.pool import Pool
 from workers.logs import configure
 from workers.mail_catcher import CaughtMail
 from workers.settings import Settings
+from workers.shops import load_shops
 
 LOG: Final = "demo.log"
 OPERATORS: Final = "operators@fernhill.example"
@@ -107,9 +109,9 @@ async def _run(settings: Settings, terminal: TextIO, *, leave: bool, as_json: bo
 
 
 def _with_shop(settings: Settings, url: str) -> Settings:
-    """The settings with the sample shop's own backend, and with its people's mailbox where mails are caught."""
+    """The settings with the shop's own backend, the second shop, and a mailbox for people where mails are caught."""
     urls = [one for one in (settings.given("shop_urls"), url) if one]
-    more: dict[str, object] = {"shop_urls": SecretStr(" ".join(urls))}
+    more: dict[str, object] = {"shop_urls": SecretStr(" ".join(urls)), "shops": second_shop.write(settings.home)}
     if settings.alert_url is None and settings.email_url is None:
         more["alert_url"] = SecretStr(f"mailto:{OPERATORS}")
     return settings.model_copy(update=more)
@@ -120,7 +122,8 @@ def _player(stack: Stack, backend: Backend, played: list[Story]) -> Player:
         name: getattr(stack.settings, name).get_secret_value()
         for name in ("webhook_secret", "shopify_secret", "easypost_secret")
     }
-    return Player(stack, Senders(**secret), backend, played)
+    second = load_shops(stack.settings)[second_shop.SHOP].secrets["events"][0]
+    return Player(stack, Senders(**secret, second_secret=second), backend, played)
 
 
 async def _play(player: Player, view: View) -> None:

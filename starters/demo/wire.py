@@ -15,6 +15,8 @@ from standardwebhooks import Webhook
 
 from activities.shops.protocol import Delivery
 from activities.shops.shopify import Shopify
+from starters.demo.second_shop import SHOP
+from starters.doors import key_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,18 +36,24 @@ class Senders:
     webhook_secret: str
     shopify_secret: str
     easypost_secret: str
+    second_secret: str
 
     def event(self, kind: str, data: Mapping[str, Any]) -> Post:
-        """A canonical event by Standard Webhooks. Its timestamp is real time: the signature is good for minutes."""
+        """A canonical event by Standard Webhooks, by the secret of the shop that it is of.
+
+        Its timestamp is real time: the signature is good for minutes.
+        """
+        own = SHOP if data["shop"] == SHOP else None
+        secret = self.webhook_secret if own is None else self.second_secret
         now = datetime.now(UTC)
         body = json.dumps({"type": kind, "timestamp": now.isoformat(), "data": data})
         event_id = f"msg_{uuid.uuid4().hex}"
         headers = {
             "webhook-id": event_id,
             "webhook-timestamp": str(int(now.timestamp())),
-            "webhook-signature": Webhook(self.webhook_secret).sign(event_id, now, body),
+            "webhook-signature": Webhook(secret).sign(event_id, now, body),
         }
-        return Post("events", event_id, headers, body.encode())
+        return Post("events", key_of(own, event_id), headers, body.encode())
 
     def shopify(self, topic: str, shop: str, payload: Mapping[str, Any]) -> Post:
         """A Shopify webhook."""

@@ -10,6 +10,7 @@ import pytest
 
 from activities.shops import backend as shops
 from activities.shops.api import Done, Wanted
+from starters.demo import second_shop
 from starters.demo.backend import Backend
 from tests.cli.commands import postlude
 from tests.support.patience import PATIENCE
@@ -57,12 +58,12 @@ def days(side):
     return [(one["day"], one["what"]) for one in side["customer"] if not one["marketing"]]
 
 
-def test_the_demo_plays_ten_whole_journeys(played, playbook):
+def test_the_demo_plays_eleven_whole_journeys(played, playbook):
     """`postlude demo --exit --json` prints one object: every journey finished, each mail caught once, rules kept."""
     found, mails = played
     assert set(found) == {"orders", "seconds", "mails", "links", "sides"}
     orders = {order["order"]: order for order in found["orders"]}
-    assert len(orders) == 10
+    assert len(orders) == 11
     assert {order["status"] for order in orders.values()} == {"finished"}
 
     to_customers = [mail for mail in mails.messages() if OPERATORS not in mail.recipients]
@@ -182,3 +183,22 @@ def test_json_alone_is_a_wrong_use(home):
     ran = postlude("demo", "--json", environment={"POSTLUDE_HOME": str(home / "none")})
     assert (ran.code, ran.out) == (2, "")
     assert "--json needs --exit" in ran.err
+
+
+def test_a_second_shop_writes_as_itself_in_its_own_language(played):
+    """Its order has an id that the first shop has, too; nobody said what its customer speaks, the shop's file did."""
+    found, mails = played
+    orders = [tuple(order["order"].split("/")) for order in found["orders"]]
+    own = next(order_id for shop, order_id in orders if shop == second_shop.SHOP)
+    assert any(order_id == own and shop != second_shop.SHOP for shop, order_id in orders)
+    order = f"{second_shop.SHOP}/{own}"
+    theirs = [mail for mail in mails.messages() if mail.order == order and OPERATORS not in mail.recipients]
+    others = [mail for mail in mails.messages() if mail.order != order and OPERATORS not in mail.recipients]
+    assert theirs
+    for mail in theirs:
+        html, text = (mail.parsed().get_body((kind,)).get_content() for kind in ("html", "plain"))
+        assert second_shop.NAME in text
+        assert "Fernhill" not in html + text
+        assert f"/s/{second_shop.SHOP}/" in html
+        assert 'lang="de"' in html
+    assert not any(second_shop.NAME in mail.parsed().get_body(("plain",)).get_content() for mail in others)
