@@ -10,12 +10,12 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Any
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from journey.authoring import PUBLISHED, Limits
 from journey.base import Authored, Span
 from journey.contact_rules import Caps, Channel, ContactRules, Purpose, QuietHours, Topic, added
+from journey.documents import DocumentError, read_yaml
 from journey.remedies import RemedyTerms
 from journey.touches import (
     ABSENCES,
@@ -175,9 +175,9 @@ def load_playbook(text: str) -> Playbook:
         PlaybookError: with one line per mistake, naming touch and field.
     """
     try:
-        data = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError) as error:
-        raise PlaybookError(f"the playbook is not readable as YAML: {error}") from error
+        data = read_yaml(text)
+    except DocumentError as error:
+        raise PlaybookError(f"the playbook {error}") from error
     if not isinstance(data, dict):
         raise PlaybookError("the playbook is empty: it needs name, phases and touches")
     return _validated(data, None)

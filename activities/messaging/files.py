@@ -1,18 +1,14 @@
 """Reading the shop's own files: YAML into checked models, with errors a marketer can act on."""
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import BaseModel, ValidationError
 
 from activities.messaging.language import tag
+from journey.documents import DocumentError
+from journey.documents import read_yaml as read
 
-# libyaml's reads ten times as fast; a PyYAML built without it has the other.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_LONGEST = 20_000
-_MOST = 100_000
-_DEEPEST = 50
 _T = TypeVar("_T", bound=BaseModel)
 
 
@@ -39,40 +35,14 @@ def read_yaml(file: Path) -> dict[str, object]:
         TemplateError: if the file cannot be read, is no YAML or holds no mapping.
     """
     try:
-        written = file.read_text(encoding="utf-8")
-        _check_depth(written, file)
-        found = yaml.load(written, Loader=_LOADER)  # noqa: S506  both are safe ones
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as e:
-        raise TemplateError(f"{file.name} cannot be read as YAML: {e}") from e
+        found = read(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as e:
+        raise TemplateError(f"{file.name} cannot be read: {e}") from e
+    except DocumentError as e:
+        raise TemplateError(f"{file.name} {e}") from e
     if not isinstance(found, dict):
         raise TemplateError(f"{file.name} holds no mapping; see the shipped one for its shape")
-    _check_size(found, file)
     return {str(key): value for key, value in found.items()}
-
-
-def _check_depth(written: str, file: Path) -> None:
-    """Refuse what is nested so deeply that libyaml, which does not look, would take the process with it."""
-    depth = 0
-    for event in yaml.parse(written, Loader=_LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
-            raise TemplateError(f"{file.name} is nested more than {_DEEPEST} deep; see the shipped one for its shape")
-
-
-def _check_size(found: object, file: Path) -> None:
-    """Refuse what would take long to work through: one very long text, or aliases that repeat themselves."""
-    parts, stack = 0, [found]
-    while stack:
-        one = stack.pop()
-        parts += 1
-        if isinstance(one, dict):
-            stack.extend(one.values())
-        elif isinstance(one, list):
-            stack.extend(one)
-        elif isinstance(one, str) and len(one) > _LONGEST:
-            raise TemplateError(f"{file.name} has a text of {len(one)} characters; {_LONGEST} are the most")
-        if parts + len(stack) > _MOST:
-            raise TemplateError(f"{file.name} has more than {_MOST} entries, aliases counted each time; shorten it")
 
 
 def by_language(folder: Path) -> dict[str, Path]:

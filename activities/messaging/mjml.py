@@ -29,6 +29,8 @@ _BLOCK = re.compile(r"<!--%.*?%-->", re.DOTALL)
 _VALUE = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _TARGET = re.compile(r"\s(?:href|src|action|background)=\"([^\"]*)\"")
 _GUARDED = re.compile(r"\{\{[^{}]*\|\s*href\s*\}\}")
+_MOST_PARTS = 900
+_MOST_TAGS = 7000
 # Control characters, line and paragraph separators, and the marks that turn the direction of a line.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]+")
 
@@ -213,7 +215,15 @@ def _place(error: BaseException, file: str) -> str:
     return file if line is None else f"{file}, line {line}"
 
 
+def _check_tags(mjml: str, where: str, file: str) -> None:
+    """Refuse more tags than mrml can hold within each other: it does not look, and would take the process with it."""
+    for tags, most in (("<mj-", _MOST_PARTS), ("<", _MOST_TAGS)):
+        if mjml.lower().count(tags) > most:
+            raise TemplateError(f"{where}: {file} comes to more than {most} tags that begin with '{tags}'; shorten it")
+
+
 def _to_html(mjml: str, where: str, file: str) -> str:
+    _check_tags(mjml, where, file)
     try:
         out = mrml.to_html(mjml, render_options=_OPTIONS)
     except Exception as e:  # mrml raises no class of its own that could be named here

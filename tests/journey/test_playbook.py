@@ -41,7 +41,7 @@ def with_touch(**changes) -> str:
         (yaml.safe_dump(SMALL | {"touches": []}), ("touches",)),
         (yaml.safe_dump(SMALL | {"touches": ["hello"]}), ("touch 0",)),
         (yaml.safe_dump(SMALL | {"contact": {"per_day": 0}}), ("contact", "per_day")),
-        ("name: [", ("not readable as YAML",)),
+        ("name: [", ("cannot be read as YAML",)),
         ("", ("empty",)),
         ("- a list", ("empty",)),
     ],

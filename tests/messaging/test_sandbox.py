@@ -16,7 +16,7 @@ from activities.messaging.mjml import FAULTS, fill, stage_one, stage_two
 from activities.messaging.samples import samples
 from activities.messaging.templates import TemplateError, Templates
 from journey.conditions import SAMPLE, ConditionError, check_condition, holds
-from journey.playbook import Channel
+from journey.playbook import Channel, PlaybookError, load_playbook
 from journey.sandbox import MESSAGE, READABLE, NotPlainError, counted, plain
 
 PLAYBOOKS = Path(__file__).parents[2] / "playbooks"
@@ -251,6 +251,24 @@ def test_an_overlay_cannot_call_what_the_brand_is_made_of(tmp_path: Path) -> Non
             "care", next(iter(samples("marketing", "order")))[1], locale="en"
         )
     assert not proof.exists()
+
+
+@pytest.mark.parametrize("nested", ["<mj-section>{}</mj-section>", "<mj-raw><b>{}</b></mj-raw>"])
+def test_a_template_that_nests_without_end_is_refused(tmp_path: Path, nested: str) -> None:
+    """Tags in tags, some ten thousand deep, are an error of that file and no end of the process."""
+    opened, closed = nested.split("{}")
+    deep = f"[% set purpose = 'marketing' %]\n<mjml><mj-body>{opened * 10_000}{closed * 10_000}</mj-body></mjml>"
+    with pytest.raises(TemplateError, match=r"care\.mjml comes to more than"):
+        Templates.load(PLAYBOOKS, overlay=overlay(tmp_path, "templates/care.mjml", deep))
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 40_000, "- " * 40_000, "a: &a [x]\n" + "b: [*a, *a]"], ids=["flow", "block", "not"]
+)
+def test_a_playbook_that_nests_without_end_is_refused(text: str) -> None:
+    """It is named as what is wrong with the playbook."""
+    with pytest.raises(PlaybookError, match="nested more than" if "x" not in text else "phases"):
+        load_playbook(text)
 
 
 def test_copy_that_does_too_much_is_refused_when_it_is_filled_in(tmp_path: Path) -> None:

@@ -53,7 +53,9 @@ _FIELD_INSIDE = re.compile(
     "|(?:MessageStatus|SmsStatus)[a-z]|ErrorCode[0-9]|OptOutType[A-Z]"
 )
 # Our own key as it stands in the address: see `store.claims.message_key`.
-_KEY = re.compile(r"[A-Za-z0-9._~%-]{1,580}%2F[0-9]{1,3}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
+_KEY = re.compile(
+    r"[A-Za-z0-9._~%-]{1,600}%2[Ff][0-9]{1,3}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+)
 _PORTS = {"https": 443, "http": 80}
 
 
