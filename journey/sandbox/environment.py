@@ -116,6 +116,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
             return self.getattr(obj, str(argument))
         return self.undefined(obj=obj, name=argument)
 
+    def call_filter(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Run a filter that another one names, such as `map`: none of those that the compiler puts in."""
+        if name.startswith("#"):
+            raise SecurityError("there is no such filter")
+        return super().call_filter(name, *args, **kwargs)
+
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002  as Jinja's
         """Whether it is listed; asked by what reads attributes without `getattr`."""
         return attr in READABLE.get(type(obj), ())
@@ -190,7 +196,7 @@ def _taken(values: Any, weight: int) -> Any:
 
 def _sought(values: Any) -> Any:
     """What something is sought in, paid for by its length."""
-    spend(len(values) // 8 if isinstance(values, str | list | tuple | dict) else DOING)
+    spend(DOING + len(values) // 2 if isinstance(values, str | list | tuple | dict) else DOING)
     return values
 
 

@@ -61,6 +61,8 @@ def spend(units: int) -> None:
     left = _left.get()
     if left is None:
         raise TooMuchError("nobody counts the work of this template: run it inside of `counted`")
+    if type(units) is not int or units < 0:
+        raise TooMuchError("nothing gives work back")
     left[0] -= units
     if left[0] < 0:
         raise TooMuchError("it does more than a message needs: look for a loop in a loop, or for a text that grows")
