@@ -58,8 +58,11 @@ class Sums:
 
     @property
     def adds_up(self) -> bool | None:
-        """Whether the parts come to the total exactly; None where nobody said what each line costs."""
-        return self.with_tax_on_top is not None if self.lines else None
+        """Whether the parts come to the total exactly; None where nobody said the lines, or what there is beside."""
+        unsaid = all(part is None for part in (self.discount, self.shipping, self.fees, self.tax, self.gift_cards))
+        if not self.lines or (unsaid and self.goods < self.total):
+            return None
+        return self.with_tax_on_top is not None
 
     @property
     def parts(self) -> Mapping[str, Decimal]:

@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, ConfigDict, model_validator
 
 from journey.parcels import Method
 from store import cleaning
-from store.fields import Day, Word
+from store.fields import Day, Word, lower
 from store.reading import EXACT, Lenient, listed
 
 _MOST_HOURS = 14
@@ -78,7 +78,7 @@ class Promise(_Edge):
 class Delivery(_Edge):
     """How an order comes: `method` pickup is in the shop's own store; `title` what the customer chose."""
 
-    method: Annotated[Method, EXACT] = Method.DELIVERY
+    method: Annotated[Method, BeforeValidator(lower), EXACT] = Method.DELIVERY
     title: Word = None
     address: Address = Address()
     pickup_point: PickupPoint = PickupPoint()

@@ -170,6 +170,11 @@ def _phone(value: object, info: ValidationInfo) -> str | None:
     return found
 
 
+def lower(value: object) -> object:
+    """One of our own words, however it is written."""
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def _optional(value: object) -> str | None:
     return (cleaning.plain(value, NAME_LENGTH) or None) if isinstance(value, str) else None
 

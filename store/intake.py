@@ -48,6 +48,7 @@ from store.fields import (
     RefundStatus,
     Shop,
     Units,
+    lower,
     one_line,
 )
 from store.line_facts import AccessKey, Variant, WebAddress
@@ -199,7 +200,7 @@ class Line(_Edge):
     quantity: int = Field(ge=1, le=1_000_000)
     unit_price: Amount
     category: Category = None
-    kind: Annotated[LineKind, EXACT] = LineKind.PHYSICAL
+    kind: Annotated[LineKind, BeforeValidator(lower), EXACT] = LineKind.PHYSICAL
     variant: Variant = None
     image_url: WebAddress = None
     product_url: WebAddress = None

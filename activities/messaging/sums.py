@@ -58,7 +58,10 @@ def _of_lines(order: _Order, said: Sums | None) -> Sequence[Decimal | None]:
         return said.lines
     if said is not None and said.currency != order.currency:
         return [None] * len(order.lines)
-    return [line.unit_price * line.quantity for line in order.lines]
+    each = [line.unit_price * line.quantity for line in order.lines]
+    # A price of nothing is one that nobody said, unless the others make up all of the total.
+    said_all = sum(each, Decimal(0)) >= order.total
+    return [amount if amount or said_all else None for amount in each]
 
 
 def _prices(line: _Line, all_of_it: Decimal | None) -> tuple[Decimal | None, Decimal | None]:

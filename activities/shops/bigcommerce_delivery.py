@@ -28,9 +28,31 @@ class _Shipping(Payload):
     shipping_method: Text = None
 
 
+class _Place(Payload):
+    """The `location` of a pick-up."""
+
+    name: Text = None
+    address_line_1: Text = None
+    address_line_2: Text = None
+    city: Text = None
+    state: Text = None
+    postal_code: Text = None
+    country_alpha2: Text = None
+
+
+class _Pickup(Payload):
+    """One of `consignments.pickups`."""
+
+    pickup_method_display_name: Text = None
+    location: _Place = _Place()
+
+
 def delivery(consignments: object, *, collected: bool) -> Mapping[str, Any]:
     """How the order comes, as `OrderCreated.delivery` has it; of several addresses none is said to be the one."""
     method = Method.PICKUP if collected else Method.DELIVERY
+    fetched = [one for group in _groups(consignments) for one in _several(group.get("pickups"))]
+    if collected and len(fetched) == 1:
+        return {"method": method, **_point(read(_Pickup, fetched[0], prefix="consignments.pickups."))}
     shipped = [one for group in _groups(consignments) for one in _several(group.get("shipping"))]
     if len(shipped) != 1:
         return {"method": method}
@@ -46,6 +68,19 @@ def delivery(consignments: object, *, collected: bool) -> Mapping[str, Any]:
         "country": said.country_iso2,
     }
     return {"method": method, "title": said.shipping_method, "address": address}
+
+
+def _point(said: _Pickup) -> Mapping[str, Any]:
+    place = said.location
+    address = {
+        "street": place.address_line_1,
+        "street2": place.address_line_2,
+        "postcode": place.postal_code,
+        "city": place.city,
+        "region": place.state,
+        "country": place.country_alpha2,
+    }
+    return {"title": said.pickup_method_display_name, "pickup_point": {"name": place.name, "address": address}}
 
 
 def is_collected(consignments: object) -> bool:

@@ -14,7 +14,6 @@ https://developer.bigcommerce.com/docs/rest-management/orders and …/docs/rest-
   order that is (partially) Shipped or Completed without any was sent without a number.
 - The number that customers see is the id; there is no other.
 - The billing address was given for this order; of an account the order says nothing but its id. A guest has no other.
-- Bundled products (`parent_order_product_id`) come with the one they belong to.
 - A replacement that a remedy had made bears that remedy's key as `external_order_id`.
 - What `order_source` or `external_source` says of an order from a point of sale was not found at its source: `pos` as
   a word of its own is taken for one.
@@ -29,6 +28,7 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator
 
 from activities.shops.bigcommerce_delivery import delivery, is_collected, ships
+from activities.shops.bigcommerce_lines import Product, is_sold, line_of, sku_of
 from activities.shops.bigcommerce_sums import Summed, sums
 from activities.shops.payloads import (
     ALL_BACK,
@@ -39,7 +39,6 @@ from activities.shops.payloads import (
     MaybeId,
     Payload,
     Text,
-    Whole,
     Written,
     at_a_till,
     read,
@@ -131,24 +130,6 @@ class _Order(Summed):
     consignments: Any = None
 
 
-class _Option(Payload):
-    display_value: Text = None
-
-
-class _Product(Payload):
-    id: MaybeId = None
-    product_id: MaybeId = None
-    variant_id: MaybeId = None
-    parent_order_product_id: MaybeId = None
-    sku: MaybeId = None
-    name: Text = None
-    type: Text = None
-    quantity: Whole = 1
-    price_inc_tax: Amount = Decimal(0)
-    total_inc_tax: Amount | None = None
-    product_options: Many[_Option]
-
-
 class _Item(Payload):
     order_product_id: MaybeId = None
     quantity: Count | None = None
@@ -214,7 +195,7 @@ def order_events(
         return [build(OrderWithdrawn, {"shop": shop, "order_id": known.id, "at": read_at}, names=_NAMES)]
     if known.status_id in _NOT_PLACED:
         return Ignored("not placed: the checkout was not finished")
-    sold = [product for product in read_each(_Product, products, "products") if _sold(product)]
+    sold = [product for product in read_each(Product, products, "products") if is_sold(product)]
     currency = known.default_currency_code or known.currency_code
     changed = known.date_modified or known.date_created
     facts: dict[str, Any] = {
@@ -234,7 +215,7 @@ def order_events(
         return paid_back or Ignored("no lines")
     travels = ships(known.consignments, shipments)
     pickup = known.status_id == _AWAITING_PICKUP or is_collected(known.consignments)
-    lines = [_line(product, currency, travels=travels) for product in sold]
+    lines = [line_of(product, currency, travels=travels) for product in sold]
     values = {
         **facts,
         "at": known.date_created,
@@ -270,36 +251,6 @@ def _replaced(external: str, shop: str) -> str | None:
     return rest.partition(":")[0] if (kind, store) == ("remedy", shop) else None
 
 
-def _sold(product: _Product) -> bool:
-    return product.quantity > 0 and product.parent_order_product_id in {None, "0"}
-
-
-def _line(product: _Product, currency: str | None, *, travels: bool) -> dict[str, Any]:
-    return {
-        "sku": _sku(product),
-        "title": product.name or "",
-        "quantity": product.quantity,
-        "unit_price": rounded(product.price_inc_tax, currency),
-        "kind": _kind(product, travels=travels),
-        "variant": " / ".join(one.display_value for one in product.product_options if one.display_value) or None,
-    }
-
-
-def _kind(product: _Product, *, travels: bool) -> LineKind:
-    """A gift certificate is mailed by BigCommerce itself."""
-    if product.type in {None, "physical"}:
-        return LineKind.PHYSICAL if travels else LineKind.SERVICE
-    return LineKind.DIGITAL if product.type == "digital" else LineKind.SERVICE
-
-
-def _sku(product: _Product) -> str:
-    """The SKU, or a name for a product that has none, the same each time."""
-    if product.sku and product.sku.strip():
-        return product.sku
-    known = next((one for one in (product.variant_id, product.product_id) if one not in {None, "0"}), None)
-    return f"product-{known}" if known else f"line-{product.id}" if product.id else "no-sku"
-
-
 def _customer(order: _Order) -> dict[str, Any]:
     """The person who pays; BigCommerce's orders say nothing of consent."""
     address = order.billing_address
@@ -328,10 +279,10 @@ def _pickup(order: _Order, created: OrderCreated, changed: str | None) -> Iterat
 
 
 def _parcels(
-    order: _Order, shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequence[_Product], read_at: datetime
+    order: _Order, shipments: Sequence[_Shipment], created: OrderCreated, sold: Sequence[Product], read_at: datetime
 ) -> Iterator[Event]:
     """The whole list of shipments as it was read: what is on it no more, or under another number, is none any more."""
-    skus = {product.id: _sku(product) for product in sold if product.id}
+    skus = {product.id: sku_of(product) for product in sold if product.id}
     about = {"shop": created.shop, "order_id": created.order_id, "fulfilment_id": WHOLE_ORDER}
     names = {"at": "date_created"}
     numbers: dict[int, list[str]] = {}
@@ -367,9 +318,9 @@ def _parcels(
 
 
 def _refunds(
-    refunds: Sequence[_Refund], order: Mapping[str, Any], sold: Sequence[_Product], changed: str | None, *, full: bool
+    refunds: Sequence[_Refund], order: Mapping[str, Any], sold: Sequence[Product], changed: str | None, *, full: bool
 ) -> Iterator[Event]:
-    skus = {product.id: _sku(product) for product in sold if product.id}
+    skus = {product.id: sku_of(product) for product in sold if product.id}
     names = {"at": "created", "refund_id": "id", "amount": "total_amount"}
     amounts = [(refund, rounded(_paid(refund), order["currency"])) for refund in refunds if refund.total_amount]
     last = max((position for position, (_, amount) in enumerate(amounts) if amount > 0), default=None)

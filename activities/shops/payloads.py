@@ -39,6 +39,7 @@ __all__ = [
     "read",
     "read_each",
     "rounded",
+    "says_gift",
     "text",
     "written",
 ]
@@ -47,6 +48,8 @@ ALL_BACK: Final = "all"
 """The id of a refund that a shop's order only says has been: all was paid back, and nobody says how much that was."""
 _MOST: Final = 1_000_000
 _WORD: Final = re.compile(r"[^a-z]+")
+_GIFT: Final = re.compile(r"_*gift(?![a-z])(?!.?card)", re.IGNORECASE)
+_NO: Final = frozenset({"", "0", "no", "false", "none", "off", "nein", "non"})
 _P = TypeVar("_P", bound=Lenient)
 
 
@@ -183,6 +186,11 @@ def lost_alone(name: str) -> Iterator[None]:
         yield
     except Malformed as error:
         Reading(None, lambda *path: ".".join(map(str, path))).lose(None, name, error.field)
+
+
+def says_gift(name: str | None, value: str | None) -> bool:
+    """Whether a field of a line's own says that it is wrapped, or what to write on its card: `gift_note`, `_gift`."""
+    return bool(_GIFT.match(name or "")) and (value or "").strip().lower() not in _NO
 
 
 def at_a_till(*origins: str | None) -> bool:

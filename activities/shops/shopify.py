@@ -32,6 +32,7 @@ from activities.shops import shopify_people as people
 from activities.shops.payloads import read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
+from activities.shops.shopify_lines import is_gift, is_of_a_subscription
 from activities.shops.shopify_parcels import over_the_counter, parcels, sku
 from activities.shops.shopify_refunds import moves_money, of_order, refunded, total_now
 from activities.shops.shopify_sums import sums
@@ -156,6 +157,7 @@ class Shopify:
             "lines": _lines(order),
             "sums": sums(order, _bought(order)),
             "delivery": delivery(order),
+            "estimated_delivery": order.promised,
             "test": order.test,
             # Which order it replaces stands there by a name alone, that can be edited.
             "replaces": "" if payloads.TAG in [tag.strip() for tag in (order.tags or "").split(",")] else None,
@@ -235,6 +237,9 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             # A product without variants has one of this name.
             "variant": None if line.variant_title == "Default Title" else line.variant_title,
             "product_url": line.product_url,
+            "image_url": line.image_url,
+            "gift": is_gift(line),
+            "subscription": line.subscription or is_of_a_subscription(order, line),
         }
         for line, quantity in _bought(order)
     ]

@@ -24,9 +24,14 @@ _ASKED: Final = "checkoutmethod"
 def delivery(order: payloads.Order) -> Mapping[str, Any]:
     """How the order comes, as `OrderCreated.delivery` has it."""
     titles = [line.title for line in order.shipping_lines if line.title]
+    collected = _collected(order)
+    # A pick-up of Shopify's own is called by its place.
+    own = {line.title for line in order.shipping_lines if line.title and _word(line.source) == _SHOPIFY}
+    place = {"name": own.pop()} if collected and len(own) == 1 else None
     return {
-        "method": Method.PICKUP if _collected(order) else Method.DELIVERY,
+        "method": Method.PICKUP if collected else Method.DELIVERY,
         "title": titles[0] if titles else None,
+        "pickup_point": order.delivery_point or place,
         "address": None if order.shipping_address is None else _address(order.shipping_address),
     }
 

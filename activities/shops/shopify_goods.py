@@ -78,6 +78,7 @@ def _sku(node: Mapping[str, Any]) -> str:
         variant_id=(node["variant"] or {}).get("legacyResourceId"),
         product_id=(node["product"] or {}).get("legacyResourceId"),
         sku=node["sku"],
+        properties=[],
     )
     return sku_of(known)
 

@@ -1,13 +1,15 @@
 """A Shopify order of the GraphQL Admin API as canonical events: put in the webhooks' words, read by their adapter.
 
 So an order is the same whether a webhook or a sync brought it: its id is the numeric `legacyResourceId`, its lines,
-SKUs, money (the shop's own, `shopMoney`), refunds and parcels are those of `activities.shops.shopify`.
+SKUs, money (for the shop, and as it was paid), refunds and parcels are those of `activities.shops.shopify`.
 
 What only the API tells:
 
 - An order of the point of sale has a `retailLocation`, also where its `sourceName` is an app's.
 - A parcel that is on its way or delivered is so since `inTransitAt` or `deliveredAt`, where Shopify knows them:
   https://shopify.dev/docs/api/admin-graphql/2026-10/objects/Fulfillment.
+- A line's picture, and that it belongs to a subscription (its selling plan).
+- The days between which it is to come, and where it is fetched, are those of its fulfilment orders where these agree.
 - An order is collected in a store when its fulfilment orders are all of the method `PICK_UP`: known from the start, not
   only when a fulfilment says `ready_for_pickup`. One whose fulfilment orders are all closed without a parcel was
   collected. What becomes of such an order in between is not described at
@@ -32,6 +34,19 @@ _PARCELS: Final = (ShipmentCreated, ShipmentUpdated)
 _PICK_UP: Final = "pick_up"
 _CREATED: Final = "orders/create"
 _CLOSED: Final = "CLOSED"
+_SETS: Final = {
+    "total_price_set": "totalPriceSet",
+    "current_total_price_set": "currentTotalPriceSet",
+    "total_discounts_set": "totalDiscountsSet",
+    "current_total_discounts_set": "currentTotalDiscountsSet",
+    "total_shipping_price_set": "totalShippingPriceSet",
+    "current_shipping_price_set": "currentShippingPriceSet",
+    "total_tax_set": "totalTaxSet",
+    "current_total_tax_set": "currentTotalTaxSet",
+    "original_total_duties_set": "originalTotalDutiesSet",
+    "current_total_duties_set": "currentTotalDutiesSet",
+}
+"""The sums that webhooks have, by what the API calls them."""
 _NAMES: Final = {"at": "updatedAt", "order_id": "legacyResourceId"}
 
 
@@ -86,26 +101,31 @@ def webhooks(order: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         "billing_address": _address(order["billingAddress"]),
         "line_items": every,
         "shipping_lines": _shipping(order),
+        "delivery_point": _point(order),
+        "promised": _promised(order),
+    }
+    sums = {theirs: _both(order[ours]) for theirs, ours in _SETS.items()} | {
+        "presentment_currency": order["presentmentCurrencyCode"],
+        "taxes_included": order["taxesIncluded"],
+        "total_tip_received": _amount(order["totalTipReceivedSet"]),
     }
     refunds = [_refund(number, refund, lines) for refund in order["refunds"]]
-    # As it was placed: a cancellation takes every line away.
-    yield _CREATED, whole | {"line_items": [line | {"current_quantity": None} for line in every]}
-    if order["updatedAt"] != order["createdAt"] and not cancelled:
-        yield (
-            "orders/updated",
-            whole
-            | {
-                "current_total_price": _amount(order["currentTotalPriceSet"]),
-                "refunds": refunds,
-            },
-        )
+    paid_back = {"refunds": refunds, "financial_status": _word(order["displayFinancialStatus"])}
+    updated = order["updatedAt"] != order["createdAt"] and not cancelled
+    # As it was placed: a cancellation takes every line away. What an edit added has no place in the sums of before.
+    placed = [line | {"current_quantity": None} for line in every]
+    yield _CREATED, whole | ({} if updated else sums) | {"line_items": placed}
+    if updated:
+        current = {"current_total_price": _amount(order["currentTotalPriceSet"])}
+        yield "orders/updated", whole | sums | current | paid_back
     for parcel in order["fulfillments"]:
         for said in _fulfilments(number, parcel, lines):
             yield "fulfillments/update", said
-    for refund in refunds:
+    for refund in refunds if not updated and not cancelled else ():
         yield "refunds/create", refund
     if cancelled:
-        yield "orders/cancelled", {"id": number, "cancelled_at": cancelled, "test": order["test"]}
+        gone = {"id": number, "cancelled_at": cancelled, "updated_at": order["updatedAt"], "test": order["test"]}
+        yield "orders/cancelled", gone | paid_back
 
 
 def _pickup(order: Mapping[str, Any], shop: str, events: Sequence[Event]) -> list[Event]:
@@ -154,6 +174,38 @@ def _amount(money: Mapping[str, Any]) -> object:
     return money["shopMoney"]["amount"]
 
 
+def _both(money: Mapping[str, Any]) -> dict[str, Any]:
+    """An amount for the shop and as it was paid, as webhooks write it."""
+    return {
+        theirs: {"amount": money[ours]["amount"], "currency_code": money[ours]["currencyCode"]}
+        for theirs, ours in (("shop_money", "shopMoney"), ("presentment_money", "presentmentMoney"))
+    }
+
+
+def _promised(order: Mapping[str, Any]) -> dict[str, Any] | None:
+    """From the first to the last day that its fulfilment orders name."""
+    ways = [part["deliveryMethod"] or {} for part in order["fulfillmentOrders"]["nodes"]]
+    first = [day for way in ways if (day := _known(way.get("minDeliveryDateTime")))]
+    last = [day for way in ways if (day := _known(way.get("maxDeliveryDateTime")))]
+    return {"earliest": min(first, default=None), "latest": max(last, default=None)} if first or last else None
+
+
+def _point(order: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Where an order is fetched that is collected; None where its parts are at several places."""
+    places = [part["assignedLocation"] for part in order["fulfillmentOrders"]["nodes"]]
+    if not _collected(order) or not places or any(place != places[0] or not place for place in places):
+        return None
+    place = places[0]
+    address = {
+        "street": place["address1"],
+        "street2": place["address2"],
+        "postcode": place["zip"],
+        "city": place["city"],
+        "country": place["countryCode"],
+    }
+    return {"name": place["name"], "address": address}
+
+
 def _known(moment: object) -> str | None:
     """A moment as it was written, or None for whatever is none."""
     return moment if isinstance(moment, str) and at_moment(moment) else None
@@ -175,11 +227,14 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
         "quantity": line["quantity"],
         "current_quantity": line["currentQuantity"],
         "price": _amount(line["originalUnitPriceSet"]),
+        "price_set": _both(line["originalUnitPriceSet"]),
         "requires_shipping": line["requiresShipping"],
         "product_type": (line["product"] or {}).get("productType"),
         "gift_card": line["isGiftCard"],
         "variant_title": line["variantTitle"],
         "product_url": (line["product"] or {}).get("onlineStoreUrl"),
+        "image_url": (line["image"] or {}).get("url"),
+        "subscription": line["sellingPlan"] is not None,
     }
 
 
@@ -289,8 +344,11 @@ def _refund(number: str, refund: Mapping[str, Any], lines: Mapping[str, Mapping[
             {
                 "kind": _word(paid["kind"]),
                 "status": _word(paid["status"]),
-                "amount": _amount(paid["amountSet"]),
-                "currency": paid["amountSet"]["shopMoney"]["currencyCode"],
+                "id": number_of(paid["id"]),
+                "parent_id": number_of((paid["parentTransaction"] or {}).get("id")),
+                "amount": paid["amountSet"]["presentmentMoney"]["amount"] or _amount(paid["amountSet"]),
+                "currency": paid["amountSet"]["presentmentMoney"]["currencyCode"]
+                or paid["amountSet"]["shopMoney"]["currencyCode"],
             }
             for paid in refund["transactions"]["nodes"]
         ],

@@ -1,7 +1,7 @@
 """The parts of Shopify's payloads that are read, with Shopify's names, so that an error names Shopify's field."""
 
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 from activities.shops.payloads import At, Count, Estimate, Id, Many, MaybeId, Payload, Text, Written
 from store.fields import Amount
@@ -96,10 +96,18 @@ class Moneys(Payload):
     presentment_money: Amounts = Amounts()
 
 
+class Note(Payload):
+    """One of an order's `note_attributes`, or of a line's `properties`."""
+
+    name: Text = None
+    value: Text = None
+
+
 class Line(Payload):
     """A line of an order or a fulfilment; `current_quantity` is what edits and refunds have left of it.
 
-    Without a word about shipping it is a thing that is sent. `product_url` is ours: only the API knows it.
+    Without a word about shipping it is a thing that is sent. `product_url`, `image_url` and `subscription` are ours:
+    only the API knows them.
     """
 
     id: MaybeId = None
@@ -117,6 +125,9 @@ class Line(Payload):
     product_type: Text = None
     variant_title: Text = None
     product_url: Text = None
+    image_url: Text = None
+    subscription: bool = False
+    properties: Many[Note]
 
     @property
     def now(self) -> int:
@@ -161,13 +172,6 @@ class Shipping(Payload):
     delivery_category: Text = None
 
 
-class Note(Payload):
-    """One of an order's `note_attributes`."""
-
-    name: Text = None
-    value: Text = None
-
-
 class Fulfilment(Payload):
     """`fulfillments/create` and `fulfillments/update`.
 
@@ -204,7 +208,10 @@ class Fulfilled(Payload):
 
 
 class Order(Fulfilled):
-    """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas."""
+    """An order as `orders/create` and `orders/updated` send it; `tags` are divided by commas.
+
+    `delivery_point` and `promised` are ours: only the API knows them.
+    """
 
     id: Id
     name: Text = None
@@ -235,6 +242,8 @@ class Order(Fulfilled):
     shipping_address: Address | None = None
     billing_address: Address | None = None
     note_attributes: Many[Note]
+    delivery_point: Any = None
+    promised: Any = None
     financial_status: Text = None
     refunds: Many[Refunded]
 

@@ -13,8 +13,8 @@ from typing import Final
 
 VERSION: Final = "2026-10"
 
-ORDERS_A_PAGE: Final = 5
-LINES_AT_ONCE: Final = 6
+ORDERS_A_PAGE: Final = 4
+LINES_AT_ONCE: Final = 5
 PARCELS_AT_ONCE: Final = 3
 NUMBERS_OF_A_PARCEL: Final = 20
 REFUNDS_AT_ONCE: Final = 2
@@ -23,22 +23,27 @@ REFUNDED_AT_ONCE: Final = 2
 MOST: Final = 250
 """What a list that has no pages can be asked for at most."""
 
-_MONEY: Final = "{ shopMoney { amount currencyCode } }"
+_MONEY: Final = "{ shopMoney { amount currencyCode } presentmentMoney { amount currencyCode } }"
 _PAGE_INFO: Final = "pageInfo { hasNextPage endCursor }"
 _LINE: Final = f"""
-  id sku title name quantity currentQuantity requiresShipping isGiftCard variantTitle
-  originalUnitPriceSet {_MONEY}
+  id sku title name quantity currentQuantity requiresShipping isGiftCard variantTitle image {{ url }}
+  sellingPlan {{ name }} originalUnitPriceSet {_MONEY}
   variant {{ legacyResourceId }} product {{ legacyResourceId productType onlineStoreUrl }}"""
 _PARCEL: Final = f"""
   id status displayStatus createdAt updatedAt inTransitAt deliveredAt estimatedDeliveryAt
   trackingInfo(first: {NUMBERS_OF_A_PARCEL}) {{ number company url }}"""
 _INSIDE: Final = f"{_PAGE_INFO} nodes {{ quantity lineItem {{ id }} }}"
 _REFUND: Final = "legacyResourceId createdAt processedAt"
-_PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ kind status amountSet {_MONEY} }}"
+_PAYMENTS: Final = f"{_PAGE_INFO} nodes {{ id kind status parentTransaction {{ id }} amountSet {_MONEY} }}"
 _ORDER: Final = f"""
   id legacyResourceId name createdAt updatedAt cancelledAt currencyCode sourceName customerLocale
   customerAcceptsMarketing email phone tags test retailLocation {{ id }} shippingLine {{ title }}
+  presentmentCurrencyCode displayFinancialStatus taxesIncluded
   totalPriceSet {_MONEY} currentTotalPriceSet {_MONEY}
+  totalDiscountsSet {_MONEY} currentTotalDiscountsSet {_MONEY}
+  totalShippingPriceSet {_MONEY} currentShippingPriceSet {_MONEY}
+  totalTaxSet {_MONEY} currentTotalTaxSet {_MONEY}
+  originalTotalDutiesSet {_MONEY} currentTotalDutiesSet {_MONEY} totalTipReceivedSet {_MONEY}
   customer {{
     legacyResourceId firstName numberOfOrders
     defaultEmailAddress {{ emailAddress marketingState }}
@@ -50,7 +55,12 @@ _ORDER: Final = f"""
   fulfillments(first: {PARCELS_AT_ONCE}) {{
     {_PARCEL} fulfillmentLineItems(first: {LINES_AT_ONCE}) {{ {_INSIDE} }}
   }}
-  fulfillmentOrders(first: 3) {{ nodes {{ status updatedAt deliveryMethod {{ methodType }} }} }}
+  fulfillmentOrders(first: 3) {{
+    nodes {{
+      status updatedAt deliveryMethod {{ methodType minDeliveryDateTime maxDeliveryDateTime }}
+      assignedLocation {{ name address1 address2 city zip countryCode }}
+    }}
+  }}
   refunds(first: {REFUNDS_AT_ONCE}) {{
     id {_REFUND} transactions(first: {PAYMENTS_AT_ONCE}) {{ {_PAYMENTS} }}
     refundLineItems(first: {REFUNDED_AT_ONCE}) {{ {_INSIDE} }}

@@ -19,7 +19,7 @@ def sums(order: Order, bought: Sequence[tuple[Line, int]], *, edited: bool = Fal
     """The sums of these lines and quantities: of the order as it was placed, or as it stands since it was `edited`.
 
     None where the webhook has no such amounts. Refunds lower the current amounts, too: an order that has refunds but no
-    edits is what it was when it was placed, and of one that has both only the total is sure.
+    edits is what it was when it was placed, and of one that has both the lines and the total are sure.
     """
     placed, current = order.total_price_set, order.current_total_price_set
     paid_in = placed.presentment_money.currency_code
@@ -32,7 +32,7 @@ def sums(order: Order, bought: Sequence[tuple[Line, int]], *, edited: bool = Fal
     if edited and now is not None and now != total and order.refunds:
         off = taken_off(order, currency)
         if off is None or now + off != total:
-            return None if off is None else {"currency": currency, "total": now + off}
+            return None if off is None else {"currency": currency, "total": now + off, "lines": _each(bought, read)}
         edited = False
     shipping = read(order.current_shipping_price_set) if edited else None
     duties = read(order.current_total_duties_set if edited else order.original_total_duties_set)

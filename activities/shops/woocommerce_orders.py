@@ -26,6 +26,13 @@ from typing import Any, Final
 from activities.shops import woocommerce_payloads as payloads
 from activities.shops.payloads import ALL_BACK, at_a_till, read, rounded
 from activities.shops.protocol import Ignored
+from activities.shops.woocommerce_facts import (
+    is_gift,
+    is_of_a_subscription,
+    paid_with_cards,
+    pickup_point,
+    promised,
+)
 from activities.shops.woocommerce_parcels import has_parcels, is_pickup, parcels, sku_of, status_of
 from activities.shops.woocommerce_payloads import utc
 from journey.order import LineKind
@@ -102,6 +109,7 @@ def order_events(payload: Mapping[str, Any], *, shop: str, secret_key: str) -> l
         "phone": order.billing.phone or order.shipping.phone,
         "lines": lines,
         "delivery": _delivery(order),
+        "estimated_delivery": promised(order),
         "replaces": _replaced(order),
     }
     created = build(OrderCreated, values, names=_NAMES)
@@ -184,6 +192,8 @@ def _lines(order: payloads.Order) -> list[dict[str, Any]]:
             "kind": _kind(order, line),
             "variant": _variant(line),
             "image_url": line.image.src,
+            "gift": is_gift(line),
+            "subscription": is_of_a_subscription(order, line),
         }
         for line in order.line_items
         if line.quantity > 0
@@ -201,7 +211,10 @@ def _sums(order: payloads.Order) -> dict[str, Any] | None:
     before = all(line.subtotal is not None for line in bought)
     fees = sum((fee.total + fee.total_tax for fee in order.fee_lines), Decimal(0))
     off = _both(order.discount_total, order.discount_tax) if before else Decimal(0)
+    cards = paid_with_cards(order)
     return {
+        "total": order.total + cards if cards else None,
+        "gift_cards": cards or None,
         "lines": [
             _both(line.subtotal, line.subtotal_tax) if before else line.total + line.total_tax for line in bought
         ],
@@ -242,6 +255,7 @@ def _delivery(order: payloads.Order) -> dict[str, Any]:
     return {
         "method": Method.PICKUP if is_pickup(order) else Method.DELIVERY,
         "title": titles[0] if titles else None,
+        "pickup_point": pickup_point(order) if is_pickup(order) else None,
         "address": None if order.shipping.blank else _address(order.shipping),
     }
 

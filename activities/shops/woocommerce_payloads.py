@@ -6,22 +6,29 @@ and say so nowhere else.
 
 import re
 from decimal import Decimal
+from html import unescape
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from activities.shops.payloads import At, Count, Id, Many, MaybeId, Objects, Payload, Text, Whole, Written
+from activities.shops.payloads import At, Count, Id, Many, MaybeId, Objects, Payload, Text, Whole, Written, text
 from store.fields import Amount
 from store.reading import TELLING
 
 
-def utc(text: str | None) -> str | None:
+def utc(said: str | None) -> str | None:
     """One of the dates that are UTC, saying so."""
-    if not isinstance(text, str) or _OFFSET.search(text):
-        return text
-    return f"{text}+00:00"
+    if not isinstance(said, str) or _OFFSET.search(said):
+        return said
+    return f"{said}+00:00"
 
 
+def _plain(value: object) -> str | None:
+    return text(unescape(value)) if isinstance(value, str) else None
+
+
+Shown = Annotated[str | None, BeforeValidator(_plain)]
+"""A text as its customer reads it: WordPress writes `&ndash;` and `&amp;` into names."""
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$")
 _Utc = Annotated[At, BeforeValidator(utc)]
 
@@ -54,10 +61,11 @@ class Image(Payload):
 
 
 class Option(Payload):
-    """One of a line's `meta_data`; what the customer chose has a key that does not begin with an underscore."""
+    """One of the `meta_data` of a line; what the customer chose has a key that does not begin with an underscore."""
 
     key: Text = None
-    display_value: Text = None
+    value: Written | None = None
+    display_value: Shown = None
 
 
 class Line(Payload):
@@ -73,7 +81,7 @@ class Line(Payload):
     product_id: MaybeId = None
     variation_id: MaybeId = None
     sku: MaybeId = None
-    name: Text = None
+    name: Shown = None
     quantity: Whole = 1
     total: Amount = Decimal(0)
     total_tax: Amount = Decimal(0)
@@ -89,7 +97,8 @@ class Shipping(Payload):
     """One of `shipping_lines`; the title is what the customer chose."""
 
     method_id: Text = None
-    method_title: Text = None
+    method_title: Shown = None
+    meta_data: Many[Option]
 
 
 class Fee(Payload):
@@ -97,6 +106,12 @@ class Fee(Payload):
 
     total: Annotated[Decimal, Field(gt=-(10**12), lt=10**12)] = Decimal(0)
     total_tax: Annotated[Decimal, Field(gt=-(10**12), lt=10**12)] = Decimal(0)
+
+
+class GiftCard(Payload):
+    """One of the `gift_cards` that WooCommerce Gift Cards adds; what it paid is in the order's total no more."""
+
+    amount: Amount
 
 
 class Refund(Payload):
@@ -145,6 +160,7 @@ class Order(Payload):
     shipping_tax: Amount | None = None
     total_tax: Amount | None = None
     fee_lines: Many[Fee]
+    gift_cards: Many[GiftCard]
     created_via: Text = None
     customer_id: MaybeId = None
     date_created_gmt: _Utc | None = None

@@ -146,6 +146,31 @@ async def test_whole_yen_and_thousandths_of_a_dinar(front):
         assert (await money(front, SHOPIFY, str(order_id))).adds_up
 
 
+async def test_a_price_that_nobody_said_is_not_shown_as_nothing(front):
+    """A line without a price has none in mail and page; a gift that costs nothing, beside lines that add up, does."""
+    order_id = numeric_id()
+    line = of_shopify(order_id)["line_items"][0]
+    await front.shopify("orders/create", of_shopify(order_id, line_items=[line | {"price": None, "quantity": 2}]))
+    for words in await shown(front, SHOPIFY, str(order_id)):
+        assert "49.90" in words
+        assert "0.00" not in words
+    order_id = numeric_id()
+    free = line | {"id": 2, "sku": "GIFT", "title": "Sticker", "price": "0.00"}
+    await front.shopify("orders/create", of_shopify(order_id, line_items=[line, free]))
+    for words in await shown(front, SHOPIFY, str(order_id)):
+        assert "0.00" in words
+
+
+async def test_how_many_stands_before_a_line_whose_one_price_is_not_whole(front):
+    """Two for 6.45: no price of one comes to that, so the line says how many, and what all of them cost."""
+    order_id = numeric_id()
+    line = of_woo(order_id)["line_items"][0] | {"quantity": 2, "subtotal": "6.00", "subtotal_tax": "0.45"}
+    line |= {"total": "6.00", "total_tax": "0.45"}
+    await front.woo("order.created", of_woo(order_id, line_items=[line], total="6.45", total_tax="0.45"))
+    text, _ = await shown(front, WOO, str(order_id))
+    assert "- 2 \u00d7 Cup: \u20ac6.45" in text
+
+
 async def test_a_sync_that_says_no_sums_keeps_those_of_before(front):
     """Shopify's API says an order again without them: nothing changed, so what the webhook said still holds."""
     order_id = numeric_id()

@@ -83,7 +83,10 @@ CANONICAL: dict[str, dict[str, Any]] = {
     "shop.redacted": {"shop": "acme"},
 }
 
-_MONEY = {"shopMoney": {"amount": "79.00", "currencyCode": "EUR"}}
+_MONEY = {
+    "shopMoney": {"amount": "79.00", "currencyCode": "EUR"},
+    "presentmentMoney": {"amount": "85.00", "currencyCode": "USD"},
+}
 _NO_MORE = {"hasNextPage": False, "endCursor": None}
 _ADDRESS = {
     "countryCodeV2": "DE",
@@ -116,6 +119,12 @@ GRAPHQL = {
     "shippingLine": {"title": "Standard"},
     "totalPriceSet": _MONEY,
     "currentTotalPriceSet": _MONEY,
+    "presentmentCurrencyCode": "USD",
+    "displayFinancialStatus": "PARTIALLY_REFUNDED",
+    "taxesIncluded": True,
+    "totalDiscountsSet": _MONEY,
+    "totalShippingPriceSet": _MONEY,
+    "totalTaxSet": _MONEY,
     "customer": {
         "legacyResourceId": "17",
         "firstName": "Ada",
@@ -138,6 +147,8 @@ GRAPHQL = {
                 "requiresShipping": False,
                 "isGiftCard": False,
                 "variantTitle": "Blue",
+                "image": {"url": "https://cdn.example/mat.jpg"},
+                "sellingPlan": {"name": "Every month"},
                 "originalUnitPriceSet": _MONEY,
                 "variant": {"legacyResourceId": "5"},
                 "product": {
@@ -163,7 +174,14 @@ GRAPHQL = {
         }
     ],
     "fulfillmentOrders": {
-        "nodes": [{"status": "OPEN", "updatedAt": "2026-11-22T10:00:00Z", "deliveryMethod": {"methodType": "SHIPPING"}}]
+        "nodes": [
+            {
+                "status": "OPEN",
+                "updatedAt": "2026-11-22T10:00:00Z",
+                "deliveryMethod": {"methodType": "SHIPPING", "minDeliveryDateTime": "2026-11-24T10:00:00Z"},
+                "assignedLocation": {"name": "Berlin", "city": "Berlin"},
+            }
+        ]
     },
     "refunds": [
         {
@@ -173,7 +191,15 @@ GRAPHQL = {
             "processedAt": "2026-11-24T10:00:00Z",
             "transactions": {
                 "pageInfo": _NO_MORE,
-                "nodes": [{"kind": "REFUND", "status": "SUCCESS", "amountSet": _MONEY}],
+                "nodes": [
+                    {
+                        "id": "gid://shopify/OrderTransaction/8",
+                        "kind": "REFUND",
+                        "status": "SUCCESS",
+                        "parentTransaction": {"id": "gid://shopify/OrderTransaction/7"},
+                        "amountSet": _MONEY,
+                    }
+                ],
             },
             "refundLineItems": _INSIDE,
         }

@@ -306,3 +306,33 @@ def test_nothing_but_malformed_comes_out_of_random_answers(order, product, shipm
         return
     for event in () if isinstance(said, Ignored) else said:
         assert from_json(event.model_dump_json()) == event
+
+
+def test_a_wrapped_product_is_a_gift():
+    """Its wrapping has a name, or what to write on it."""
+    wrapped = PRODUCTS[0] | {"wrapping_name": "Red paper", "wrapping_message": "For you"}
+    assert [line.gift for line in _said(products=[wrapped, PRODUCTS[1] | {"wrapping_name": ""}])[0].lines] == [
+        True,
+        False,
+    ]
+
+
+def test_where_a_pick_up_is_fetched():
+    """One pick-up has its place; of two none is said to be the one."""
+    place = {
+        "name": "Store Austin",
+        "address_line_1": "2802 Skyway Cir",
+        "address_line_2": "",
+        "city": "Austin",
+        "state": "Texas",
+        "postal_code": "78704",
+        "country_alpha2": "US",
+    }
+    pickup = {"id": 13, "pickup_method_display_name": "Fetch it", "location": place, "line_items": []}
+    said = _said(consignments={"pickups": [pickup], "shipping": []})[0].delivery
+    assert (said.collected, said.title, said.pickup_point.name) == (True, "Fetch it", "Store Austin")
+    assert said.pickup_point.address.lines == ("2802 Skyway Cir", "78704 Austin", "Texas", "US")
+    two = _said(consignments={"pickups": [pickup, pickup], "shipping": []})[0].delivery
+    assert (two.collected, two.pickup_point.name) == (True, None)
+    bare = _said(consignments={"pickups": [{"id": 1, "location": []}]})[0].delivery
+    assert (bare.collected, bare.pickup_point.name) == (True, None)

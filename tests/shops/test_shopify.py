@@ -471,3 +471,30 @@ def test_nothing_but_malformed_comes_out_of_random_json(topic, data):
     """Whatever a signed body holds, it becomes events, is ignored, or is refused with a field."""
     body = data.draw(JSON | st.binary() | holes(TOPICS[topic]))
     judge(ADAPTER, body, {"x-shopify-topic": topic, "x-shopify-shop-domain": "acme.myshopify.com"})
+
+
+def test_a_pick_up_of_shopifys_own_is_called_by_its_place():
+    """Its shipping line's title is the store's; an app's word for a pick-up is not."""
+    own = {"shipping_address": None, "shipping_lines": [{"title": "Store Berlin", "source": "shopify"}]}
+    assert _said("orders/create", ORDER, **own)[0].delivery.pickup_point.name == "Store Berlin"
+    app = {"shipping_lines": [{"title": "Collect", "delivery_category": "pickup", "source": "zapiet"}]}
+    assert _said("orders/create", ORDER, **app)[0].delivery.pickup_point.name is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "properties", "facts"),
+    [
+        ({"source_name": "subscription_contract_checkout_one"}, [], (False, True)),
+        ({"tags": "vip, Subscription Recurring Order"}, [], (False, True)),
+        ({}, [{"name": "shipping_interval_frequency", "value": "1"}], (False, True)),
+        ({}, [{"name": "Gift note", "value": "For you"}], (True, False)),
+        ({}, [{"name": "_gift", "value": "true"}, {"name": "gift_wrap", "value": "No"}], (True, False)),
+        ({}, [{"name": "gift_wrap", "value": "No"}, {"name": "gift card code", "value": "X"}], (False, False)),
+        ({}, [{"name": None, "value": None}, {"name": "Gifted by", "value": "Ada"}], (False, False)),
+    ],
+)
+def test_gifts_and_subscriptions_by_what_apps_write(changes, properties, facts):
+    """No field of Shopify's own says either: an order's source and tags do, and the properties of a line."""
+    line = ORDER["line_items"][0] | {"properties": properties}
+    (created, *_) = _said("orders/create", ORDER, **changes, line_items=[line])
+    assert (created.lines[0].gift, created.lines[0].subscription) == facts

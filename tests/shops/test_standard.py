@@ -184,3 +184,12 @@ def test_a_secret_that_is_none_is_refused_at_start(secret):
     """A wrong secret is a configuration error, told before the first webhook."""
     with pytest.raises(ValueError, match="webhook secret"):
         StandardWebhooks(secret, secret_key=SECRET_KEY)
+
+
+def test_words_of_ours_are_known_however_they_are_written():
+    """The kind of a line and the way an order comes, in capitals or with blanks."""
+    line = order_data()["lines"][0] | {"kind": " Digital "}
+    (created,) = ADAPTER.translate(
+        _delivery("order.created", **order_data(lines=[line], delivery={"method": "PICKUP"}))
+    )
+    assert (created.lines[0].kind.value, created.delivery.collected) == ("digital", True)

@@ -414,3 +414,60 @@ def test_nothing_but_malformed_comes_out_of_random_json(topic, data):
     """Whatever a signed body holds, it becomes events, is ignored, or is refused with a field."""
     body = data.draw(JSON | st.binary() | holes(TOPICS[topic]))
     judge(ADAPTER, body, HEADERS | {"x-wc-webhook-topic": topic})
+
+
+def test_names_are_read_as_they_are_meant():
+    """WordPress writes a dash and an ampersand as entities; nobody reads those."""
+    assert _said()[0].lines[1].title == "Ship Your Idea \N{EN DASH} Color: Black"
+    shipping = [{"method_id": "flat_rate", "method_title": "Post &amp; Co"}]
+    assert _said(shipping_lines=shipping)[0].delivery.title == "Post & Co"
+
+
+def test_where_a_pick_up_is_fetched():
+    """A pick-up location of WooCommerce's own says its name and address."""
+    meta = [{"key": "pickup_location", "value": "Store"}, {"key": "pickup_address", "value": "Lindenweg 12, Berlin"}]
+    line = {"method_id": "pickup_location", "method_title": "Pickup (Store)", "meta_data": meta}
+    said = _said(shipping_lines=[line])[0].delivery
+    assert (said.collected, said.pickup_point.name) == (True, "Store")
+    assert said.pickup_point.address.lines == ("Lindenweg 12, Berlin",)
+    assert _said(shipping_lines=[line, line])[0].delivery.pickup_point.name is None
+    assert _said(shipping_lines=[line | {"method_id": "flat_rate"}])[0].delivery.pickup_point.name is None
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "day"),
+    [
+        ("_orddd_lite_timestamp", "1795478400", "2026-11-24"),
+        ("_orddd_timestamp", 1795478400, "2026-11-24"),
+        ("jckwds_date_ymd", "20261124", "2026-11-24"),
+        ("_delivery_date", "2026-11-24", "2026-11-24"),
+        ("_delivery_date", "24 November", None),
+        ("jckwds_date_ymd", "20261399", None),
+        ("_orddd_timestamp", "9" * 40, None),
+        ("_orddd_timestamp", ["1795478400"], None),
+    ],
+)
+def test_the_day_that_was_chosen_is_promised(key, value, day):
+    """By what extensions note of it; what is no day promises nothing."""
+    promise = _said(meta_data=[{"id": 1, "key": key, "value": value}])[0].estimated_delivery
+    assert (promise and promise.latest.isoformat()) == day
+
+
+def test_what_gift_cards_paid_is_a_part_of_the_total():
+    """Two extensions take it off the total, and say so in their own places."""
+    sums = {"total": "9.35", "total_tax": "1.35", "shipping_total": "10.00", "shipping_tax": "0.00"}
+    noted = [{"key": "_ywgc_applied_gift_cards_totals", "value": 20}]
+    for more in ({"gift_cards": [{"id": 1, "code": "X", "amount": 20}]}, {"meta_data": noted}):
+        (created, *_) = _said(**sums, **more)
+        assert (created.total, created.sums.total, created.sums.gift_cards) == (Decimal("9.35"), Decimal("29.35"), 20)
+
+
+def test_gifts_and_subscriptions():
+    """By what their extensions write of a line, and of the order that renews one."""
+    line = FULL["line_items"][0]
+    gift = line | {"meta_data": [{"key": "gift_message", "value": "For you", "display_value": "For you"}]}
+    scheme = line | {"meta_data": [{"key": "_wcsatt_scheme", "value": "1_month"}]}
+    (created, *_) = _said(line_items=[gift, scheme, line])
+    assert [(one.gift, one.subscription) for one in created.lines] == [(True, False), (False, True), (False, False)]
+    (renewal, *_) = _said(created_via="subscription", meta_data=[{"key": "_subscription_renewal", "value": "9"}])
+    assert all(one.subscription for one in renewal.lines)

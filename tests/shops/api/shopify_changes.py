@@ -169,7 +169,15 @@ class Changes:
             payment = next(one for one in order["paid"] if one["id"] == paid["parentId"])
             payment["presented"] = presented(order, payment) - Decimal(paid["amount"])
             payment["left"] -= amount
-            refund["transactions"].append({"kind": "REFUND", "status": "SUCCESS", "amountSet": order["money"](amount)})
+            refund["transactions"].append(
+                {
+                    "id": f"gid://shopify/OrderTransaction/{len(refund['transactions'])}",
+                    "kind": "REFUND",
+                    "status": "SUCCESS",
+                    "parentTransaction": None,
+                    "amountSet": order["money"](amount),
+                }
+            )
         order["refunds"].append(refund)
         self.refunds.append({"order": order["legacyResourceId"], **input})
         self.idempotent[key] = (given, refund)

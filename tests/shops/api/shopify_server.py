@@ -102,8 +102,13 @@ class ShopifyServer(MisbehavingShop, Changes):
             "phone": None,
             "retailLocation": None,
             "shippingLine": {"title": "Standard"},
-            "totalPriceSet": money(total),
-            "currentTotalPriceSet": money(total),
+            "displayFinancialStatus": "PAID",
+            "taxesIncluded": True,
+            **dict.fromkeys(("totalPriceSet", "currentTotalPriceSet"), money(total)),
+            **dict.fromkeys(("totalDiscountsSet", "currentTotalDiscountsSet"), money(Decimal(0))),
+            **dict.fromkeys(("totalShippingPriceSet", "currentShippingPriceSet"), money(Decimal(0))),
+            **dict.fromkeys(("totalTaxSet", "currentTotalTaxSet", "totalTipReceivedSet"), money(Decimal(0))),
+            **dict.fromkeys(("originalTotalDutiesSet", "currentTotalDutiesSet")),
             "customer": {
                 "id": "gid://shopify/Customer/17",
                 "legacyResourceId": "17",
@@ -117,7 +122,16 @@ class ShopifyServer(MisbehavingShop, Changes):
             "lineItems": nodes,
             "fulfillments": [],
             "fulfillmentOrders": [
-                {"status": "OPEN", "updatedAt": moment(at), "deliveryMethod": {"methodType": "SHIPPING"}}
+                {
+                    "status": "OPEN",
+                    "updatedAt": moment(at),
+                    "deliveryMethod": {
+                        "methodType": "SHIPPING",
+                        "minDeliveryDateTime": None,
+                        "maxDeliveryDateTime": None,
+                    },
+                    "assignedLocation": None,
+                }
             ],
             "refunds": [],
             "metafields": {},
@@ -270,6 +284,8 @@ class ShopifyServer(MisbehavingShop, Changes):
             "requiresShipping": True,
             "isGiftCard": False,
             "variantTitle": None,
+            "image": None,
+            "sellingPlan": None,
             "originalUnitPriceSet": money(Decimal(price)),
             "variant": Stocked(variant, self.stock),
             "product": {"legacyResourceId": "7", "productType": "Fitness", "onlineStoreUrl": None},

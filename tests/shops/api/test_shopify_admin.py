@@ -29,7 +29,7 @@ async def test_every_order_is_read_page_by_page(shopify, admin):
     pages = await read_all(admin)
 
     assert orders_of(pages) == [str(number) for number in range(1001, 1021)]
-    assert [page.total for page in pages] == [20, None, None, None]
+    assert [page.total for page in pages] == [20, None, None, None, None]
     assert pages[-1].changed_until == FIRST + timedelta(minutes=19)
 
 
@@ -54,9 +54,45 @@ async def test_a_reading_begins_before_what_the_search_may_not_know_yet(shopify,
     assert orders_of(await read_all(admin)) == ["1001"]
 
 
+async def test_money_is_read_as_it_was_paid(shopify, admin):
+    """In the customer's currency, refunds too, of which a later attempt takes the place of one that still waits."""
+    order = shopify.place("1001", ("YM-1", 1, "79.00"), rate=("USD", "1.1"), displayFinancialStatus="REFUNDED")
+    money = order["money"](Decimal("79.00"))
+    waiting = {"id": "gid://shopify/OrderTransaction/1", "kind": "REFUND", "status": "PENDING", "amountSet": money}
+    paid = waiting | {"id": "gid://shopify/OrderTransaction/2", "status": "SUCCESS", "parentTransaction": waiting}
+    order["refunds"] = [
+        {
+            "id": "gid://shopify/Refund/5",
+            "legacyResourceId": "5",
+            "createdAt": "2026-11-02T10:00:00Z",
+            "processedAt": "2026-11-02T10:00:00Z",
+            "transactions": [waiting | {"parentTransaction": None}, paid],
+            "refundLineItems": [],
+        }
+    ]
+    shopify.touch("1001", currentTotalPriceSet=order["money"](Decimal(0)))
+    created, edited, refunded = await admin.order("1001")
+    assert created.sums is None
+    assert (edited.total, edited.sums.currency, edited.sums.total) == (Decimal("79.00"), "USD", Decimal("86.90"))
+    assert (refunded.amount, refunded.currency) == (Decimal("86.90"), "USD")
+    assert (refunded.status, refunded.full) == ("paid", True)
+
+
+async def test_what_only_the_api_knows_of_an_order(shopify, admin):
+    """A line's picture and selling plan, and the days between which it is to come."""
+    order = shopify.place("1001")
+    order["lineItems"][0] |= {"image": {"url": "https://cdn.example/mat.jpg"}, "sellingPlan": {"name": "Monthly"}}
+    way = {"minDeliveryDateTime": "2026-11-24T10:00:00Z", "maxDeliveryDateTime": "2026-11-26T10:00:00Z"}
+    order["fulfillmentOrders"][0]["deliveryMethod"] |= way
+    (created,) = await admin.order("1001")
+    assert (created.lines[0].image_url, created.lines[0].subscription) == ("https://cdn.example/mat.jpg", True)
+    promise = created.estimated_delivery
+    assert (promise.earliest.isoformat(), promise.latest.isoformat()) == ("2026-11-24", "2026-11-26")
+
+
 async def test_an_order_is_the_same_as_its_webhook(shopify, admin):
     """Sync and webhook make one event of one order, whatever its line has for a SKU."""
-    shopify.place("1001", ("YM-1", 2, "79.00"), (None, 1, "5.00"))
+    shopify.place("1001", ("YM-1", 2, "79.00"), (None, 1, "5.00"), rate=("USD", "1.1"))
     payload = b"""{"id": 1001, "name": "#1001", "created_at": "2026-11-01T10:00:00Z", "currency": "EUR",
         "total_price": "163.00",
         "source_name": "web", "customer_locale": "de-DE", "buyer_accepts_marketing": false, "email": "ada@example.com",
@@ -64,11 +100,24 @@ async def test_an_order_is_the_same_as_its_webhook(shopify, admin):
             "email_marketing_consent": {"state": "subscribed"}},
         "shipping_address": {"country_code": "DE", "first_name": "Ada", "last_name": "Lovelace",
             "address1": "Ringstr. 1", "city": "Berlin", "zip": "10115"}, "shipping_lines": [{"title": "Standard"}],
+        "presentment_currency": "USD", "taxes_included": true, "total_tip_received": "0",
+        "total_price_set": {"shop_money": {"amount": "163.00", "currency_code": "EUR"},
+            "presentment_money": {"amount": "179.30", "currency_code": "USD"}},
+        "total_discounts_set": NOTHING, "total_shipping_price_set": NOTHING, "total_tax_set": NOTHING,
         "line_items": [
             {"id": 1001000, "variant_id": 90, "product_id": 7, "sku": "YM-1", "title": "Yoga mat", "quantity": 2,
-             "price": "79.00", "product_type": "Fitness"},
+             "price": "79.00", "product_type": "Fitness",
+             "price_set": {"shop_money": {"amount": "79.00", "currency_code": "EUR"},
+                "presentment_money": {"amount": "86.90", "currency_code": "USD"}}},
             {"id": 1001001, "variant_id": 91, "product_id": 7, "sku": null, "title": "Yoga mat", "quantity": 1,
-             "price": "5.00", "product_type": "Fitness"}]}"""
+             "price": "5.00", "product_type": "Fitness",
+             "price_set": {"shop_money": {"amount": "5.00", "currency_code": "EUR"},
+                "presentment_money": {"amount": "5.50", "currency_code": "USD"}}}]}"""
+    nothing = (
+        b'{"shop_money": {"amount": "0", "currency_code": "EUR"},'
+        b' "presentment_money": {"amount": "0", "currency_code": "USD"}}'
+    )
+    payload = payload.replace(b"NOTHING", nothing)
     headers = {"x-shopify-topic": "orders/create", "x-shopify-shop-domain": admin.shop}
     expected = Shopify("secret", secret_key=SECRET_KEY).translate(Delivery(headers, payload))
 
@@ -83,6 +132,7 @@ async def test_all_lines_parcels_and_refunds_of_a_large_order_are_read(shopify, 
         shopify.fulfil("1001", f"JJD{number}")
     for number in range(5):
         await admin.refund(wanted(key=f"k{number}", skus=((f"SKU-{number}", 1),), amount=Decimal("1.00")))
+    shopify.restore(60)
     created, *events = await admin.order("1001")
 
     assert len(created.lines) == 250
@@ -140,14 +190,21 @@ async def test_a_cancelled_order_was_placed_first(shopify, admin):
     assert events[0].lines[0].quantity == 1
 
 
+PICK_UP = {"methodType": "PICK_UP", "minDeliveryDateTime": None, "maxDeliveryDateTime": None}
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [("OPEN", []), ("CLOSED", ["delivered"]), ("SCHEDULED", [])], ids=["open", "closed", "later"]
 )
 async def test_a_pick_up_is_known_from_the_start(shopify, admin, status, said):
     """Fulfilment orders of the method PICK_UP make a pick-up, which is over when all of them are closed."""
-    part = {"status": status, "updatedAt": "2026-11-03T10:00:00Z", "deliveryMethod": {"methodType": "PICK_UP"}}
+    part = {"status": status, "updatedAt": "2026-11-03T10:00:00Z", "deliveryMethod": PICK_UP, "assignedLocation": None}
+    place = {"name": "Store Berlin", "address1": "Lindenweg 12", "address2": None, "city": "Berlin", "zip": "10437"}
+    part["assignedLocation"] = place | {"countryCode": "DE"}
     shopify.place("1001", fulfillmentOrders=[part])
     events = await admin.order("1001")
+    point = events[0].delivery.pickup_point
+    assert (point.name, point.address.lines) == ("Store Berlin", ("Lindenweg 12", "10437 Berlin", "DE"))
 
     assert [event.method for event in events if event.type == "shipment.created"] == ["pickup"]
     assert [event.status for event in events if event.type == "shipment.updated"] == said
