@@ -149,7 +149,7 @@ class Shopify:
             "number": order.name,
             "at": order.created_at,
             "channel": "pos" if over_the_counter(order) else "online",
-            "currency": order.currency,
+            "currency": order.currency or order.total_price_set.shop_money.currency_code,
             "total": order.total_price,
             "customer": _customer(order),
             "email": order.email or order.contact_email,
@@ -274,7 +274,8 @@ def _customer(order: payloads.Order) -> Mapping[str, Any]:
     if email_consent is None:
         email_consent = order.buyer_accepts_marketing
     return {
-        "customer_id": customer.id,
+        # No account has that number: it stands for nobody, and would make one person of all of them.
+        "customer_id": None if customer.id == "0" else customer.id,
         "email": customer.email or order.email or order.contact_email,
         "phone": customer.phone or order.phone or address.phone,
         "first_name": customer.first_name or address.first_name or "",

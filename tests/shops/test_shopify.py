@@ -498,3 +498,19 @@ def test_gifts_and_subscriptions_by_what_apps_write(changes, properties, facts):
     line = ORDER["line_items"][0] | {"properties": properties}
     (created, *_) = _said("orders/create", ORDER, **changes, line_items=[line])
     assert (created.lines[0].gift, created.lines[0].subscription) == facts
+
+
+def test_an_account_of_the_number_nought_is_nobodys():
+    """Its orders are guests', each known by their own address."""
+    people = [
+        _said("orders/create", ORDER, email=email, customer={"id": 0})[0].customer.customer_id
+        for email in ("ada@example.com", "bob@example.com")
+    ]
+    assert len(set(people)) == 2
+    assert all(one.startswith("guest-") for one in people)
+
+
+def test_a_currency_that_only_the_sums_name():
+    """The order's own may be null where its total says in what it is, for the shop."""
+    total = {"shop_money": {"amount": "414.95", "currency_code": "EUR"}}
+    assert _said("orders/create", ORDER, currency=None, total_price_set=total)[0].currency == "EUR"
