@@ -191,11 +191,7 @@ def named(value: object) -> str:
     return text
 
 
-def _status(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(_status)]
+RefundStatus = Annotated[Literal["paid", "pending", "failed"], BeforeValidator(lower)]
 Identifier = Annotated[str, BeforeValidator(identifier)]
 OrderId = Annotated[str, BeforeValidator(_order_id)]
 Email = Annotated[str | None, BeforeValidator(_email)]
