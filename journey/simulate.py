@@ -11,7 +11,7 @@ from journey.answers import mended, report, settle
 from journey.base import Frozen, Instant, TouchKey, TrackingNumber
 from journey.contact import WEEK, Contact, Evidence, Go, Reach, decide
 from journey.events import Event, ShipmentCreated, ShipmentUpdated
-from journey.itinerary import Deliver, Finish, Wait, left_over, next_step, passed_over
+from journey.itinerary import Deliver, FindOut, Finish, Wait, left_over, next_step, passed_over, request_for
 from journey.mending import Mend
 from journey.order import OrderFacts
 from journey.outcomes import DeliverRequest, Held, Outcome, PassedOver, Refused, Sent, unsent
@@ -87,30 +87,38 @@ def simulate(order: OrderFacts, playbook: Playbook, recipient: Recipient, story:
     Raises:
         RuntimeError: the journey did not end after thousands of steps, which no playbook should manage.
     """
-    return _Run(order, playbook, recipient, story).to_the_end()
+    state = JourneyState(order=order, playbook=playbook.digest, rules=RULES)
+    return _Simulated(state, playbook, recipient, story).to_the_end()
 
 
-class _Run:
-    def __init__(self, order: OrderFacts, playbook: Playbook, recipient: Recipient, story: Sequence[Event]) -> None:
+class Play:
+    """A journey played by the rules, from a state on: what happens round it and what it is answered a subclass says."""
+
+    def __init__(self, state: JourneyState, playbook: Playbook, recipient: Recipient, *, now: datetime) -> None:
         self._playbook = playbook
         self._recipient = recipient
-        self._ahead = sorted(story, key=lambda event: event.at)
-        self._now = order.placed_at
-        self._state = start(JourneyState(order=order, playbook=playbook.digest, rules=RULES), now=self._now)
+        self._now = now
+        self._state = start(state, now=now)
         self._sent: list[Contact] = []
         self._entries: list[Entry] = []
 
     def to_the_end(self) -> Simulation:
+        """Play it.
+
+        Raises:
+            RuntimeError: it did not end after thousands of steps.
+        """
         for _ in range(_MOST_STEPS):
             self._hear()
             match next_step(self._state, self._playbook, now=self._now):
-                case Deliver(stop=stop):
-                    self._deliver(stop)
+                case Deliver() as deliver:
+                    self._deliver(deliver)
+                case FindOut() as ask:
+                    self._find_out(ask)
                 case Mend() as mend:
-                    step = mend.step(self._state, self._now)
-                    self._state = mended(self._state, step, self._made_good(step))
+                    self._mend(mend)
                 case Wait(until=until):
-                    moments = [moment for moment in (until, self._ahead[0].at if self._ahead else None) if moment]
+                    moments = [moment for moment in (until, self._next()) if moment]
                     if not moments:
                         return self._ended("nothing more can happen")
                     self._now = max(self._now, min(moments))
@@ -119,8 +127,24 @@ class _Run:
         raise RuntimeError("the journey did not come to an end")
 
     def _hear(self) -> None:
-        while self._ahead and self._ahead[0].at <= self._now:
-            self._state = apply(self._state, self._ahead.pop(0), now=self._now)
+        """Take in what has happened by now."""
+        raise NotImplementedError
+
+    def _next(self) -> datetime | None:
+        """When something happens next, if anything does."""
+        raise NotImplementedError
+
+    def _find_out(self, step: FindOut) -> None:
+        """Learn what became of an attempt without an answer; where every attempt has one, nothing asks."""
+        raise NotImplementedError
+
+    def _deliver(self, step: Deliver) -> None:
+        request = self._request(step)
+        self._decided(step.stop, request, self._decide(step.stop, forced=step.forced))
+
+    def _mend(self, mend: Mend) -> None:
+        step = mend.step(self._state, self._now)
+        self._state = mended(self._state, step, self._made_good(step))
 
     def _made_good(self, step: RemedyStep) -> RemedyAnswer:
         """What the shop answers in a preview, where the customer chooses nothing and every shop keeps its word."""
@@ -133,32 +157,44 @@ class _Run:
             return RemedyAnswer(status=Stand.OFFERED)
         return RemedyAnswer(status=Stand.DONE, choice=terms.default, by=By.DEFAULT)
 
-    def _deliver(self, stop: Stop) -> None:
-        key, due = stop.key, stop.due
+    def _decide(self, stop: Stop, *, forced: bool) -> Go | Held | Refused:
+        """The contact rules on what is known of the recipient, and on this journey's messages alone."""
+        evidence = self._evidence(stop.touch)
+        return decide(stop.touch, self._playbook.contact, evidence, due=stop.due, now=self._now, forced=forced)
+
+    def _request(self, step: Deliver) -> DeliverRequest:
+        """What is asked now, with the non-sends of this moment, which are entered before it."""
+        request = request_for(self._state, self._playbook, step, now=self._now)
+        # At the end of a journey the last message takes the non-sends along; here they are entered one by one.
         over = passed_over(self._state, self._playbook, now=self._now)
         self._pass_over(over)
-        order = self._state.order
-        request = DeliverRequest(
-            shop=order.shop,
-            order_id=order.order_id,
-            playbook=self._state.playbook,
-            key=key,
-            due=due,
-            now=self._now,
-            along=tuple(other for other, _ in stop.along),
-            passed_over=over,
-        )
-        touch = self._playbook.by_id[touch_id(key)]
-        answer = decide(touch, self._playbook.contact, self._evidence(touch), due=due, now=self._now)
-        outcome = Sent(at=self._now) if isinstance(answer, Go) else answer
-        channel = answer.channel if isinstance(answer, Go) else None
-        if channel is not None:
-            sent = Contact(self._now, touch.priority, touch.id, channel, touch.purpose, touch.merge, key)
+        return request.but(now=self._now, passed_over=over, left_over=(), last=None)
+
+    def _decided(self, stop: Stop, request: DeliverRequest, answer: Go | Held | Refused) -> None:
+        """Do as the contact rules say."""
+        if isinstance(answer, Go):
+            self._settle(stop, request, Sent(at=self._now), answer.channel)
+        else:
+            self._settle(stop, request, answer, None)
+
+    def _settle(
+        self,
+        stop: Stop,
+        request: DeliverRequest,
+        outcome: Outcome,
+        channel: Channel | None,
+        *,
+        at: datetime | None = None,
+    ) -> None:
+        """Write down what became of a message; `at` when it did, by default now."""
+        touch = stop.touch
+        if channel is not None and isinstance(outcome, Sent):
+            sent = Contact(at or self._now, touch.priority, touch.id, channel, touch.purpose, touch.merge, stop.key)
             self._sent.append(sent)
         self._state = settle(self._state, request, outcome, now=self._now)
-        self._enter(key, outcome, due, channel)
+        self._enter(stop.key, outcome, stop.due, channel, at=at)
         if not isinstance(outcome, Held):
-            self._pass_over([PassedOver(key=other, rule=unsent(outcome)) for other, _ in stop.along])
+            self._pass_over([PassedOver(key=other, rule=unsent(outcome)) for other in request.along])
 
     def _evidence(self, touch: Touch) -> Evidence:
         refusal = "no_consent" if touch.marketing and not self._recipient.consent else None
@@ -178,14 +214,19 @@ class _Run:
         )
 
     def _enter(
-        self, key: TouchKey, outcome: Outcome, due: datetime | None = None, channel: Channel | None = None
+        self,
+        key: TouchKey,
+        outcome: Outcome,
+        due: datetime | None = None,
+        channel: Channel | None = None,
+        at: datetime | None = None,
     ) -> None:
         self._entries.append(
             Entry(
                 touch=key,
                 purpose=self._playbook.by_id[touch_id(key)].purpose,
                 status=outcome.status,
-                at=self._now,
+                at=at or self._now,
                 due=due,
                 rule=None if isinstance(outcome, Sent) else outcome.rule,
                 until=outcome.until if isinstance(outcome, Held) else None,
@@ -209,3 +250,18 @@ class _Run:
             ended_at=self._now,
             why=why,
         )
+
+
+class _Simulated(Play):
+    """With a recipient who is as they are said to be, and a story."""
+
+    def __init__(self, state: JourneyState, playbook: Playbook, recipient: Recipient, story: Sequence[Event]) -> None:
+        super().__init__(state, playbook, recipient, now=state.order.placed_at)
+        self._ahead = sorted(story, key=lambda event: event.at)
+
+    def _hear(self) -> None:
+        while self._ahead and self._ahead[0].at <= self._now:
+            self._state = apply(self._state, self._ahead.pop(0), now=self._now)
+
+    def _next(self) -> datetime | None:
+        return self._ahead[0].at if self._ahead else None

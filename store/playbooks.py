@@ -53,6 +53,12 @@ async def of_shops(pool: Pool) -> dict[str, str]:
     return {row["shop"]: row["playbook"] for row in rows}
 
 
+async def content(pool: Pool, digest: str) -> str | None:
+    """The playbook of that digest as it was published; None where it never was."""
+    found: str | None = await pool.fetchval("SELECT content FROM playbooks WHERE digest = $1", digest)
+    return found
+
+
 async def unknown_to(pool: Pool, known: Iterable[str]) -> dict[str, str]:
     """The contents of all playbooks except the `known` digests, by digest."""
     rows = await pool.fetch("SELECT digest, content FROM playbooks WHERE NOT digest = ANY($1)", list(known))

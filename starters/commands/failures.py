@@ -8,6 +8,7 @@ from journey.playbook import PlaybookError
 from starters.account import OrderUnknownError
 from starters.commands.support import CommandError
 from starters.fast_forward import NotAllowedError
+from starters.replaying import PastUnknownError
 from store.intake import Malformed
 from store.migrate import MigrationError
 from store.pool import AWAY
@@ -23,6 +24,7 @@ _SPEAK_FOR_THEMSELVES = (
     MigrationError,
     NotAllowedError,
     OrderUnknownError,
+    PastUnknownError,
     PlaybookError,
     SettingMissingError,
     StackInUseError,

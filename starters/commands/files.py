@@ -1,7 +1,7 @@
-"""Order files: the canonical `order.created` event, or its bare data, as JSON.
+"""Files that commands read: playbooks, and orders.
 
-A file may leave out when its order was placed: then it is placed at the moment the file is read. So an example stays
-an order of today.
+An order is the canonical `order.created` event, or its bare data, as JSON. Its file may leave out when it was placed:
+then that is the moment at which the file is read. So an example stays an order of today.
 """
 
 import base64
@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from activities.shops.protocol import Delivery
 from activities.shops.standard import StandardWebhooks
+from journey.playbook import Playbook, PlaybookError, load_playbook
 from starters.commands.support import CommandError
 from store.intake import OrderCreated
 
@@ -36,6 +37,22 @@ def read_order(file: Path, *, secret_key: str) -> tuple[OrderCreated, bytes]:
         case [OrderCreated() as event]:
             return event, body
     raise CommandError(f"{file} is no order: its type must be order.created")
+
+
+def read_playbook(file: Path) -> Playbook:
+    """The playbook in a file.
+
+    Raises:
+        CommandError: it cannot be read, or is none; says where and why.
+    """
+    try:
+        return load_playbook(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CommandError(f"{file} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{file} is not UTF-8 text") from error
+    except PlaybookError as error:
+        raise CommandError(f"{file.name}: {error}") from error
 
 
 def _envelope(file: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from journey.durations import parse_duration
 from starters.account import Account, Message, Parcel, account
 from starters.commands.files import read_order
 from starters.commands.naming import HELP, find, find_anywhere, label
+from starters.commands.replays import replay
 from starters.commands.support import (
     CommandError,
     clock,
@@ -37,6 +38,7 @@ from workers.settings import SettingMissingError, Settings
 from workflows.order_journey import OrderJourney
 
 app = typer.Typer(help="Orders and their journeys.", no_args_is_help=True)
+app.command()(replay)
 
 _START_SECONDS: Final = 5.0
 _UPDATE: Final = timedelta(seconds=15)

@@ -11,10 +11,10 @@ from rich.table import Table
 from journey.durations import parse_duration
 from journey.lint import Finding, Level, lint
 from journey.order import Buyer, LineFacts, OrderFacts
-from journey.playbook import Playbook, PlaybookError, load_playbook, read_published
+from journey.playbook import Playbook, PlaybookError, read_published
 from journey.simulate import Recipient, Simulation, one_parcel, simulate
 from journey.zones import zone_named
-from starters.commands.files import read_order
+from starters.commands.files import read_order, read_playbook
 from starters.commands.support import CommandError, connected_database, run_async, settings_from_environment
 from starters.playbook_schema import playbook_schema
 from starters.terminal import Screen, echo, styled
@@ -37,7 +37,7 @@ _WAITED: Final = timedelta(minutes=1)
 @app.command("lint")
 def lint_file(file: File) -> None:
     """Check a playbook for the textbook mistakes, and that every mail it needs can be written."""
-    found, broken = _findings(_read(file), settings_from_environment())
+    found, broken = _findings(read_playbook(file), settings_from_environment())
     for finding in found:
         echo(str(finding))
     for problem in broken:
@@ -63,7 +63,7 @@ def simulate_order(
         takes = parse_duration(delivered_after)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--delivered-after") from error
-    rules = _read(playbook or settings.playbook_path)
+    rules = read_playbook(playbook or settings.playbook_path)
     event, _ = read_order(order_file, secret_key=_SIMULATED_KEY)
     facts, recipient = _facts(event), _recipient(event)
     found = simulate(facts, rules, recipient, one_parcel(facts, takes))
@@ -79,7 +79,7 @@ def publish(
 ) -> None:
     """Let new journeys follow this playbook; running ones keep the one they began with."""
     settings = settings_from_environment()
-    playbook = _read(file)
+    playbook = read_playbook(file)
     found, broken = _findings(playbook, settings)
     errors = [str(finding) for finding in found if finding.level is Level.ERROR] + broken
     if errors:
@@ -98,7 +98,7 @@ def list_published() -> None:
 @app.command()
 def diff(old: File, new: File) -> None:
     """Compare two playbooks touch by touch."""
-    lines = _differences(_read(old), _read(new))
+    lines = _differences(read_playbook(old), read_playbook(new))
     echo("\n".join(lines or ["the two say the same"]))
 
 
@@ -106,17 +106,6 @@ def diff(old: File, new: File) -> None:
 def schema() -> None:
     """Print the JSON Schema of playbooks, for editors."""
     echo(json.dumps(playbook_schema(), indent=2))
-
-
-def _read(file: Path) -> Playbook:
-    try:
-        return load_playbook(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise CommandError(f"{file} cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{file} is not UTF-8 text") from error
-    except PlaybookError as error:
-        raise CommandError(f"{file.name}: {error}") from error
 
 
 def _findings(playbook: Playbook, settings: Settings) -> tuple[list[Finding], list[str]]:

@@ -56,7 +56,7 @@ async def kept(world: World, order: Order) -> list[Run]:
 async def test_every_run_is_kept_once_and_in_full(journeys: World) -> None:
     """Both runs of a journey are kept: its facts, operators' words and answers, each as the ledger has it."""
     order = await lived(journeys, "steered")
-    runs = await _runs(journeys, order)
+    runs = await runs_of(journeys, order)
     await listed(journeys, order, runs)
     assert (await keep(journeys)).kept == runs
     assert (await keep(journeys)).kept == 0
@@ -86,7 +86,7 @@ async def test_nothing_that_names_a_person_is_kept(journeys: World) -> None:
     handle = await journeys.place(order)
     await journeys.forward(order, 120)
     await handle.result()
-    await listed(journeys, order, await _runs(journeys, order))
+    await listed(journeys, order, await runs_of(journeys, order))
     await keep(journeys)
     rows = await journeys.pool.fetch("SELECT to_jsonb(j) FROM journey_runs j")
     said = "".join(row[0] for row in rows).lower()
@@ -133,7 +133,7 @@ async def test_who_was_erased_is_not_kept_again(journeys: World) -> None:
     handle = await journeys.place(order)
     await journeys.forward(order, 120)
     await handle.result()
-    await listed(journeys, order, await _runs(journeys, order))
+    await listed(journeys, order, await runs_of(journeys, order))
     assert (await keep(journeys)).kept > 0
     async with journeys.pool.acquire() as connection, connection.transaction():
         gone = await erasure.erase_customer(connection, order.shop, order.person.customer_id, now=datetime.now(UTC))
@@ -145,7 +145,7 @@ async def test_who_was_erased_is_not_kept_again(journeys: World) -> None:
 async def test_a_past_is_forgotten_in_its_time(journeys: World) -> None:
     """The relay deletes what ended longer ago than docs/privacy.md says, and nothing younger."""
     order = await lived(journeys, "cancelled")
-    await listed(journeys, order, await _runs(journeys, order))
+    await listed(journeys, order, await runs_of(journeys, order))
     await keep(journeys)
     (run,) = await kept(journeys, order)
     assert run.ended_at is not None
@@ -158,7 +158,7 @@ async def test_a_past_is_forgotten_in_its_time(journeys: World) -> None:
 async def test_each_look_goes_on_where_the_last_one_got_to(journeys: World) -> None:
     """A run that ended long before the last look is not looked at again; the workflow hands over how far it got."""
     order = await lived(journeys, "cancelled")
-    await listed(journeys, order, await _runs(journeys, order))
+    await listed(journeys, order, await runs_of(journeys, order))
     ahead = datetime.now(UTC) + timedelta(days=4000)
     assert (await keep(journeys, since=ahead)).ended == 0
     answer = await journeys.client.execute_workflow(
@@ -193,7 +193,7 @@ def test_what_a_newer_version_wrote_is_left_to_it() -> None:
         read_run("r", history.events)
 
 
-async def _runs(world: World, order: Order) -> int:
+async def runs_of(world: World, order: Order) -> int:
     found = 0
     run_id: str | None = (await world.handle(order).describe()).run_id
     while run_id:
