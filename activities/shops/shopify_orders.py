@@ -18,14 +18,18 @@ What only the API tells:
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from typing import Any, Final
+
+from pydantic import ValidationError
 
 from activities.shops.payloads import at as at_moment
 from activities.shops.payloads import lost_alone
+from activities.shops.payloads import text as _text
 from activities.shops.protocol import Delivery, Ignored
 from activities.shops.shopify import Shopify
 from activities.shops.shopify_answers import filled
+from activities.shops.shopify_payloads import Amounts
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus, pickup_number
 from store.intake import Event, OrderCreated, ShipmentCreated, ShipmentUpdated, build
@@ -182,6 +186,17 @@ def _both(money: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _moved(money: Mapping[str, Any]) -> dict[str, Any]:
+    """An amount as it was paid, or for the shop where that cannot be read."""
+    for name in ("presentmentMoney", "shopMoney"):
+        said = {"amount": money[name]["amount"], "currency_code": money[name]["currencyCode"]}
+        with suppress(ValidationError):
+            known = Amounts.model_validate(said)
+            if known.amount is not None and known.currency_code is not None:
+                return {"amount": said["amount"], "currency": said["currency_code"]}
+    return {"amount": _amount(money), "currency": money["shopMoney"]["currencyCode"]}
+
+
 def _promised(order: Mapping[str, Any]) -> dict[str, Any] | None:
     """From the first to the last day that its fulfilment orders name."""
     ways = [part["deliveryMethod"] or {} for part in order["fulfillmentOrders"]["nodes"]]
@@ -234,7 +249,7 @@ def _line(line: Mapping[str, Any]) -> dict[str, Any]:
         "variant_title": line["variantTitle"],
         "product_url": (line["product"] or {}).get("onlineStoreUrl"),
         "image_url": (line["image"] or {}).get("url"),
-        "subscription": line["sellingPlan"] is not None,
+        "subscription": _text((line["sellingPlan"] or {}).get("name")) is not None,
     }
 
 
@@ -346,9 +361,7 @@ def _refund(number: str, refund: Mapping[str, Any], lines: Mapping[str, Mapping[
                 "status": _word(paid["status"]),
                 "id": number_of(paid["id"]),
                 "parent_id": number_of((paid["parentTransaction"] or {}).get("id")),
-                "amount": paid["amountSet"]["presentmentMoney"]["amount"] or _amount(paid["amountSet"]),
-                "currency": paid["amountSet"]["presentmentMoney"]["currencyCode"]
-                or paid["amountSet"]["shopMoney"]["currencyCode"],
+                **_moved(paid["amountSet"]),
             }
             for paid in refund["transactions"]["nodes"]
         ],

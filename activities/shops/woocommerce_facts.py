@@ -54,7 +54,7 @@ def promised(order: payloads.Order) -> date | None:
 
 def is_of_a_subscription(order: payloads.Order, line: payloads.Line) -> bool:
     """Whether it comes again by itself."""
-    renewed = any(meta.get("key") in _RENEWED for meta in order.meta_data)
+    renewed = any(isinstance(key := meta.get("key"), str) and key in _RENEWED for meta in order.meta_data)
     return order.created_via == "subscription" or renewed or any(one.key == _SCHEME for one in line.meta_data)
 
 
