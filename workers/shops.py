@@ -24,6 +24,7 @@ from pydantic import (
     model_validator,
 )
 
+from journey.documents import DocumentError, read_yaml
 from journey.zones import is_zone
 from store import cleaning
 from workers.settings import SettingMissingError, Settings
@@ -256,11 +257,13 @@ def _shop(path: Path, settings: Settings) -> Shop:
 
 def _read(path: Path) -> ShopFile:
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = read_yaml(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise SettingMissingError(f"{path}: cannot be read: {type(error).__name__}") from error
-    except yaml.YAMLError as error:
-        raise SettingMissingError(f"{path}: no YAML: {_where(error)}") from None
+    except DocumentError as error:
+        # The library's own words quote the file, which may have a secret in it after all.
+        why = f"no YAML: {_where(error.__cause__)}" if isinstance(error.__cause__, yaml.YAMLError) else str(error)
+        raise SettingMissingError(f"{path}: {why}") from None
     if not isinstance(found, dict):
         raise SettingMissingError(f"{path}: a shop's file is a mapping, such as `id: acme`")
     default = path.parent.name if path.name == "shop.yaml" else path.stem
