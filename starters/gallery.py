@@ -74,6 +74,7 @@ def example_order(locale: str) -> MessageFacts:
         buyer="repeat",
         lines=lines,
         parcels=(),
+        number="#1001",
     )
 
 

@@ -12,7 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from activities.links import Links
 from activities.messaging.brand import Brand
-from activities.messaging.language import locale_of, money
+from activities.messaging.language import country, locale_of, money
 from activities.messaging.sums import sums_shown
 from journey.consent import How
 from journey.order import LineKind
@@ -134,6 +134,7 @@ class Pages:
             prices=prices,
             digital=any(line.kind is LineKind.DIGITAL for line in order.lines),
             point=order.delivery.pickup_point if order.delivery.pickup_point != PickupPoint() else None,
+            country=lambda code: country(code, locale),
             promised=promised(order, reader),
             **still_to_come(order),
             notes=notes,

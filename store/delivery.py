@@ -1,6 +1,6 @@
 """How an order comes to its customer, as the shop says it: sent or collected, where to, from which pick-up point."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final
 
 from pydantic import BeforeValidator, ConfigDict, model_validator
@@ -38,11 +38,11 @@ class Address(_Edge):
     region: Word = None
     country: Annotated[str | None, BeforeValidator(cleaning.country)] = None
 
-    @property
-    def lines(self) -> tuple[str, ...]:
-        """As it stands on an envelope, without its empty lines; the country by its code."""
+    def lines(self, named: Callable[[str], str]) -> tuple[str, ...]:
+        """As it stands on an envelope, without its empty lines; `named` writes a country that is given by its code."""
         place = " ".join(part for part in (self.postcode, self.city) if part)
-        written = (self.name, self.company, self.street, self.street2, place, self.region, self.country)
+        country = named(self.country) if self.country else None
+        written = (self.name, self.company, self.street, self.street2, place, self.region, country)
         return tuple(line for line in written if line)
 
 

@@ -104,7 +104,7 @@ async def write(
     known: Mapping[str, LineFact] | None = None,
 ) -> None:
     """Write down what is said of lines that stand in the table in this order, over what is `known` by SKU."""
-    said = [_said(line).over((known or {}).get(line.sku, NOTHING)) for line in lines]
+    said = [said_of(line).over((known or {}).get(line.sku, NOTHING)) for line in lines]
     if all(fact == NOTHING for fact in said):
         return
     columns = list(zip(*(astuple(fact) for fact in said), strict=True))
@@ -112,5 +112,6 @@ async def write(
     await connection.execute(_WRITE, shop, order_id, places, [line.sku for line in lines], *map(list, columns))
 
 
-def _said(line: _Line) -> LineFact:
+def said_of(line: _Line) -> LineFact:
+    """What an event says of one line."""
     return LineFact(**{name: getattr(line, name) for name in LineFact.__dataclass_fields__})

@@ -31,6 +31,7 @@ class LineView:
     quantity: int
     unit_price: Decimal
     kind: LineKind
+    variant: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,7 @@ async def order_view(pool: Pool, shop: str, order_id: str) -> OrderView | None:
         if order is None:
             return None
         lines = await connection.fetch(
-            """SELECT sku, title, quantity, unit_price, kind FROM lines
+            """SELECT sku, title, quantity, unit_price, kind, variant FROM lines
                WHERE shop = $1 AND order_id = $2 ORDER BY position""",
             shop,
             order_id,

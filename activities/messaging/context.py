@@ -10,8 +10,8 @@ from babel.numbers import format_decimal
 
 from activities.links import Links
 from activities.messaging.facts import brought, followed, handed_over, promised
+from activities.messaging.language import country, locale_of
 from activities.messaging.language import day as written_day
-from activities.messaging.language import locale_of
 from activities.messaging.language import money as written_money
 from activities.messaging.mime import header_text
 from activities.messaging.protocol import Mail
@@ -190,7 +190,7 @@ def message_context(
             ],
             "estimated_delivery": day(max(estimates)) if estimates else None,
             **handed_over(facts),
-            "delivery": brought(facts),
+            "delivery": brought(facts, lambda code: country(code, locale)),
             "promised": promised(facts, day),
             "refunded": _refunded(facts, touch, subject, locale),
         },

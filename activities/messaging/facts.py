@@ -29,18 +29,22 @@ def handed_over(facts: MessageFacts) -> Mapping[str, object]:
     }
 
 
-def brought(facts: MessageFacts) -> Mapping[str, object]:
-    """How an order comes: what was chosen, the lines of its address, and where it is fetched."""
+def brought(facts: MessageFacts, country: Callable[[str], str]) -> Mapping[str, object]:
+    """How an order comes: what was chosen, the lines of its address, and where it is fetched.
+
+    `country` writes the country of a code. A person's own address is not where an order comes that they fetch.
+    """
     said = facts.delivery
     point = said.pickup_point
+    home = Address() if point.address != Address() else said.address
     return {
         "title": said.title or "",
-        "address": list(said.address.lines) if said.address != Address() else [],
+        "address": list(home.lines(country)),
         "pickup_point": None
         if point == PickupPoint()
         else {
             "name": point.name or "",
-            "address": list(point.address.lines),
+            "address": list(point.address.lines(country)),
             "opening_hours": list(point.opening_hours),
         },
     }

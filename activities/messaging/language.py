@@ -60,6 +60,11 @@ def money(amount: Decimal, currency: str, locale: Locale) -> str:
     return str(format_currency(amount, currency, locale=locale))
 
 
+def country(code: str, locale: Locale) -> str:
+    """What the locale calls a country; `code` is ISO 3166-1 alpha-2, and stands for itself where nobody has a name."""
+    return str(locale.territories.get(code, code))
+
+
 @lru_cache(maxsize=4096)
 def day(value: date, locale: Locale) -> str:
     """Weekday, day and month in full: "Donnerstag, 26. November", "Thursday 26 November", "Thursday, November 26"."""

@@ -13,6 +13,7 @@ from starters.commands.files import read_order
 from starters.commands.support import CommandError, settings_from_environment
 from starters.gallery import Card, card, example_order, text_page
 from starters.terminal import echo
+from store import line_facts, sums
 from store.intake import OrderCreated
 from store.messages import MessageFacts, MessageLine
 from workers.services import load_templates
@@ -105,7 +106,7 @@ def _facts(order: Path | None, locale: str | None) -> MessageFacts:
 
 def _as_read(event: OrderCreated, locale: str) -> MessageFacts:
     """What the store would hand out for this order: nothing shipped or refunded yet."""
-    customer = event.customer
+    customer, promise = event.customer, event.estimated_delivery
     return MessageFacts(
         shop=event.shop,
         order_id=event.order_id,
@@ -120,10 +121,17 @@ def _as_read(event: OrderCreated, locale: str) -> MessageFacts:
         channel=event.channel,
         buyer="repeat" if (customer.orders_count or 0) > 1 else "first",
         lines=tuple(
-            MessageLine(line.sku, line.title, line.quantity, line.unit_price, line.category, line.kind)
+            MessageLine(
+                *(line.sku, line.title, line.quantity, line.unit_price, line.category, line.kind),
+                line_facts.said_of(line),
+            )
             for line in event.lines
         ),
         parcels=(),
+        collected=event.delivery.collected,
+        delivery=event.delivery,
+        promised=(None, None) if promise is None else (promise.earliest, promise.latest),
+        sums=sums.of(event.sums, currency=event.currency, total=event.total, lines=event.lines),
         number=event.number or "",
         contact_email=event.email,
         contact_phone=event.phone,

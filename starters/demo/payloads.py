@@ -41,7 +41,14 @@ def ordered(
     shop: str = OWN_SHOP,
 ) -> Said:
     """`order.created`."""
-    data = {"shop": shop, "order_id": order, "channel": "online", "currency": currency, "total": total}
+    data = {
+        "shop": shop,
+        "order_id": order,
+        "number": f"#{order}",
+        "channel": "online",
+        "currency": currency,
+        "total": total,
+    }
 
     def say(senders: Senders, at: datetime) -> Post:
         return senders.event(

@@ -38,6 +38,27 @@ def test_a_preview_is_the_mail_of_that_order(here, tmp_path):
     assert ('lang="de"' in page, title in page) == (True, True)
 
 
+def test_a_preview_has_what_the_order_says_of_its_sums_and_its_way(here, tmp_path):
+    """Number, parts of the total in the currency paid in, a line's variant, the days promised, and the address."""
+    data = json.loads(ORDER.read_text())["data"] | {
+        "number": "RE-2026-0042",
+        "estimated_delivery": "2026-12-24",
+        "delivery": {"title": "Express", "address": {"street": "Amselweg 3", "country": "DE"}},
+        "sums": {"currency": "USD", "total": "90.32", "lines": ["85.32"], "shipping": "5.00"},
+    }
+    data["lines"][0]["variant"] = "Blue"
+    order, file = tmp_path / "order.json", tmp_path / "mail.html"
+    order.write_text(json.dumps(data))
+    ran = here(
+        *("template", "preview", "order_confirmation", "--locale", "en"),
+        *("--order", str(order), "--no-open", "--out", str(file)),
+    )
+    assert (ran.code, "RE-2026-0042" in ran.out) == (0, True)
+    page = file.read_text(encoding="utf-8")
+    for text in ("$85.32", "$5.00", "$90.32", "Blue", "Express", "Amselweg 3", "Germany", "Thursday, December 24"):
+        assert text in page
+
+
 @pytest.mark.parametrize(
     ("channel", "shown"),
     [("sms", "2 SMS, "), ("whatsapp", "template delayed_1 (fr): "), ("push", "Il a du retard"), ("inbox", "colis")],

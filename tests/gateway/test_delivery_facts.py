@@ -43,8 +43,8 @@ def templates():
     return Templates.load(Path(__file__).parents[2] / "playbooks")
 
 
-async def mail(gate, templates, touch, parcel=None):
-    facts = await messages.load(gate.pool, "acme", "1001")
+async def mail(gate, templates, touch, parcel=None, order_id="1001"):
+    facts = await messages.load(gate.pool, "acme", order_id)
     parcels = [facts.parcel(parcel)] if parcel else []
     return build_message(
         templates,
@@ -71,7 +71,22 @@ async def test_the_confirmation_says_how_it_comes_and_where_to(gate, templates):
     assert "Delivery: Express" in said.text
     assert [line for line in WRITTEN if line in said.text] == [*WRITTEN]
     assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;" in said.html
+    assert "\nGermany\n" in said.text
     assert "Amselweg" not in await page(gate)
+
+
+async def test_whoever_fetches_it_reads_where_and_not_their_own_address(gate, templates):
+    """A carrier's point stands in place of the customer's address; one of which only the name is known does not."""
+    point = POINT | {"address": POINT["address"] | {"country": "DE"}}
+    for order_id, known in (("1001", point), ("1002", {"name": "Kiosk"})):
+        given = {"title": "Parcel shop", "address": ADDRESS, "pickup_point": known}
+        await gate.send.order(order_id=order_id, customer={"locale": "fr"}, delivery=given)
+    await gate.relay.drain()
+    at_point = (await mail(gate, templates, "order_confirmation")).text
+    assert ("Torstraße 1\n10119 Berlin\nAllemagne" in at_point, "Amselweg 3" in at_point) == (True, False)
+    assert "Torstraße 1, 10119 Berlin, Allemagne" in await page(gate)
+    named = (await mail(gate, templates, "order_confirmation", order_id="1002")).text
+    assert ("Kiosk" in named, "Amselweg 3" in named) == (True, True)
 
 
 async def test_a_pick_up_point_has_its_address_and_hours(gate, templates):
@@ -159,7 +174,7 @@ async def test_every_shops_own_words_are_read(gate):
     await told(gate, "bigcommerce", (order, test_bigcommerce.PRODUCTS))
     rows = [("acme.myshopify.com", "100"), ("woo.example", "9006"), ("store", "250")]
     said = [(await messages.load(gate.pool, *place)).delivery for place in rows]
-    assert [one.address.lines for one in said] == [("Noa B", "Amselweg 3", "10437 Berlin", "DE")] * 3
+    assert [one.address.lines(str.lower) for one in said] == [("Noa B", "Amselweg 3", "10437 Berlin", "de")] * 3
     assert [one.title for one in said] == ["Standard", None, "Post"]
 
 
