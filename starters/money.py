@@ -28,12 +28,14 @@ class Money(BaseModel):
         sums = row.sums
         if sums is None:
             return cls(currency=row.currency, total=row.total)
+        # Tax that is in the other parts already is called that, or they would seem not to come to the total.
+        included = sums.tax_included if sums.with_tax_on_top is None else not sums.with_tax_on_top
         said = {
             "goods": sums.goods if sums.lines else None,
             "discount": sums.discount,
             "shipping": sums.shipping,
             "fees": sums.fees,
-            "tax": sums.tax,
+            "tax_included" if included else "tax": sums.tax,
             "gift_cards": sums.gift_cards,
         }
         return cls(

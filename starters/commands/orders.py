@@ -119,13 +119,14 @@ def list_orders(
     """List orders, newest first."""
     rows = run_async(_list(settings_from_environment(), shop, status, limit))
     table = Table(box=None, pad_edge=False)
-    table.add_column("Order", overflow="fold", min_width=20)
+    table.add_column("Order", overflow="fold")
     table.add_column("Number", overflow="fold")
     table.add_column("Placed (UTC)", no_wrap=True)
-    for title in ("Status", "Country", "Sent", "Ended"):
-        table.add_column(title)
+    table.add_column("Status", overflow="fold")
+    for title in ("Country", "Sent"):
+        table.add_column(title, no_wrap=True)
     for row in rows:
-        state = "finished" if row.ended_at else "running"
+        state = (f"finished, {row.ended_why}" if row.ended_why else "finished") if row.ended_at else "running"
         table.add_row(
             f"{row.shop}/{row.order_id}",
             row.number,
@@ -133,7 +134,6 @@ def list_orders(
             f"{state}, cancelled" if row.status == "cancelled" else state,
             row.country or "-",
             str(row.sent),
-            row.ended_why or "-",
         )
     _console().print(table if rows else "no such orders")
 

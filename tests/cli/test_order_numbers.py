@@ -71,6 +71,7 @@ async def test_tables_have_the_number_beside_the_id(pool, shell):
         NOW,
     )
     listed = (await shell("order", "list")).out
+    assert listed.splitlines()[0].split()[-2:] == ["Country", "Sent"]  # every title whole in 80 columns
     assert any("acme/5001" in line and EVIL in line for line in listed.splitlines())
     assert any(line.split()[:2] == ["acme/5002", "5002"] for line in listed.splitlines())
     assert f"acme/5001 {EVIL}" in (await shell("order", "show", f"acme/{EVIL}")).out

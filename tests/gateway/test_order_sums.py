@@ -106,7 +106,8 @@ async def test_taxes_inside_of_woocommerces_prices(front):
     for words in await shown(front, WOO, str(order_id)):
         for said in ("10.00", "1.00", "4.90", "13.90", "2.22"):
             assert said in words
-    assert (await money(front, WOO, str(order_id))).adds_up
+    told = await money(front, WOO, str(order_id))
+    assert (told.adds_up, "tax included 2.22" in str(told)) == (True, True)
 
 
 async def test_the_canonical_event_has_sums(front):
