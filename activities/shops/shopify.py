@@ -29,6 +29,7 @@ from typing import Any, Final
 from activities.shops import shopify_parcels as fulfilments
 from activities.shops import shopify_payloads as payloads
 from activities.shops import shopify_people as people
+from activities.shops import shopify_topics
 from activities.shops.payloads import read
 from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify_delivery import delivery
@@ -134,11 +135,13 @@ class Shopify:
         """See `Source.translate`."""
         topic, shop = self.topic(delivery), delivery.headers.get("x-shopify-shop-domain", "")
         if topic in _PRIVACY:
+            shopify_topics.check_privacy(topic, shop, delivery.payload)
             at = delivery.headers.get("x-shopify-triggered-at") or self._clock().isoformat()
-            return people.privacy(topic, shop, delivery.payload, at=at, secret_key=self._secret_key)
+            return people.privacy(topic, delivery.payload, at=at, secret_key=self._secret_key)
         translator = self._translators.get(topic)
         if translator is None:
             return Ignored(_IGNORED.get(topic, "unknown topic"))
+        shopify_topics.check(topic, shop, delivery.payload)
         return translator(shop, delivery.payload)
 
     def _created(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
@@ -198,9 +201,12 @@ class Shopify:
         changed = _changed(shop, event.order_id, event.happened_at or event.created_at, field="happened_at")
         return [*fulfilments.happened(shop, event), changed]
 
-    def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:
+    def _cancelled(self, shop: str, payload: dict[str, Any]) -> Sequence[Event] | Ignored:
         order = read(payloads.Cancelled, payload)
-        values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at or order.updated_at, "test": order.test}
+        if order.cancelled_at is None:
+            # The topic is outside the signature: an order that does not say so itself is not cancelled.
+            return Ignored("not cancelled")
+        values = {"shop": shop, "order_id": order.id, "at": order.cancelled_at, "test": order.test}
         return [build(OrderCancelled, values, names=_NAMES | {"at": "cancelled_at"}), *of_order(shop, order)]
 
     def _deleted(self, shop: str, payload: dict[str, Any]) -> Sequence[Event]:

@@ -62,11 +62,11 @@ def sms_consent(shop: str, payload: Mapping[str, Any]) -> Sequence[Event] | Igno
     return _consent(shop, said.id, "sms_marketing", said.sms_marketing_consent) or _NOTHING_SAID
 
 
-def privacy(topic: str, shop: str, payload: Mapping[str, Any], *, at: str, secret_key: str) -> Sequence[Event]:
+def privacy(topic: str, payload: Mapping[str, Any], *, at: str, secret_key: str) -> Sequence[Event]:
     """`customers/data_request`, `customers/redact` or `shop/redact`; they carry no moment, `at` is when they came."""
     asked = read(payloads.Privacy, payload)
     # The body is signed, the header is not.
-    values: dict[str, Any] = {"shop": asked.shop_domain or shop, "at": at}
+    values: dict[str, Any] = {"shop": asked.shop_domain, "at": at}
     names = {"shop": "shop_domain", "at": "X-Shopify-Triggered-At", "customer_id": "customer.id"}
     if topic == "shop/redact":
         return [build(ShopRedacted, values, names=names)]

@@ -85,13 +85,47 @@ class WooCommerce:
     def translate(self, delivery: Delivery) -> Sequence[Event] | Ignored:
         """See `Source.translate`; one payload is all that an order has come to."""
         topic = self.topic(delivery)
+        if topic in _ORDERS | _CUSTOMERS:
+            _check(topic, delivery)
         if topic in _ORDERS:
             return order_events(delivery.payload, shop=_shop(delivery), secret_key=self._secret_key)
         if topic == _DELETED:
+            if delivery.payload.get("line_items"):
+                # What is in the trash is told by its id alone; a whole order under this topic is another's body.
+                raise Malformed("line_items", f"is no part of {topic}")
             return [_withdrawn(delivery.payload, _shop(delivery), self._clock())]
         if topic in _CUSTOMERS:
             return [_customer(delivery.payload, _shop(delivery))]
         return Ignored(_IGNORED.get(topic, "unknown topic"))
+
+
+def _check(topic: str, delivery: Delivery) -> None:
+    """Refuse a body that is of another kind than its topic, or of another shop: neither header is under the signature.
+
+    Its own address says both, `https://shop.example/wp-json/wc/v3/orders/1`, where it is there.
+
+    Raises:
+        Malformed: names the field.
+    """
+    payload = delivery.payload
+    if topic in _CUSTOMERS and payload.get("line_items"):
+        raise Malformed("line_items", f"is no part of {topic}")
+    links = payload.get("_links")
+    own = links.get("self") if isinstance(links, dict) else None
+    for one in own if isinstance(own, list) else ():
+        href = one.get("href") if isinstance(one, dict) else None
+        try:
+            address = urlsplit(href) if isinstance(href, str) else None
+        except ValueError:
+            continue
+        if address is None or not address.hostname:
+            continue
+        kind = "orders" if topic in _ORDERS else "customers"
+        asked = address.path + address.query  # a shop without pretty addresses has the path in the query
+        if not re.search(rf"(?:/|%2F){kind}(?:/|%2F)", asked):
+            raise Malformed("_links.self", f"is not the address of one of the {kind}, as X-WC-Webhook-Topic has it")
+        if address.hostname.removeprefix("www.") != _shop(delivery).removeprefix("www."):
+            raise Malformed("_links.self", "is not of the shop of X-WC-Webhook-Source")
 
 
 def _withdrawn(payload: Mapping[str, Any], shop: str, at: datetime) -> Event:

@@ -12,7 +12,15 @@ from activities.shops.protocol import Delivery, Ignored, Malformed
 from activities.shops.shopify import Shopify
 from journey.order import LineKind
 from journey.parcels import Method, ParcelStatus
-from store.intake import Customer, CustomerDataRequested, CustomerRedacted, OrderChanged, ShopRedacted
+from store.intake import (
+    Customer,
+    CustomerDataRequested,
+    CustomerRedacted,
+    OrderCancelled,
+    OrderChanged,
+    OrderWithdrawn,
+    ShopRedacted,
+)
 from tests.gateway.kit import SECRET_KEY, SHOPIFY_SECRET
 from tests.shops.fuzz import JSON, holes, judge
 
@@ -413,33 +421,95 @@ def test_an_account_without_an_id_is_nobodys(topic):
     assert caught.value.field == "id"
 
 
-PRIVACY = {
+REQUESTED = {
     "shop_id": 954889,
-    "shop_domain": "snowdevil.myshopify.com",
+    "shop_domain": "acme.myshopify.com",
     "orders_requested": [299938, 280263],
     "customer": {"id": 191167, "email": "john@example.com", "phone": "555-625-1199"},
     "data_request": {"id": 9999},
 }
+REDACTED = {
+    "shop_id": 954889,
+    "shop_domain": "acme.myshopify.com",
+    "customer": {"id": 191167, "email": "john@example.com", "phone": "555-625-1199"},
+    "orders_to_redact": [299938, 280263],
+}
+LEFT = {"shop_id": 954889, "shop_domain": "acme.myshopify.com"}
 
 
 def test_the_three_privacy_topics():
     """Shop and person are those of the signed body; without a moment of its own it is when it came."""
-    shop = "snowdevil.myshopify.com"
-    assert _said("customers/data_request", PRIVACY) == [
+    shop = "acme.myshopify.com"
+    assert _said("customers/data_request", REQUESTED) == [
         CustomerDataRequested(at=NOON, shop=shop, customer_id="191167", request_id="9999")
     ]
-    assert _said("customers/redact", PRIVACY) == [CustomerRedacted(at=NOON, shop=shop, customer_id="191167")]
+    assert _said("customers/redact", REDACTED) == [CustomerRedacted(at=NOON, shop=shop, customer_id="191167")]
     headers = {"x-shopify-topic": "shop/redact", "x-shopify-triggered-at": "2026-11-21T10:00:00Z"}
-    (left,) = ADAPTER.translate(Delivery(headers, json.dumps(PRIVACY).encode()))
+    (left,) = ADAPTER.translate(Delivery(headers, json.dumps(LEFT).encode()))
     assert left == ShopRedacted(at=datetime(2026, 11, 21, 10, tzinfo=UTC), shop=shop)
+
+
+KINDS = {
+    "orders/create": ("Order", {"cancelled_at": None}),
+    "orders/updated": ("Order", {"cancelled_at": None}),
+    "orders/fulfilled": ("Order", {}),
+    "fulfillments/create": ("Fulfillment", {}),
+    "fulfillments/update": ("Fulfillment", {}),
+    "refunds/create": ("Refund", {}),
+    "customers/update": ("Customer", {}),
+}
+
+
+def test_a_body_under_another_topic_is_refused_or_does_what_it_says_itself():
+    """The topic is outside the signature: no order is cancelled, deleted or erased by a body that does not say so."""
+    for own, body in TOPICS.items():
+        kind, more = KINDS.get(own, (None, {}))
+        said = body | more | ({"admin_graphql_api_id": f"gid://shopify/{kind}/1"} if kind else {})
+        for topic in ("orders/cancelled", "orders/delete", "customers/redact", "customers/data_request", "shop/redact"):
+            if topic == own or (kind is None and not topic.startswith(("shop/", "customers/"))):
+                continue
+            try:
+                found = _said(topic, said)
+            except Malformed:
+                continue
+            ends = (OrderCancelled, CustomerRedacted, CustomerDataRequested, ShopRedacted, OrderWithdrawn)
+            assert isinstance(found, Ignored) or not any(isinstance(event, ends) for event in found), (own, topic)
+        for topic, (other, _) in KINDS.items():
+            if kind is not None and other != kind:
+                with pytest.raises(Malformed) as caught:
+                    _said(topic, said)
+                assert caught.value.field == "admin_graphql_api_id"
+
+
+@pytest.mark.parametrize(
+    ("topic", "body", "field"),
+    [
+        ("shop/redact", LEFT | {"shop_domain": None}, "shop_domain"),
+        ("shop/redact", LEFT, "shop_domain"),
+        ("customers/redact", REDACTED, "shop_domain"),
+        ("customers/data_request", REQUESTED, "shop_domain"),
+        (
+            "orders/create",
+            {"order_status_url": "https://snowdevil.myshopify.com/1/orders/x/authenticate"},
+            "order_status_url",
+        ),
+    ],
+)
+def test_a_body_of_another_shop_than_the_headers_is_refused(topic, body, field):
+    """Neither header is under the signature; the body is."""
+    headers = {"x-shopify-topic": topic, "x-shopify-shop-domain": "other.myshopify.com"}
+    whole = ORDER | body if topic == "orders/create" else body
+    with pytest.raises(Malformed) as caught:
+        ADAPTER.translate(Delivery(headers, json.dumps(whole).encode()))
+    assert caught.value.field == field
 
 
 def test_a_guest_is_redacted_by_their_address():
     """A person without an account has the id that their orders were given; nobody at all is an error."""
-    (redacted,) = _said("customers/redact", PRIVACY, customer={"email": "John@example.com"})
+    (redacted,) = _said("customers/redact", REDACTED, customer={"email": "John@example.com"})
     assert redacted.customer_id == Customer(email="john@example.com").identified("1", SECRET_KEY).customer_id
     with pytest.raises(Malformed) as caught:
-        _said("customers/redact", PRIVACY, customer={})
+        _said("customers/redact", REDACTED, customer={})
     assert caught.value.field == "customer.id"
 
 
@@ -459,9 +529,9 @@ TOPICS = {
         "email_marketing_consent": CUSTOMER["email_marketing_consent"],
     },
     "customers_marketing_consent/update": {"id": 7, "sms_marketing_consent": CUSTOMER["email_marketing_consent"]},
-    "customers/data_request": PRIVACY,
-    "customers/redact": PRIVACY,
-    "shop/redact": PRIVACY,
+    "customers/data_request": REQUESTED,
+    "customers/redact": REDACTED,
+    "shop/redact": LEFT,
 }
 
 

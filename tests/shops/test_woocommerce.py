@@ -471,3 +471,36 @@ def test_gifts_and_subscriptions():
     assert [(one.gift, one.subscription) for one in created.lines] == [(True, False), (False, True), (False, False)]
     (renewal, *_) = _said(created_via="subscription", meta_data=[{"key": "_subscription_renewal", "value": "9"}])
     assert all(one.subscription for one in renewal.lines)
+
+
+@pytest.mark.parametrize(
+    ("topic", "href", "source", "taken"),
+    [
+        ("order.updated", "https://woo.example/wp-json/wc/v3/orders/727", "https://woo.example/", True),
+        (
+            "order.updated",
+            "https://www.woo.example/index.php?rest_route=/wc/v3/orders/727",
+            "https://woo.example/",
+            True,
+        ),
+        ("order.updated", "https://woo.example/wp-json/wc/v3/orders/727", "https://other.example/", False),
+        ("customer.updated", "https://woo.example/wp-json/wc/v3/orders/727", "https://woo.example/", False),
+        ("order.updated", "https://woo.example/wp-json/wc/v3/customers/7", "https://woo.example/", False),
+    ],
+)
+def test_a_body_says_itself_whose_and_what_it_is(topic, href, source, taken):
+    """Topic and source are outside the signature: a body replayed under others is refused."""
+    body = ORDER | {"_links": {"self": [{"href": href}]}}
+    headers = {"x-wc-webhook-topic": topic, "x-wc-webhook-source": source}
+    if taken:
+        assert ADAPTER.translate(Delivery(headers, json.dumps(body).encode()))
+        return
+    with pytest.raises(Malformed):
+        ADAPTER.translate(Delivery(headers, json.dumps(body).encode()))
+
+
+def test_a_whole_order_is_no_word_of_a_deletion():
+    """Of what is in the trash WooCommerce says the id alone."""
+    headers = {"x-wc-webhook-topic": "order.deleted", "x-wc-webhook-source": "https://woo.example/"}
+    with pytest.raises(Malformed, match="line_items"):
+        ADAPTER.translate(Delivery(headers, json.dumps(ORDER).encode()))
