@@ -12,6 +12,8 @@ from starters.limits import USUAL, BoundedBodies, Limits, Patient
 from starters.operations import OwnHosts, is_loopback
 from workers.settings import Settings
 
+_KEPT_SECONDS = 20
+
 
 def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 means a free one.
@@ -67,6 +69,9 @@ async def served(
         log_config=None,  # ours stands; uvicorn's access log would write signed links down
         access_log=False,
         server_header=False,
+        # Longer than the five seconds for which clients keep one: what is asked on a connection that is just being
+        # closed is lost. `Limits.head_seconds` ends it before that.
+        timeout_keep_alive=_KEPT_SECONDS,
         timeout_graceful_shutdown=finish,
     )
     server = _Server(config)

@@ -17,30 +17,41 @@ from workers.settings import Settings
 from workers.shops import load_shops
 
 
-@asynccontextmanager
-async def _street(gate, templates, folder):
-    settings = Settings(
-        _env_file=None, secret_key=SECRET_KEY, shops=folder, public_url="http://gate", email_url="smtp://127.0.0.1:25"
-    )
-    shops = list(load_shops(settings).values())
-    async with shop_parts(settings, templates, shops) as parts:
-        relay = Relay(gate.pool, gate.journeys, clock=gate.clock)
-        fronts = {
-            shop: Front(own.links, own.templates.brand, own.templates.brand_in) for shop, own in parts.own.items()
-        }
-        services = Services(
-            pool=gate.pool,
-            sources=sources(secret_key=SECRET_KEY, webhook_secret=WEBHOOK_SECRET),
-            front=Front(parts.rest.links, templates.brand),
-            fronts=fronts,
-            shops=doors_of(settings, shops),
-            closed=frozenset().union(*(shop.names for shop in shops)),
-            relay=relay,
-            clock=gate.clock,
+@pytest.fixture(scope="module")
+async def configured(templates, tmp_path_factory):
+    """The two shops' parts, whose templates take a while to compile."""
+    with pytest.MonkeyPatch.context() as environment:
+        folder = await asyncio.to_thread(shop_files.write, tmp_path_factory.mktemp("shops"), environment)
+        settings = Settings(
+            _env_file=None,
+            secret_key=SECRET_KEY,
+            shops=folder,
+            public_url="http://gate",
+            email_url="smtp://127.0.0.1:25",
         )
-        transport = httpx.ASGITransport(create_app(services))
-        async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
-            yield Street(gate, client, parts, relay)
+        shops = list(load_shops(settings).values())
+    async with shop_parts(settings, templates, shops) as parts:
+        yield settings, shops, parts
+
+
+@asynccontextmanager
+async def _street(gate, templates, configured):
+    settings, shops, parts = configured
+    fronts = {shop: Front(own.links, own.templates.brand, own.templates.brand_in) for shop, own in parts.own.items()}
+    relay = Relay(gate.pool, gate.journeys, clock=gate.clock)
+    services = Services(
+        pool=gate.pool,
+        sources=sources(secret_key=SECRET_KEY, webhook_secret=WEBHOOK_SECRET),
+        front=Front(parts.rest.links, templates.brand),
+        fronts=fronts,
+        shops=doors_of(settings, shops),
+        closed=frozenset().union(*(shop.names for shop in shops)),
+        relay=relay,
+        clock=gate.clock,
+    )
+    transport = httpx.ASGITransport(create_app(services))
+    async with httpx.AsyncClient(transport=transport, base_url="http://gate") as client:
+        yield Street(gate, client, parts, relay)
 
 
 class Street:
@@ -61,9 +72,8 @@ class Street:
 
 
 @pytest.fixture
-async def street(gate, templates, tmp_path, monkeypatch):
-    folder = await asyncio.to_thread(shop_files.write, tmp_path, monkeypatch)
-    async with _street(gate, templates, folder) as found:
+async def street(gate, templates, configured):
+    async with _street(gate, templates, configured) as found:
         yield found
 
 
