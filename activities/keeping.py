@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.attempt import discreet
+from activities.decoding import decoded
 from activities.histories import UnreadableError, read_run
 from journey.base import order_of, workflow_id
 from journey.keeping import KeepingAnswer, KeepingRequest
@@ -42,7 +43,7 @@ async def read(client: Client, shop: str, order_id: str, run_id: str | None = No
     """A run of an order's journey, by default the latest; None where Temporal does not know it.
 
     Raises:
-        UnreadableError: a newer version wrote it.
+        UnreadableError: a newer version wrote it, or the key of a payload is not here.
         RPCError: Temporal is away.
     """
     handle = client.get_workflow_handle(workflow_id(shop, order_id), run_id=run_id)
@@ -54,7 +55,11 @@ async def read(client: Client, shop: str, order_id: str, run_id: str | None = No
         if error.status is not RPCStatusCode.NOT_FOUND:
             raise
         return None
-    return read_run(handle.run_id or "", events)
+    try:
+        plain = await decoded(events, client.data_converter.payload_codec)
+    except Exception as error:
+        raise UnreadableError(f"its payloads cannot be decoded: {type(error).__name__}") from error
+    return read_run(handle.run_id or "", plain)
 
 
 class Keeping:

@@ -67,15 +67,16 @@ def with_word(
     return tuple(sorted((*others, after), key=lambda one: one.fulfilment))
 
 
-def left_out(fulfilments: Sequence[Fulfilment]) -> Collection[TrackingNumber]:
+def left_out(fulfilments: Sequence[Fulfilment], *, whole_gives_way: bool = True) -> Collection[TrackingNumber]:
     """The parcels that a fulfilment named once and that none has any more.
 
-    That the order was sent, somehow, says nothing beside what one of its fulfilments says.
+    That the order was sent, somehow, says nothing beside what one of its fulfilments says (`whole_gives_way`; journeys
+    of before that rule go on without it).
     """
     if not fulfilments:
         return ()
     live = {number for one in fulfilments for number in one.parcels}
-    if any(one.parcels for one in fulfilments if one.fulfilment != WHOLE_ORDER):
+    if whole_gives_way and any(one.parcels for one in fulfilments if one.fulfilment != WHOLE_ORDER):
         live.discard(fulfilment_key(WHOLE_ORDER))
     return {number for one in fulfilments for number in one.named if number not in live}
 

@@ -296,7 +296,7 @@ def _with_fulfilments(state: JourneyState, fulfilments: tuple[Fulfilment, ...]) 
 
 def _divided(state: JourneyState, everything: list[Parcel]) -> JourneyState:
     """The state with these parcels, those that are in the order apart from those that are not."""
-    out = left_out(state.fulfilments)
+    out = left_out(state.fulfilments, whole_gives_way=state.rules > _FOURTH)
     everything.sort(key=_tracking)
     return changed(
         state,

@@ -31,8 +31,7 @@ async def told(
 ) -> list[events.Event]:
     """What to tell the journey of the goods that a refund is of, once it is written; nothing where it does not say.
 
-    A pending one of the whole total is of all goods. One that failed, and was said to be paid or pending `before`, is
-    of none any more.
+    A pending one of the whole total is of all goods. One that failed, and was known `before`, is of none any more.
     """
     row = await connection.fetchrow(_REFUND, event.shop, event.order_id, event.refund_id)
     failed = row["status"] == "failed"
@@ -41,7 +40,8 @@ async def told(
     totals = {row["usual"]: row["total"], **({} if sums is None else {sums.currency: sums.total})}
     if row["status"] == "pending" and not units and 0 < totals.get(row["currency"], 0) <= row["amount"]:
         units = [tuple(one) for one in await connection.fetch(_GOODS, event.shop, event.order_id)]
-    if not units and not (failed and before in {"pending", "paid"}):
+    # Also where it is known to have failed: an earlier attempt may have written that and got no further.
+    if not units and not (failed and before is not None):
         return []
     # That it failed is heard later than that it was to be, under the same moment.
     at = max(received_at, event.at) if failed else event.at

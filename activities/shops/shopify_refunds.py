@@ -53,7 +53,12 @@ def refunded(
                 "amount": amount,
                 "currency": currency,
                 "full": full and status == "paid",
-                "units": [(sku(one.line_item), one.quantity) for one in refund.refund_line_items if one.line_item],
+                # Of goods once, in however many currencies their money goes back.
+                "units": [
+                    (sku(one.line_item), one.quantity)
+                    for one in refund.refund_line_items
+                    if one.line_item and place == 0
+                ],
                 "test": test,
                 "said_at": said_at,
             },

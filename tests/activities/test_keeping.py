@@ -5,9 +5,11 @@ from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from temporalio.api.history.v1 import HistoryEvent
 from temporalio.client import WorkflowFailureError
 from temporalio.testing import ActivityEnvironment
 
+from activities.decoding import _payloads, decoded
 from activities.histories import UnreadableError, read_run
 from activities.keeping import Keeping, read
 from journey.events import CustomerReordered
@@ -20,6 +22,7 @@ from tests.support.orders import Order, Person
 from tests.support.patience import PATIENCE
 from tests.support.stories import STORIES, buyer
 from tests.support.world import World, order_id
+from workers.codec import EncryptedPayloads, PayloadKeyError
 from workflows.past_keeping import PastKeeping
 
 
@@ -201,3 +204,34 @@ async def runs_of(world: World, order: Order) -> int:
         run = await read(world.client, order.shop, order.order_id, run_id)
         run_id = run.continues if run else None
     return found
+
+
+async def test_a_history_under_keys_is_read_like_one_without() -> None:
+    """Every payload, wherever it stands in an event, is decoded before anything is made of it."""
+    codec = EncryptedPayloads([("one", bytes(range(32)))])
+    told = 0
+    for name, history in list(recorded().items())[:6]:
+        if not history.events:
+            continue
+        plain = read_run(name, history.events)
+        sealed = [HistoryEvent.FromString(event.SerializeToString()) for event in history.events]
+        for event in sealed:
+            for payload in _payloads(event):
+                payload.CopyFrom((await codec.encode([payload]))[0])
+        with pytest.raises((UnreadableError, ValueError)):
+            read_run(name, sealed)
+        assert read_run(name, await decoded(sealed, codec)) == plain
+        told += 1
+    assert told
+
+
+async def test_a_run_whose_key_is_gone_holds_up_no_other() -> None:
+    """It cannot be read, and says so by the error that keeping counts for that run alone."""
+    gone, here = (EncryptedPayloads([(name, bytes([place]) * 32)]) for place, name in enumerate(("old", "new")))
+    history = next(iter(recorded().values()))
+    sealed = [HistoryEvent.FromString(event.SerializeToString()) for event in history.events]
+    for event in sealed:
+        for payload in _payloads(event):
+            payload.CopyFrom((await gone.encode([payload]))[0])
+    with pytest.raises(PayloadKeyError):
+        await decoded(sealed, here)
