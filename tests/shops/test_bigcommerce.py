@@ -331,7 +331,7 @@ def test_where_a_pick_up_is_fetched():
     pickup = {"id": 13, "pickup_method_display_name": "Fetch it", "location": place, "line_items": []}
     said = _said(consignments={"pickups": [pickup], "shipping": []})[0].delivery
     assert (said.collected, said.title, said.pickup_point.name) == (True, "Fetch it", "Store Austin")
-    assert said.pickup_point.address.lines == ("2802 Skyway Cir", "78704 Austin", "Texas", "US")
+    assert said.pickup_point.address.lines(str) == ("2802 Skyway Cir", "78704 Austin", "Texas", "US")
     two = _said(consignments={"pickups": [pickup, pickup], "shipping": []})[0].delivery
     assert (two.collected, two.pickup_point.name) == (True, None)
     bare = _said(consignments={"pickups": [{"id": 1, "location": []}]})[0].delivery

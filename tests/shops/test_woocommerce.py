@@ -429,7 +429,7 @@ def test_where_a_pick_up_is_fetched():
     line = {"method_id": "pickup_location", "method_title": "Pickup (Store)", "meta_data": meta}
     said = _said(shipping_lines=[line])[0].delivery
     assert (said.collected, said.pickup_point.name) == (True, "Store")
-    assert said.pickup_point.address.lines == ("Lindenweg 12, Berlin",)
+    assert said.pickup_point.address.lines(str) == ("Lindenweg 12, Berlin",)
     assert _said(shipping_lines=[line, line])[0].delivery.pickup_point.name is None
     assert _said(shipping_lines=[line | {"method_id": "flat_rate"}])[0].delivery.pickup_point.name is None
 

@@ -204,7 +204,7 @@ async def test_a_pick_up_is_known_from_the_start(shopify, admin, status, said):
     shopify.place("1001", fulfillmentOrders=[part])
     events = await admin.order("1001")
     point = events[0].delivery.pickup_point
-    assert (point.name, point.address.lines) == ("Store Berlin", ("Lindenweg 12", "10437 Berlin", "DE"))
+    assert (point.name, point.address.lines(str)) == ("Store Berlin", ("Lindenweg 12", "10437 Berlin", "DE"))
 
     assert [event.method for event in events if event.type == "shipment.created"] == ["pickup"]
     assert [event.status for event in events if event.type == "shipment.updated"] == said
